@@ -1,0 +1,1 @@
+"""Sound files, spectrograms and the way back."""

@@ -1,0 +1,70 @@
+"""What a scan means for training: chunks, duplicates, split, preset.  Reads no file, imports no torch."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+from core.config import suggest_preset
+from core.data.report import FileReport, ScanReport, Verdict, printable
+from core.data.split import chunk_starts, split_files
+from core.errors import DatasetError
+
+
+def plan(
+    folder: str,
+    files: tuple[FileReport, ...],
+    chunk_duration_s: float,
+    seed: int,
+    notes: tuple[str, ...] = (),
+) -> ScanReport:
+    """The report of a scan whose files have their final verdicts."""
+    preset, reason = suggest_preset(sum(file.usable for file in files))
+    split = split_files(files, chunk_duration_s, seed)
+    return ScanReport(folder, chunk_duration_s, files, split, preset, reason, notes)
+
+
+def replan(report: ScanReport, chunk_duration_s: float, seed: int) -> ScanReport:
+    """The same scan seen through another chunk duration or seed; nothing is read again."""
+    files = tuple(with_chunks(file, chunk_duration_s) for file in report.files)
+    return plan(report.folder, files, chunk_duration_s, seed, report.notes)
+
+
+def require_usable(report: ScanReport) -> None:
+    """Raise DatasetError, with the reasons counted, if there is nothing to train on."""
+    if report.usable_files:
+        return
+    reasons = ", ".join(f"{count} {verdict}" for verdict, count in report.verdicts().items())
+    raise DatasetError(
+        f"No file in {printable(report.folder)} can be used ({reasons}); "
+        "`sda-tui scan` tells why for each. Choose a folder with sounds in it."
+    )
+
+
+def with_chunks(file: FileReport, chunk_duration_s: float) -> FileReport:
+    """Count the file's chunks, and mark it `padded` where it is otherwise good but shorter than one."""
+    if not file.usable:
+        return file
+    chunks = len(chunk_starts(file, 0.0, file.duration_s, chunk_duration_s))
+    verdict, detail = file.verdict, file.remark
+    if verdict is Verdict.PADDED:
+        verdict = Verdict.USED
+    if file.duration_s < chunk_duration_s:
+        detail = join_sentences(f"shorter than a chunk of {chunk_duration_s:g} s; padded", detail)
+        if verdict is Verdict.USED:
+            verdict = Verdict.PADDED
+    return dataclasses.replace(file, chunks=chunks, verdict=verdict, detail=detail)
+
+
+def find_duplicates(files: Iterable[FileReport]) -> Iterator[FileReport]:
+    """Usable files whose samples equal those of an earlier one, marked and taken out of use."""
+    originals: dict[str, str] = {}
+    for file in files:
+        if not file.usable:
+            continue
+        original = originals.setdefault(file.content_hash, file.path)
+        if original != file.path:
+            detail = f"the same sound as {printable(original)}; left out"
+            yield dataclasses.replace(file, verdict=Verdict.DUPLICATE, detail=detail, usable=False, chunks=0)
+
+
+def join_sentences(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)

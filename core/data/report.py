@@ -1,0 +1,138 @@
+"""What a scan found, as plain values: a report per file, the split, the totals.  Imports no torch."""
+
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+
+class Verdict(StrEnum):
+    """What becomes of a file.  `waiting`: its header is read, its samples are not yet."""
+
+    WAITING = "waiting"
+    USED = "used"
+    PADDED = "padded"
+    MOSTLY_SILENT = "mostly silent"
+    CLIPPED = "clipped"
+    DUPLICATE = "duplicate"
+    UNSUPPORTED = "unsupported"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """One file of the folder.  `path` is relative to the folder, with forward slashes.
+
+    `usable` says whether it will be trained on.  `peaks` holds the highest absolute sample of the mono mix
+    in each stretch of PEAK_INTERVAL_S.  `content_hash` covers the decoded samples, so that copies in other
+    formats are recognised.  `remark` is the part of `detail` that does not depend on the chunk duration.
+    """
+
+    path: str
+    verdict: Verdict
+    detail: str
+    usable: bool = False
+    size_bytes: int = 0
+    modified_ns: int = 0
+    duration_s: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    format: str = ""
+    encoding: str = ""
+    chunks: int = 0
+    content_hash: str = ""
+    remark: str = ""
+    peaks: tuple[float, ...] = ()
+
+    @property
+    def printable_path(self) -> str:
+        return printable(self.path)
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The part of a file that one side of the split may use, and its chunks, in seconds from the start."""
+
+    path: str
+    start_s: float
+    stop_s: float
+    chunk_starts_s: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which sounds teach and which test.
+
+    `method` is `file`, or `time` when whole files are too few to hold one out, or `none` when even that
+    leaves nothing and validation repeats the training sounds.
+    """
+
+    method: str
+    note: str
+    train: tuple[Excerpt, ...]
+    validation: tuple[Excerpt, ...]
+
+    @property
+    def training_chunks(self) -> int:
+        return sum(len(excerpt.chunk_starts_s) for excerpt in self.train)
+
+    @property
+    def validation_chunks(self) -> int:
+        return sum(len(excerpt.chunk_starts_s) for excerpt in self.validation)
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """Everything known about a folder: files in the order of their paths, the split, the suggested preset.
+
+    `notes` are sentences about folders that were not entered.
+    """
+
+    folder: str
+    chunk_duration_s: float
+    files: tuple[FileReport, ...]
+    split: Split
+    suggested_preset: str
+    suggestion_reason: str
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def usable_files(self) -> tuple[FileReport, ...]:
+        return tuple(file for file in self.files if file.usable)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of sound in the usable files."""
+        return sum(file.duration_s for file in self.usable_files)
+
+    @property
+    def chunks(self) -> int:
+        return sum(file.chunks for file in self.usable_files)
+
+    def verdicts(self) -> dict[str, int]:
+        return dict(Counter(file.verdict.value for file in self.files).most_common())
+
+    def sample_rates(self) -> dict[int, int]:
+        return dict(Counter(file.sample_rate for file in self.usable_files).most_common())
+
+    def formats(self) -> dict[str, int]:
+        return dict(Counter(file.format for file in self.usable_files).most_common())
+
+
+@dataclass(frozen=True)
+class ScanProgress:
+    """`done` of `total` files in a `phase`: finding (total unknown: 0), headers, samples."""
+
+    phase: str
+    done: int
+    total: int
+
+
+ScanEvent = ScanProgress | FileReport | ScanReport
+
+
+def printable(text: str) -> str:
+    """A file name made safe for a terminal: undecodable bytes and control characters become `�`."""
+    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join("�" if unicodedata.category(char) in {"Cc", "Cs"} else char for char in decoded)

@@ -1,0 +1,232 @@
+"""A verdict for every file of a folder: headers first, then the samples, in parallel.  Imports no torch."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from core.audio.files import BLOCK_FRAMES, LONGEST_READ_S, SoundReader
+from core.data.plan import find_duplicates, join_sentences, plan, with_chunks
+from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict, printable
+from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
+from core.errors import AudioFileError, Cancelled, DatasetError, UnsupportedFormatError
+from core.runs import RUN_FILE
+
+WORKERS = min(8, (os.cpu_count() or 1) + 2)
+MOSTLY = 0.5  # of a file's stretches below the silence threshold make it "mostly silent"
+FULL_SCALE = 0.985  # limiters that clip stop a little below 1
+CLIPPED_FRACTION = 1e-3  # of all samples repeat their neighbour near full scale
+WORTH_TELLING_SHORTFALL = 0.02
+
+
+def scan(
+    folder: Path, chunk_duration_s: float, seed: int = 0, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[ScanEvent]:
+    """Examine every file below `folder`, following links, and yield what is known as it becomes known.
+
+    Yields a FileReport for each file when its header is read (verdict `waiting`, or final where the header
+    decides) and again when its samples are, ScanProgress in between, and one ScanReport at the end.  Raises
+    DatasetError if the folder cannot be read or holds no file, Cancelled within a block of samples.
+    """
+    folder = check_folder(folder)
+    paths: list[Path] = []
+    notes: list[str] = []
+    for found in _walk(folder, notes, cancelled):
+        paths.append(found)
+        if len(paths) % 100 == 0:
+            yield ScanProgress("finding", len(paths), 0)
+    if not paths:
+        raise DatasetError(f"{printable(str(folder))} holds no files; choose a folder with sounds in it.")
+
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="scan") as pool:
+        try:
+            reports: dict[str, FileReport] = {}
+            headers = [pool.submit(_read_header, folder, path, cancelled) for path in paths]
+            for report in _finished(headers, "headers"):
+                if isinstance(report, FileReport):
+                    reports[report.path] = report
+                yield report
+            waiting = [report for report in reports.values() if report.verdict is Verdict.WAITING]
+            samples = [pool.submit(_read_samples, folder, report, cancelled) for report in waiting]
+            for report in _finished(samples, "samples"):
+                if isinstance(report, FileReport):
+                    report = with_chunks(report, chunk_duration_s)
+                    reports[report.path] = report
+                yield report
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    files = tuple(reports[path] for path in sorted(reports))
+    for duplicate in find_duplicates(files):
+        reports[duplicate.path] = duplicate
+        yield duplicate
+    files = tuple(reports[path] for path in sorted(reports))
+    yield plan(str(folder), files, chunk_duration_s, seed, tuple(notes))
+
+
+def check_folder(folder: Path) -> Path:
+    """The folder as an absolute path.  Raises DatasetError if it is missing, no folder or unreadable."""
+    name = printable(str(folder))
+    absolute = folder.expanduser().absolute()
+    try:
+        is_folder = absolute.is_dir()
+        exists = absolute.exists()
+    except OSError as error:
+        raise DatasetError(f"{name} cannot be opened ({error.strerror}).") from None
+    if not exists:
+        raise DatasetError(f"There is no folder {name}; check the path.")
+    if not is_folder:
+        raise DatasetError(f"{name} is a file; give the folder that it is in.")
+    if not os.access(absolute, os.R_OK | os.X_OK):
+        raise DatasetError(f"You have no permission to read the folder {name}; chmod it or choose another.")
+    return absolute
+
+
+def _walk(folder: Path, notes: list[str], cancelled: Callable[[], bool]) -> Iterator[Path]:
+    """Every file below the folder, each folder once however many links lead to it."""
+    seen: set[tuple[int, int]] = set()
+
+    def tell(error: OSError) -> None:
+        notes.append(f"{printable(str(error.filename))} could not be entered ({error.strerror}).")
+
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=tell):
+        if cancelled():
+            raise Cancelled
+        here = Path(root)
+        status = here.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        if RUN_FILE in names and here != folder:
+            notes.append(f"{printable(root)} was left out: it is a run of sda-tui.")
+            folders.clear()
+            continue
+        hidden = [name for name in folders if name.startswith(".")]
+        notes.extend(f"{printable(str(here / name))} was left out: it is hidden." for name in hidden)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (here / name for name in sorted(names))
+
+
+def _finished(futures: list[Future[FileReport]], phase: str) -> Iterator[FileReport | ScanProgress]:
+    for done, future in enumerate(as_completed(futures), 1):
+        yield future.result()
+        yield ScanProgress(phase, done, len(futures))
+
+
+def _read_header(folder: Path, path: Path, cancelled: Callable[[], bool]) -> FileReport:
+    if cancelled():
+        raise Cancelled
+    report = FileReport(path.relative_to(folder).as_posix(), Verdict.WAITING, "")
+    try:
+        with SoundReader(path) as sound:
+            status = path.stat()
+            return dataclasses.replace(
+                report,
+                size_bytes=status.st_size,
+                modified_ns=status.st_mtime_ns,
+                duration_s=min(sound.promised_duration_s, LONGEST_READ_S),
+                sample_rate=sound.sample_rate,
+                channels=sound.channels,
+                format=sound.format,
+                encoding=sound.encoding,
+            )
+    except UnsupportedFormatError as error:
+        return dataclasses.replace(report, verdict=Verdict.UNSUPPORTED, detail=str(error))
+    except AudioFileError as error:
+        return dataclasses.replace(report, verdict=Verdict.UNREADABLE, detail=str(error))
+
+
+def _read_samples(folder: Path, report: FileReport, cancelled: Callable[[], bool]) -> FileReport:
+    try:
+        with SoundReader(folder / report.path) as sound:
+            return _judge(report, sound, _measure(sound, cancelled))
+    except AudioFileError as error:
+        return dataclasses.replace(report, verdict=Verdict.UNREADABLE, detail=str(error))
+
+
+@dataclass
+class _Measurement:
+    """What the samples of one file say; filled block by block."""
+
+    peaks: list[float]
+    channel_peak: float = 0.0
+    clipped_samples: int = 0
+    non_finite_samples: int = 0
+    content_hash: str = ""
+
+
+def _measure(sound: SoundReader, cancelled: Callable[[], bool]) -> _Measurement:
+    found = _Measurement(peaks=[])
+    digest = hashlib.blake2b(f"{sound.sample_rate} {sound.channels}".encode(), digest_size=16)
+    interval = round(PEAK_INTERVAL_S * sound.sample_rate)
+    for block in sound.blocks(cancelled, interval * max(1, BLOCK_FRAMES // interval)):
+        digest.update(np.ascontiguousarray(block).data)
+        magnitude = np.abs(block)
+        found.non_finite_samples += int(np.count_nonzero(~np.isfinite(block)))
+        found.channel_peak = max(found.channel_peak, float(magnitude.max()))
+        found.clipped_samples += _clipped(block, magnitude)
+        found.peaks.extend(_interval_peaks(block.mean(axis=1), interval))
+    found.content_hash = digest.hexdigest()
+    return found
+
+
+def _clipped(block: npt.NDArray[np.float32], magnitude: npt.NDArray[np.float32]) -> int:
+    """Number of samples that repeat the one before at nearly full scale, as a cut-off peak does."""
+    return int(np.count_nonzero((magnitude[1:] >= FULL_SCALE) & (block[1:] == block[:-1])))
+
+
+def _interval_peaks(mono: npt.NDArray[np.float32], interval: int) -> list[float]:
+    starts = np.arange(0, len(mono), interval)
+    return [float(peak) for peak in np.maximum.reduceat(np.abs(mono), starts)]
+
+
+def _judge(report: FileReport, sound: SoundReader, found: _Measurement) -> FileReport:
+    report = dataclasses.replace(
+        report,
+        duration_s=sound.duration_s,
+        peaks=tuple(round(peak, 6) for peak in found.peaks),
+        content_hash=found.content_hash,
+    )
+
+    def verdict(verdict: Verdict, *details: str, usable: bool = True) -> FileReport:
+        remark = join_sentences(*details)
+        return dataclasses.replace(report, verdict=verdict, detail=remark, remark=remark, usable=usable)
+
+    if sound.frames_read == 0:
+        return verdict(Verdict.UNREADABLE, "it holds no samples; export it again", usable=False)
+    if found.non_finite_samples:
+        bad = f"{found.non_finite_samples} samples are infinite or not a number; render it again"
+        return verdict(Verdict.UNREADABLE, bad, usable=False)
+    limits = _limits(sound)
+    loudest = max(found.peaks)
+    if loudest < SILENCE_PEAK:
+        cause = "nothing above -60 dB; left out"
+        if found.channel_peak >= SILENCE_PEAK:
+            cause = "its channels cancel out when mixed to mono; invert one of them; left out"
+        return verdict(Verdict.MOSTLY_SILENT, cause, limits, usable=False)
+    silent = sum(peak < SILENCE_PEAK for peak in found.peaks) / len(found.peaks)
+    if silent > MOSTLY:
+        return verdict(Verdict.MOSTLY_SILENT, f"{silent:.0%} is below -60 dB; the rest is used", limits)
+    clipped = found.clipped_samples / (sound.frames_read * sound.channels)
+    if clipped > CLIPPED_FRACTION:
+        return verdict(
+            Verdict.CLIPPED, f"{clipped:.2%} of samples cut off at full scale; used as it is", limits
+        )
+    return verdict(Verdict.USED, limits)
+
+
+def _limits(sound: SoundReader) -> str:
+    """A sentence if less of the file is used than the user may expect."""
+    if sound.is_longer_than_read:
+        hours = sound.promised_duration_s / 3600
+        return f"{hours:.1f} h long: only the first hour is used; cut it into shorter files to use more"
+    if sound.shortfall > WORTH_TELLING_SHORTFALL:
+        return f"cut short: {sound.shortfall:.0%} of it is missing; the rest is used; export it again"
+    return ""

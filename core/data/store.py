@@ -1,0 +1,211 @@
+"""Sounds decoded once and kept in memory, and the batches cut from them as a function of the step."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from core.audio.augmentation import Augmentation
+from core.audio.files import Samples, decode_mono
+from core.data.report import Excerpt, Split, printable
+from core.errors import AudioFileError, DatasetError
+from core.seeding import generator
+
+INT16_FULL_SCALE = 32767
+DECODERS = 4
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A stretch of one file, mono: int16 samples that times `scale` give ±1 full scale, and its chunks.
+
+    Each sound is scaled to its own peak before it becomes int16, so that quiet ones keep their resolution
+    and floating-point files above full scale keep their peaks.
+    """
+
+    path: str
+    samples: npt.NDArray[np.int16]
+    scale: float
+    chunk_starts: npt.NDArray[np.int64]
+
+    @classmethod
+    def cut(cls, decoded: Samples, excerpt: Excerpt, sample_rate: int) -> Self | None:
+        """The excerpt of a decoded file, or None if the file no longer reaches that far."""
+        first, last = round(excerpt.start_s * sample_rate), round(excerpt.stop_s * sample_rate)
+        samples = decoded[first : max(last, first + 1)]
+        if len(samples) == 0:
+            return None
+        starts = np.round(np.array(excerpt.chunk_starts_s) * sample_rate).astype(np.int64) - first
+        peak = float(np.abs(samples).max()) or 1.0
+        integers = np.round(samples * (INT16_FULL_SCALE / peak)).astype(np.int16)
+        return cls(excerpt.path, integers, peak / INT16_FULL_SCALE, starts[starts < len(samples)])
+
+
+class ChunkStore:
+    """Sounds as one int16 tensor on the device, and a table of the chunks in them."""
+
+    def __init__(self, sounds: Sequence[Sound], chunk_samples: int, device: torch.device) -> None:
+        lengths = [len(sound.samples) for sound in sounds]
+        counts = [len(sound.chunk_starts) for sound in sounds]
+        self.chunk_samples = chunk_samples
+        self._paths = [sound.path for sound in sounds]
+        self._samples = torch.from_numpy(np.concatenate([sound.samples for sound in sounds])).to(device)
+        self._offset = torch.tensor(np.cumsum([0, *lengths[:-1]]), device=device)
+        self._length = torch.tensor(lengths, device=device)
+        self._scale = torch.tensor([sound.scale for sound in sounds], device=device)
+        self._sound_of_chunk = torch.tensor(np.repeat(np.arange(len(sounds)), counts), device=device)
+        self._start_of_chunk = torch.tensor(
+            np.concatenate([sound.chunk_starts for sound in sounds]), device=device
+        )
+
+    def __len__(self) -> int:
+        """Number of chunks."""
+        return len(self._start_of_chunk)
+
+    @property
+    def device(self) -> torch.device:
+        return self._samples.device
+
+    def chunks(self, index: Tensor) -> Tensor:
+        """The chunks [batch] as they lie on the grid: float32 [batch, samples], padded with zeros."""
+        index = index.to(self.device)
+        positions = self._start_of_chunk[index].unsqueeze(1) + torch.arange(
+            self.chunk_samples, device=self.device
+        )
+        return self._read(self._sound_of_chunk[index], positions)
+
+    def crops(self, index: Tensor, augmentation: Augmentation) -> Tensor:
+        """The chunks [batch] moved, resampled and scaled as drawn: float32 [batch, samples]."""
+        index = index.to(self.device)
+        sound = self._sound_of_chunk[index]
+        room = self._length[sound] - self.chunk_samples  # negative where the sound is shorter than a chunk
+        start = self._start_of_chunk[index] + augmentation.crop_samples.to(self.device)
+        start = start.clamp(room.clamp(max=0), room.clamp(min=0))
+        start = start + augmentation.shift_samples.to(self.device)
+        samples = torch.arange(self.chunk_samples, device=self.device)
+        waveform = self._read(sound, start.unsqueeze(1) + samples)
+        changed = (augmentation.speed != 1).nonzero().squeeze(1).to(self.device)
+        if len(changed):
+            speed = augmentation.speed.to(self.device)[changed]
+            waveform[changed] = self._read_at_speed(sound[changed], start[changed], speed)
+        return waveform * augmentation.gain.to(self.device).unsqueeze(1)
+
+    def path_of(self, chunk: int) -> str:
+        """The file that a chunk comes from."""
+        return self._paths[int(self._sound_of_chunk[chunk])]
+
+    def loudest(self) -> int:
+        """Index of the chunk with the most energy, the first of equals."""
+        energies = [float(self.chunks(torch.tensor([i])).square().sum()) for i in range(len(self))]
+        return int(np.argmax(energies))
+
+    def _read(self, sound: Tensor, positions: Tensor) -> Tensor:
+        """Samples of `sound` [batch] at integer `positions` [batch, n]; zero outside of the sound."""
+        length = self._length[sound].unsqueeze(1)
+        inside = (positions >= 0) & (positions < length)
+        address = self._offset[sound].unsqueeze(1) + positions.clamp(min=0).minimum(length - 1)
+        return self._samples[address] * (inside * self._scale[sound].unsqueeze(1))
+
+    def _read_at_speed(self, sound: Tensor, start: Tensor, speed: Tensor) -> Tensor:
+        """As `_read`, every `speed` samples from `start`, by cubic Hermite (Catmull-Rom) interpolation."""
+        steps = torch.arange(self.chunk_samples, device=self.device) * speed.unsqueeze(1)
+        whole = steps.floor()
+        t = steps - whole
+        at = start.unsqueeze(1) + whole.long()
+        y0, y1, y2, y3 = (self._read(sound, at + offset) for offset in (-1, 0, 1, 2))
+        slope1, slope2 = (y2 - y0) / 2, (y3 - y1) / 2
+        curve = 3 * (y2 - y1) - 2 * slope1 - slope2
+        bend = 2 * (y1 - y2) + slope1 + slope2
+        return y1 + t * (slope1 + t * (curve + t * bend))
+
+
+class BatchOrder:
+    """Which chunks make up each batch, as a function of the step alone."""
+
+    def __init__(self, chunks: int, expansion: int, batch_size: int, steps_per_epoch: int, seed: int) -> None:
+        self._chunks = chunks
+        self._expansion = expansion
+        self._batch_size = batch_size
+        self._steps_per_epoch = steps_per_epoch
+        self._seed = seed
+        self._epoch = -1
+        self._order = torch.zeros(0, dtype=torch.long)
+
+    def batch(self, step: int) -> Tensor:
+        """Indices [batch] of the chunks of a step.
+
+        An epoch is `expansion` passes over all chunks, each in an order of its own.  Its last batch is
+        filled up from the epoch's start, so that all batches have one size.
+        """
+        epoch, batch = divmod(step, self._steps_per_epoch)
+        if epoch != self._epoch:
+            draws = generator(self._seed, "order", epoch)
+            passes = [torch.randperm(self._chunks, generator=draws) for _ in range(self._expansion)]
+            self._order = torch.cat(passes)
+            self._epoch = epoch
+        first = batch * self._batch_size
+        return self._order[torch.arange(first, first + self._batch_size) % len(self._order)]
+
+
+@dataclass(frozen=True)
+class LoadedSounds:
+    """The two sides of the split, and a sentence for each file that can no longer be used."""
+
+    train: ChunkStore
+    validation: ChunkStore
+    problems: tuple[str, ...]
+
+
+def load_sounds(
+    folder: Path,
+    split: Split,
+    sample_rate: int,
+    chunk_samples: int,
+    device: torch.device,
+    cancelled: Callable[[], bool],
+    progress: Callable[[int, int], None],
+) -> LoadedSounds:
+    """Decode the files of a split in parallel; `progress` is told the files done and their total.
+
+    Raises DatasetError if no training sound is left, Cancelled.
+    """
+    excerpts: dict[str, list[tuple[list[Sound], Excerpt]]] = {}
+    train: list[Sound] = []
+    validation: list[Sound] = []
+    for side, parts in ((train, split.train), (validation, split.validation)):
+        for excerpt in parts:
+            excerpts.setdefault(excerpt.path, []).append((side, excerpt))
+
+    def decode(path: str) -> list[Sound | None]:
+        decoded = decode_mono(folder / path, sample_rate, cancelled)
+        return [Sound.cut(decoded, excerpt, sample_rate) for _, excerpt in excerpts[path]]
+
+    problems = []
+    with ThreadPoolExecutor(DECODERS, thread_name_prefix="decode") as pool:
+        decoding = [(path, pool.submit(decode, path)) for path in excerpts]
+        try:
+            for done, (path, future) in enumerate(decoding, 1):  # in order: the store must not depend on luck
+                try:
+                    for sound, (side, _) in zip(future.result(), excerpts[path], strict=True):
+                        if sound is None:
+                            raise AudioFileError("it became shorter")
+                        side.append(sound)
+                except AudioFileError as error:
+                    problems.append(f"{printable(path)} is left out: {error}.")
+                progress(done, len(decoding))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    if not train:
+        raise DatasetError(f"No training sound could be read. {' '.join(problems[:3])}")
+    if not validation:
+        problems.append("No validation sound is left: validation repeats the training sounds.")
+    training_store = ChunkStore(train, chunk_samples, device)
+    validation_store = ChunkStore(validation, chunk_samples, device) if validation else training_store
+    return LoadedSounds(training_store, validation_store, tuple(problems))

@@ -1,0 +1,72 @@
+"""Where the model is computed: choosing a device, and how much memory it has."""
+
+import resource
+import sys
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+from core.config import find_device
+from core.events import DeviceInfo
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Bytes in use now, at most since the start, and in all."""
+
+    used_bytes: int
+    peak_bytes: int
+    total_bytes: int
+
+
+def list_devices() -> list[DeviceInfo]:
+    """The devices here, best first: CUDA, MPS, CPU."""
+    devices = []
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        about = torch.cuda.get_device_properties(index)
+        devices.append(DeviceInfo(f"cuda:{index}", about.name, about.total_memory))
+    total = int(psutil.virtual_memory().total)
+    if torch.backends.mps.is_available():
+        devices.append(DeviceInfo("mps", "Apple GPU", total))
+    devices.append(DeviceInfo("cpu", f"CPU, {torch.get_num_threads()} threads", total))
+    return devices
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of this name, or the best one for None.  Raises ConfigError that lists what is there."""
+    return torch.device(find_device(name, list_devices()).name)
+
+
+def memory_use(device: torch.device) -> MemoryUse:
+    """Memory that this process holds on the device; on a CPU, of the whole process."""
+    if device.type == "cuda":
+        return MemoryUse(
+            torch.cuda.memory_allocated(device),
+            torch.cuda.max_memory_allocated(device),
+            torch.cuda.get_device_properties(device).total_memory,
+        )
+    total = int(psutil.virtual_memory().total)
+    if device.type == "mps":
+        used = torch.mps.driver_allocated_memory()
+        return MemoryUse(used, used, total)
+    unit = 1 if sys.platform == "darwin" else 1024  # what getrusage counts in
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return MemoryUse(int(psutil.Process().memory_info().rss), peak, total)
+
+
+def has_room_for(device: torch.device, size_bytes: int) -> bool:
+    """Whether data of this size may stay on the device beside the model: less than 40 % of what is free."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return size_bytes < 0.4 * free
+    return device.type == "cpu"
+
+
+def be_deterministic(enabled: bool) -> None:
+    """Let torch use only kernels that give the same bits each time, or any."""
+    if (
+        enabled != torch.are_deterministic_algorithms_enabled()
+    ):  # the call imports a compiler, which takes seconds
+        torch.use_deterministic_algorithms(enabled)
+    torch.backends.cudnn.benchmark = not enabled

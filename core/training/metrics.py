@@ -1,0 +1,91 @@
+"""Measuring a model on fixed chunks, and how long the rest will take."""
+
+import statistics
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.config import TrainingConfig
+from core.errors import Cancelled
+from core.model.losses import gaussian_kl, losses
+from core.model.vae import VAE
+
+STEPS_FOR_ETA = 200
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Of a set of chunks, without augmentation or dropout, at the final KL weight.
+
+    `error` is the root-mean-square error of the log-mel spectrogram in natural-log units; `kl_per_dimension`
+    is in nats, without free bits.
+    """
+
+    loss: float
+    reconstruction_loss: float
+    kl_loss: float
+    error: float
+    kl_per_dimension: Tensor
+
+
+@torch.no_grad()
+def evaluate(
+    model: VAE, log_mel: Tensor, config: TrainingConfig, batch_size: int, cancelled: Callable[[], bool]
+) -> Evaluation:
+    """Measure `log_mel` [chunks, 1, mels, frames] at the posterior's mean.  Raises Cancelled between batches.
+
+    The calibrated loss takes its logarithm of the error over all chunks, so the batch size does not matter.
+    """
+    model.eval()
+    squared_error = torch.zeros((), device=log_mel.device)
+    kl = []
+    for batch in torch.split(log_mel, batch_size):
+        if cancelled():
+            raise Cancelled
+        mean, log_variance = model.encode(batch)
+        squared_error += (model.decode(mean) - batch).square().sum()
+        kl.append(gaussian_kl(mean, log_variance))
+    mean_squared_error = squared_error / log_mel.numel()
+    nats = torch.cat(kl)
+    found = losses(
+        config.loss,
+        mean_squared_error / model.scale.square(),
+        nats,
+        log_mel[0].numel(),
+        config.kl_weight,
+        config.free_bits,
+    )
+    return Evaluation(
+        loss=float(found.total),
+        reconstruction_loss=float(found.reconstruction),
+        kl_loss=float(found.kl),
+        error=float(mean_squared_error.sqrt()),
+        kl_per_dimension=nats.mean(0).cpu(),
+    )
+
+
+class RemainingTime:
+    """Estimates the time left from what recurs: steps, and the evaluation after each epoch.
+
+    Loading, previews and checkpoints are left out, and medians keep a slow first step from counting.
+    """
+
+    def __init__(self) -> None:
+        self._step_times_s: deque[float] = deque(maxlen=STEPS_FOR_ETA)
+        self._evaluation_times_s: deque[float] = deque(maxlen=5)
+
+    def add_step(self, time_s: float) -> None:
+        self._step_times_s.append(time_s)
+
+    def add_evaluation(self, time_s: float) -> None:
+        self._evaluation_times_s.append(time_s)
+
+    def estimate_s(self, steps: int, epochs: int) -> float | None:
+        """Seconds for so many more steps and epochs, or None before the first step."""
+        if not self._step_times_s:
+            return None
+        evaluation_s = statistics.median(self._evaluation_times_s) if self._evaluation_times_s else 0.0
+        return steps * statistics.median(self._step_times_s) + epochs * evaluation_s

@@ -1,0 +1,373 @@
+"""The training loop."""
+
+import copy
+import dataclasses
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from core.device import memory_use
+from core.errors import CheckpointError, TrainingError
+from core.events import CheckpointSaved, EpochFinished, RunEvent, StepFinished, Warned
+from core.model.losses import active_dimensions, gaussian_kl, losses
+from core.runs import RunDirectory, RunManifest
+from core.seeding import derive_seed, generator
+from core.training.checkpoint import CheckpointFolder, State
+from core.training.control import Control
+from core.training.metrics import Evaluation, RemainingTime, evaluate
+from core.training.overfitting import OverfittingDetector, overfitting_gap, quality
+from core.training.progress import Progress, read_progress
+from core.training.schedule import kl_weight, learning_rate
+from core.training.workbench import Workbench
+
+logger = logging.getLogger(__name__)
+
+EVALUATION_BATCH = 32
+BAD_STEPS_BEFORE_ROLLBACK = 10
+ROLLBACKS_BEFORE_GIVING_UP = 3
+COLLAPSED_KL_NATS = 0.5  # in all dimensions together
+
+
+class Reporter(Protocol):
+    """Where a trainer tells what happens."""
+
+    def emit(self, event: RunEvent) -> None: ...
+
+    def rewind(self, progress: Progress) -> None:
+        """Forget the events that come after this point: they are about to happen again."""
+
+
+class Trainer:
+    """One run, from where it stands to its last step.  Lives on one thread, which owns the model."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        manifest: RunManifest,
+        workbench: Workbench,
+        control: Control,
+        reporter: Reporter,
+    ) -> None:
+        self.manifest = manifest
+        self.config = manifest.config
+        self.model = workbench.model
+        self.device = workbench.validation_set.device
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+        )
+        assert self.config.batch_size is not None
+        self.progress = Progress(batch_size=self.config.batch_size)
+        self._run = run
+        self._workbench = workbench
+        self._control = control
+        self._reporter = reporter
+        self._checkpoints = CheckpointFolder(run.checkpoints)
+        self._remaining = RemainingTime()
+        self._detector = OverfittingDetector()
+        self._started_s = time.monotonic()
+        self._saved_step = -1
+        self._unsaved_best: State | None = None
+        self._bad_steps = 0
+        self._warnings: dict[str, str] = {}
+
+    @property
+    def epoch(self) -> int:
+        """Epochs whose steps are all done."""
+        return self.progress.step // self.manifest.steps_per_epoch
+
+    def train(self) -> None:
+        """Go on to the last step.  Raises Cancelled at a safe point, TrainingError when it makes no sense to
+        go on; `save` then keeps the state."""
+        if self._saved_step < 0:
+            self.save("start")
+        while True:
+            if self._control.take_save_request():
+                self.save("manual", by_hand=True)
+            if self._is_validation_due():
+                self._validate()
+            if self._is_preview_due():
+                self._preview()
+            if self._is_checkpoint_due():
+                self.save("interval")
+            if self.progress.step >= self.manifest.total_steps:
+                break
+            self._control.raise_if_cancelled()
+            self._train_step()
+        self.save("finished")
+
+    def save(self, reason: str, by_hand: bool = False) -> None:
+        """Write a checkpoint of this very step, and the best one if it is newer than its file.
+
+        A disk that takes no checkpoint now may take the next one: training goes on, with a warning.
+        """
+        try:
+            if self._unsaved_best is not None:
+                self._tell_saved(self._checkpoints.save_best(self._unsaved_best), "best")
+                self._unsaved_best = None
+            path = self._checkpoints.save(self._state(), self.progress.step, by_hand)
+        except OSError as error:
+            self._warn(
+                "disk",
+                f"The checkpoint of step {self.progress.step} could not be written to "
+                f"{self._checkpoints.path} ({error.strerror}); free some space.",
+            )
+            return
+        self._saved_step = self.progress.step
+        self._tell_saved(path, reason)
+        self._warn("disk", "")
+
+    def restore(self, state: State, name: str) -> None:
+        """Go on from a checkpoint.  Raises CheckpointError if it does not fit this run."""
+        if state.get("spectrogram") != dataclasses.asdict(self.manifest.spectrogram):
+            raise CheckpointError(f"{name} was made with another spectrogram; its sounds would not fit.")
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
+        self.progress = read_progress(state, name)
+        self._detector.epochs_over_limit = self.progress.epochs_over_limit
+        self._started_s = time.monotonic()
+        self._saved_step = self.progress.step
+        self._unsaved_best = None
+
+    # -- what is due ------------------------------------------------------------------------------------
+
+    def _is_at_epoch_end(self) -> bool:
+        return self.progress.step % self.manifest.steps_per_epoch == 0
+
+    def _is_validation_due(self) -> bool:
+        return self._is_at_epoch_end() and self.epoch > self.progress.validated_epochs
+
+    def _is_preview_due(self) -> bool:
+        assert self.config.preview_interval is not None
+        at_interval = self.epoch % self.config.preview_interval == 0 or self.epoch == self.config.epochs
+        return self._is_at_epoch_end() and at_interval and self.epoch > self.progress.previewed_epoch
+
+    def _is_checkpoint_due(self) -> bool:
+        at_interval = self.epoch % self.config.checkpoint_interval == 0
+        is_new = self._saved_step < self.progress.step < self.manifest.total_steps
+        return self._is_at_epoch_end() and at_interval and is_new
+
+    # -- steps ------------------------------------------------------------------------------------------
+
+    def _train_step(self) -> None:
+        started_s = time.perf_counter()
+        step, total = self.progress.step, self.manifest.total_steps
+        rate = learning_rate(self.config, step, total) * self.progress.learning_rate_scale
+        weight = kl_weight(self.config, step, total)
+        numbers = self._update(step, rate, weight)
+        while numbers is None:
+            self._halve_batch()
+            numbers = self._update(step, rate, weight)
+        self.progress.step += 1
+        is_good = all(map(math.isfinite, numbers))
+        loss, reconstruction, kl, gradient_norm = numbers if is_good else [None] * 4
+        step_time_s = time.perf_counter() - started_s
+        self._remaining.add_step(step_time_s)
+        self._reporter.emit(
+            StepFinished(
+                epoch=step // self.manifest.steps_per_epoch + 1,
+                step=self.progress.step,
+                total_steps=total,
+                train_loss=loss,
+                reconstruction_loss=reconstruction,
+                kl_loss=kl,
+                kl_weight=weight,
+                learning_rate=rate,
+                gradient_norm=gradient_norm,
+                step_time_s=step_time_s,
+            )
+        )
+        if is_good:
+            self._bad_steps = 0
+        else:
+            self._skipped()
+
+    def _update(self, step: int, rate: float, weight: float) -> list[float] | None:
+        """Change the weights by one batch; loss, its two terms and the gradient's norm.
+
+        Nothing is changed if one of them is not finite.  None if the device has not enough memory.
+        """
+        config, size = self.config, self.progress.batch_size
+        torch.manual_seed(derive_seed(config.seed, "dropout", step))
+        noise = torch.randn(size, config.latent_dim, generator=generator(config.seed, "posterior", step))
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        try:
+            log_mel = self._workbench.batches.batch(step, size)
+            output = self.model(log_mel, noise.to(self.device))
+            squared_error = (output.reconstruction - log_mel).square().mean() / self.model.scale.square()
+            kl = gaussian_kl(output.mean, output.log_variance)
+            found = losses(config.loss, squared_error, kl, log_mel[0].numel(), weight, config.free_bits)
+            found.total.backward()  # type: ignore[no-untyped-call]
+            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip_norm)
+            measured = torch.stack([found.total, found.reconstruction, found.kl, norm]).detach()
+        except torch.OutOfMemoryError:
+            return None
+        numbers: list[float] = measured.tolist()
+        if all(map(math.isfinite, numbers)):
+            self.optimizer.step()
+        return numbers
+
+    def _halve_batch(self) -> None:
+        """Answer a lack of memory.  The epoch keeps its number of steps and shows fewer chunks."""
+        size = self.progress.batch_size
+        if size == 1:
+            raise TrainingError(
+                f"The device {self.device} has not enough memory for one chunk of "
+                f"{self.config.chunk_duration_s:g} s with {self.config.latent_dim} latent dimensions; "
+                "choose a smaller chunk_duration_s or another device."
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.progress.batch_size = size // 2
+        self._warn(
+            "memory", f"The device ran out of memory: batches now have {size // 2} chunks, not {size}."
+        )
+
+    def _skipped(self) -> None:
+        """Answer a step whose loss or gradient was not finite."""
+        self._bad_steps += 1
+        self.progress.skipped_steps += 1
+        count = self.progress.skipped_steps
+        self._warn(
+            "non_finite",
+            f"{count} step{'' if count == 1 else 's'} skipped: the loss was not a finite number, "
+            f"last at step {self.progress.step}.",
+        )
+        if self._bad_steps < BAD_STEPS_BEFORE_ROLLBACK:
+            return
+        self._bad_steps = 0
+        rollbacks = self.progress.rollbacks + 1
+        if rollbacks > ROLLBACKS_BEFORE_GIVING_UP:
+            raise TrainingError(
+                f"The loss stays infinite or not a number, also after {ROLLBACKS_BEFORE_GIVING_UP} returns "
+                "to a good checkpoint at half the learning rate; start again with a smaller learning_rate."
+            )
+        scale = self.progress.learning_rate_scale / 2
+        state, path, _ = self._checkpoints.newest()
+        self.restore(state, path.name)
+        self.progress.rollbacks = rollbacks
+        self.progress.learning_rate_scale = scale
+        self._reporter.rewind(self.progress)
+        self._warn(
+            "rollback",
+            f"The loss was not finite {BAD_STEPS_BEFORE_ROLLBACK} steps in a row: back at step "
+            f"{self.progress.step}, with {scale:g} times the learning rate.",
+        )
+
+    # -- ends of epochs ---------------------------------------------------------------------------------
+
+    def _validate(self) -> None:
+        """Measure both sides of the split alike, and tell."""
+        started_s = time.perf_counter()
+        bench, cancelled = self._workbench, self._control.is_cancelled
+        train = evaluate(self.model, bench.training_set, self.config, EVALUATION_BATCH, cancelled)
+        validation = evaluate(self.model, bench.validation_set, self.config, EVALUATION_BATCH, cancelled)
+        self._remaining.add_evaluation(time.perf_counter() - started_s)
+        self.progress.validated_epochs = self.epoch
+        if self.progress.best_loss is None or validation.loss < self.progress.best_loss:
+            self.progress.best_loss = validation.loss
+            self.progress.best_epoch = self.epoch
+        event = self._epoch_event(train, validation)
+        self.progress.history.append(
+            {name: value for name, value in dataclasses.asdict(event).items() if name != "kl_per_dimension"}
+        )
+        if self.progress.best_epoch == self.epoch:
+            self._unsaved_best = copy.deepcopy(self._state())
+        self._reporter.emit(event)
+        gap = overfitting_gap(train.error, validation.error)
+        self._detector.update(gap)
+        self.progress.epochs_over_limit = self._detector.epochs_over_limit
+        self._warn("overfitting", self._detector.warning(gap, self.progress.best_epoch))
+        self._warn("latent", _latent_warning(validation))
+
+    def _epoch_event(self, train: Evaluation, validation: Evaluation) -> EpochFinished:
+        progress, memory = self.progress, memory_use(self.device)
+        gap = overfitting_gap(train.error, validation.error)
+        epochs_left = self.config.epochs - self.epoch
+        return EpochFinished(
+            epoch=self.epoch,
+            total_epochs=self.config.epochs,
+            step=progress.step,
+            train_loss=train.loss,
+            validation_loss=validation.loss,
+            validation_reconstruction_loss=validation.reconstruction_loss,
+            validation_kl_loss=validation.kl_loss,
+            train_error=train.error,
+            validation_error=validation.error,
+            kl_divergence=float(validation.kl_per_dimension.sum()),
+            kl_per_dimension=tuple(validation.kl_per_dimension.tolist()),
+            active_latent_dimensions=active_dimensions(validation.kl_per_dimension),
+            latent_dimensions=self.config.latent_dim,
+            overfitting_gap=gap,
+            quality=quality(gap),
+            best_validation_loss=progress.best_loss,
+            best_epoch=progress.best_epoch,
+            elapsed_s=self._elapsed_s(),
+            eta_s=self._remaining.estimate_s(self.manifest.total_steps - progress.step, epochs_left),
+            memory_used_bytes=memory.used_bytes,
+            memory_peak_bytes=memory.peak_bytes,
+            memory_total_bytes=memory.total_bytes,
+        )
+
+    def _preview(self) -> None:
+        epoch = self.epoch
+        previews = self._workbench.previews
+        for preview in previews.render(self.model, epoch, self.progress.step, self._control.is_cancelled):
+            self._reporter.emit(preview)
+        self.progress.previewed_epoch = epoch
+
+    # -- state ------------------------------------------------------------------------------------------
+
+    def _state(self) -> State:
+        """Everything that the run needs to go on.  Schedules and random draws are functions of the step."""
+        self.progress.elapsed_s = self._elapsed_s()
+        self._started_s = time.monotonic()
+        return {
+            "step": self.progress.step,
+            "epoch": self.epoch,
+            "progress": dataclasses.asdict(self.progress),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "kl_weight": kl_weight(self.config, self.progress.step, self.manifest.total_steps),
+            "config": dataclasses.asdict(self.config),
+            "spectrogram": dataclasses.asdict(self.manifest.spectrogram),
+        }
+
+    def _elapsed_s(self) -> float:
+        return self.progress.elapsed_s + time.monotonic() - self._started_s
+
+    def _tell_saved(self, path: Path, reason: str) -> None:
+        relative = f"{path.parent.name}/{path.name}"
+        size_bytes = path.stat().st_size
+        self._reporter.emit(CheckpointSaved(self.epoch, self.progress.step, relative, reason, size_bytes))
+
+    def _warn(self, kind: str, message: str) -> None:
+        """Tell what is true now; an empty message takes back what was told before."""
+        if message or self._warnings.get(kind):
+            self._reporter.emit(Warned(kind, message, self.progress.step))
+        if message and message != self._warnings.get(kind):
+            logger.warning("%s", message)
+        self._warnings[kind] = message
+
+
+def _latent_warning(evaluation: Evaluation) -> str:
+    """A sentence if the latents carry nothing, or fewer than half of them do."""
+    kl = evaluation.kl_per_dimension
+    if float(kl.sum()) < COLLAPSED_KL_NATS:
+        return "The latent carries nothing (posterior collapse): lower kl_weight or raise kl_warmup_fraction."
+    active = active_dimensions(kl)
+    if active < len(kl) / 2:
+        return (
+            f"Only {active} of {len(kl)} latent dimensions are in use; latent_dim={max(2, active)} would do."
+        )
+    return ""

@@ -1,0 +1,1 @@
+"""The terminal application: shows, asks, plays; computes nothing about sound."""

@@ -1,0 +1,150 @@
+"""The Textual application: which screen comes when."""
+
+import asyncio
+import signal
+from enum import Enum, auto
+from pathlib import Path
+
+from textual import on
+from textual.app import App
+from textual.message import Message
+
+from core.data.report import printable
+from core.events import EngineReady, RunState, StateChanged
+from core.runs import RunDirectory
+from sda_tui.keymap import KEYMAP
+from sda_tui.palette import KeyCommands
+from sda_tui.playback import PortAudioPlayer
+from sda_tui.screens.choice import Choice, ChoiceScreen
+from sda_tui.screens.dashboard import DashboardScreen
+from sda_tui.screens.datasets import DatasetScreen
+from sda_tui.screens.help import HelpScreen
+from sda_tui.screens.runs import RunsScreen
+from sda_tui.screens.settings import SettingsScreen
+from sda_tui.session import RareEvent, Session
+
+NO_SOUND_TOAST_S = 15
+
+
+class Leave(Enum):
+    """What is to happen to a run that is training when the app is left."""
+
+    STOP = auto()
+    KEEP_TRAINING = auto()
+    TERMINAL_GONE = auto()
+
+
+class SdaApp(App[Leave]):
+    """Shows the screens of a session.  Its result says how it was left."""
+
+    TITLE = "sda-tui"
+    CSS_PATH = "app.tcss"
+    BINDINGS = KEYMAP["app"].bindings()
+    COMMANDS = {KeyCommands}
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+
+    class Heard(Message):
+        """A rare event of the engine."""
+
+        def __init__(self, event: RareEvent) -> None:
+            super().__init__()
+            self.event = event
+
+    class PlaybackFailed(Message):
+        def __init__(self, sentence: str) -> None:
+            super().__init__()
+            self.sentence = sentence
+
+    def __init__(self, session: Session, folder: Path | None = None, demo: bool = False) -> None:
+        super().__init__()
+        self.animation_level = "none"  # nothing here needs it, and every frame goes over the wire
+        self.session = session
+        self._folder = folder
+        self._demo = demo
+        self._player = PortAudioPlayer(lambda sentence: self.post_message(self.PlaybackFailed(sentence)))
+        self._has_told_no_sound = False
+
+    def on_mount(self) -> None:
+        self.session.listen(lambda event: self.post_message(self.Heard(event)))
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self.exit, Leave.TERMINAL_GONE)
+        loop.add_signal_handler(signal.SIGTERM, self.exit, Leave.STOP)
+        self.push_screen(DatasetScreen(self.session, self._folder, self._demo))
+        self.call_after_refresh(self.session.load_engine)
+
+    # -- news -------------------------------------------------------------------------------------------
+
+    @on(Heard)
+    def take_news(self, message: Heard) -> None:
+        match message.event:
+            case EngineReady(problem=problem) if problem:
+                self.notify(problem, title="Cannot train", severity="error", timeout=30)
+            case EngineReady():
+                for screen in self.screen_stack:
+                    if isinstance(screen, SettingsScreen):
+                        screen.show_devices()
+            case StateChanged() as change:
+                self._tell_end(change)
+
+    def _tell_end(self, change: StateChanged) -> None:
+        name = printable(self.session.run.name) if self.session.run else "The run"
+        match RunState(change.state):
+            case RunState.FINISHED:
+                self.notify(f"{name} has finished its {change.total_epochs} epochs.")
+            case RunState.CANCELLED:
+                self.notify(f"{name} stopped; its state at step {change.step} is saved.")
+            case RunState.FAILED:
+                self.notify(change.message, title=f"{name} failed", severity="error", timeout=20)
+
+    @on(PlaybackFailed)
+    def tell_no_sound(self, message: PlaybackFailed) -> None:
+        if not self._has_told_no_sound:  # once; the path of each preview stays under the list
+            self._has_told_no_sound = True
+            self.notify(message.sentence, title="No sound", severity="warning", timeout=NO_SOUND_TOAST_S)
+
+    # -- ways through the screens -----------------------------------------------------------------------
+
+    @on(DatasetScreen.Proceed)
+    def show_settings(self, message: DatasetScreen.Proceed) -> None:
+        self.push_screen(SettingsScreen(self.session, message.report))
+
+    @on(DatasetScreen.ShowRuns)
+    def show_runs(self) -> None:
+        self.push_screen(RunsScreen(self.session))
+
+    @on(SettingsScreen.Started)
+    @on(RunsScreen.Opened)
+    def show_dashboard(self, message: SettingsScreen.Started | RunsScreen.Opened) -> None:
+        self.switch_screen(self._dashboard(message.run))
+
+    def _dashboard(self, run: RunDirectory) -> DashboardScreen:
+        return DashboardScreen(self.session, run, self._player)
+
+    def action_help(self) -> None:
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(getattr(self.screen, "SCOPE", "app")))
+
+    async def action_quit(self) -> None:
+        """Leave at once, or ask what is to become of the training."""
+        if isinstance(self.screen, ChoiceScreen):
+            return
+        if not self.session.is_training:
+            self.exit(Leave.STOP)
+            return
+        question = ChoiceScreen(
+            "A run is training",
+            "Its previews and checkpoints are written whether or not anybody looks.",
+            (
+                Choice("stop", "Stop and save", "s", "warning"),
+                Choice("keep", "Keep training in the background", "k", "primary"),
+                Choice("stay", "Stay", "n"),
+            ),
+        )
+        self.push_screen(question, self._quit_as_answered)
+
+    def _quit_as_answered(self, answer: str | None) -> None:
+        if answer == "stop":
+            self.exit(Leave.STOP)
+        elif answer == "keep":
+            self.exit(Leave.KEEP_TRAINING)

@@ -1,0 +1,119 @@
+"""The command line.  Parses before anything heavy is imported, then hands over."""
+
+import argparse
+import importlib.metadata
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from core.errors import Cancelled, ConfigError, SdaError
+
+DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
+
+DESCRIPTION = """\
+Train a generative audio model on a small folder of your own sounds, and hear it get better.
+
+  sda-tui FOLDER        open the app on a folder of sounds
+  sda-tui --demo        open it on sounds that it synthesises itself
+  sda-tui               open it and choose there
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong with the arguments, instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"{self.prog}: {message}; see `{self.prog} --help`.\n")
+        raise SystemExit(WRONG_USAGE)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program; the exit status is 0 done, 1 failed, 2 wrong usage, 130 cancelled."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        parsed = _parse(words)
+        return _run(parsed)
+    except ConfigError as error:
+        return _complain(str(error), WRONG_USAGE)
+    except SdaError as error:
+        return _complain(str(error), FAILED)
+    except (Cancelled, KeyboardInterrupt):
+        return CANCELLED
+    except BrokenPipeError:  # `sda-tui scan … | head`
+        sys.stderr.close()
+        return DONE
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    parser, commands = _build_parser()
+    is_for_parser = words and (words[0] in commands or words[0] in {"-h", "--help", "--version"})
+    return parser.parse_args(words if is_for_parser else ["open", *words])
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    if parsed.command == "open":
+        from sda_tui.launch import open_app
+
+        return open_app(parsed.folder, parsed.runs, demo=parsed.demo)
+    if parsed.command == "scan":
+        from sda_tui.headless.scan import scan_command
+
+        return scan_command(parsed.folder, as_json=parsed.json)
+    if parsed.command == "runs":
+        from sda_tui.headless.runs import runs_command
+
+        return runs_command(parsed.runs, as_json=parsed.json)
+    from sda_tui.headless.train import resume_command, train_command
+
+    if parsed.command == "resume":
+        return resume_command(parsed.run, parsed.runs, parsed.set, parsed.device)
+    return train_command(
+        parsed.folder, parsed.runs, parsed.set, parsed.device, parsed.preset, parsed.name, parsed.seed
+    )
+
+
+def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
+    parser = _Parser(
+        prog="sda-tui", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=importlib.metadata.version("sda-tui"))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="without a screen")
+
+    app = commands.add_parser("open")
+    app.add_argument("folder", nargs="?", type=Path, metavar="FOLDER")
+    app.add_argument("--demo", action="store_true")
+    app.prog = parser.prog
+
+    scan = commands.add_parser("scan", help="the verdict of every file, the split, the suggested preset")
+    scan.add_argument("folder", type=Path, metavar="FOLDER")
+    scan.add_argument("--json", action="store_true", help="print one JSON document")
+
+    train = commands.add_parser("train", help="train on a folder, with a progress bar")
+    train.add_argument("folder", type=Path, metavar="FOLDER")
+    train.add_argument(
+        "--preset", help="conservative, balanced or aggressive; what scan suggests if left out"
+    )
+    train.add_argument("--name", help="name of the run; made from the folder's if left out")
+    train.add_argument("--seed", help="start of all random draws")
+
+    resume = commands.add_parser("resume", help="continue a run from its newest checkpoint")
+    resume.add_argument("run", metavar="RUN", help="name of a run, or path of its directory")
+
+    runs = commands.add_parser("runs", help="every run with its state")
+    runs.add_argument("--json", action="store_true", help="print one JSON document")
+
+    for command in (train, resume):
+        command.add_argument(
+            "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable"
+        )
+        command.add_argument("--device", help="cuda, cuda:1, mps or cpu; the best there is if left out")
+    for command in (app, train, resume, runs):
+        command.add_argument(
+            "--runs", type=Path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
+        )
+    return parser, set(commands.choices) - {"open"}
+
+
+def _complain(sentence: str, status: int) -> int:
+    sys.stderr.write(f"sda-tui: {sentence}\n")
+    return status

@@ -1,0 +1,65 @@
+"""Numbers as people read them; one place, so that the app and the commands agree."""
+
+import math
+import time
+
+MINUS = "−"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time: 0:42, 3:07, 2:15:09; a dash for none."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, remaining = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{remaining:02}" if hours else f"{minutes}:{remaining:02}"
+
+
+def sound_duration(seconds: float) -> str:
+    """A length of sound: 0.08 s, 12.4 s, 5.4 min, 1.2 h."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units: 640 B, 41 MB, 1.4 GB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A loss or rate with so many decimals; tiny ones in powers of ten; a dash for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:.{digits}f}" if abs(value) >= 10**-digits or value == 0 else f"{value:.1e}"
+    return text.replace("-", MINUS, 1) if value < 0 else text
+
+
+def age(then_s: float, now_s: float | None = None) -> str:
+    """How long ago: just now, 5 min ago, 3 h ago, 12 days ago."""
+    passed = max(0.0, (time.time() if now_s is None else now_s) - then_s)
+    if passed < 60:
+        return "just now"
+    if passed < 3600:
+        return f"{passed / 60:.0f} min ago"
+    if passed < 86_400:
+        return f"{passed / 3600:.0f} h ago"
+    days = round(passed / 86_400)
+    return f"{days} day{'' if days == 1 else 's'} ago"
+
+
+def sample_rate(hertz: float) -> str:
+    return f"{hertz / 1000:g} kHz"
+
+
+def count(amount: int, singular: str, plural: str = "") -> str:
+    """1 file, 12 files, 1 024 chunks."""
+    word = singular if amount == 1 else plural or f"{singular}s"
+    return f"{amount:,} {word}".replace(",", " ")

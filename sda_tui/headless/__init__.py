@@ -1,0 +1,1 @@
+"""The commands that need no screen, on the same engine as the app."""

@@ -1,0 +1,68 @@
+"""`sda-tui runs`: every run with its state."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from core.data.report import printable
+from core.runs import RunSummary, default_root, list_runs
+from sda_tui.look import STATES, describe_state, summary_columns
+
+
+def runs_command(root: Path | None, as_json: bool) -> int:
+    """List the runs below `root`, newest first."""
+    root = root or default_root()
+    summaries = list_runs(root)
+    if as_json:
+        sys.stdout.write(json.dumps([summary_as_dict(each) for each in summaries], indent=1) + "\n")
+        return 0
+    console = Console()
+    if not summaries:
+        console.print(
+            Text(
+                f"No runs in {printable(str(root))} yet. Start one with `sda-tui` or `sda-tui train FOLDER`."
+            )
+        )
+        return 0
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("Run", "State", "Epoch", "Train", "Validation", "Best", "Age", "Size"):
+        table.add_column(name, justify="left" if name in {"Run", "State"} else "right")
+    for summary in summaries:
+        state = Text(describe_state(summary.state), STATES[summary.state][1].ansi)
+        table.add_row(Text(printable(summary.name)), state, *summary_columns(summary))
+    console.print(table)
+    for summary in summaries:
+        if trouble := summary.problem or summary.message:
+            console.print(Text(f"{printable(summary.name)}: {trouble}"))
+    return 0
+
+
+def summary_as_dict(summary: RunSummary) -> dict[str, Any]:
+    """One run in the document of `--json`."""
+    manifest, last = summary.manifest, summary.last_epoch
+    return {
+        "name": summary.name,
+        "path": str(summary.run.path),
+        "state": summary.state.value,
+        "message": summary.problem or summary.message,
+        "epoch": summary.epoch,
+        "epochs": manifest.config.epochs if manifest else None,
+        "step": summary.step,
+        "total_steps": manifest.total_steps if manifest else None,
+        "train_loss": last.train_loss if last else None,
+        "validation_loss": last.validation_loss if last else None,
+        "best_validation_loss": last.best_validation_loss if last else None,
+        "best_epoch": last.best_epoch if last else None,
+        "elapsed_s": summary.elapsed_s,
+        "modified": datetime.fromtimestamp(summary.modified_s, UTC).isoformat(timespec="seconds"),
+        "size_bytes": summary.size_bytes,
+        "folder": manifest.folder if manifest else None,
+        "preset": manifest.preset if manifest else None,
+        "pid": summary.holder_pid,
+    }

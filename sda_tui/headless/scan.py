@@ -1,0 +1,119 @@
+"""`sda-tui scan`: the verdict of every file."""
+
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from core.config import TrainingConfig
+from core.data.plan import require_usable
+from core.data.report import FileReport, ScanProgress, ScanReport
+from core.training.runner import Runner
+from sda_tui import format as fmt
+from sda_tui.headless.signals import StopOnSignal
+from sda_tui.look import VERDICTS, describe_format, summary_lines
+from sda_tui.terminal import own_terminal
+
+
+def scan_command(folder: Path, as_json: bool) -> int:
+    """Print the report on a folder.  Raises DatasetError, after the report, if nothing in it is usable."""
+    config = TrainingConfig()
+    report = scan_with_progress(folder, config)
+    if as_json:
+        sys.stdout.write(json.dumps(report_as_dict(report), indent=1) + "\n")
+    else:
+        print_report(Console(), report)
+    require_usable(report)
+    return 0
+
+
+def scan_with_progress(folder: Path, config: TrainingConfig) -> ScanReport:
+    """Scan with a bar on stderr.  Raises DatasetError, and Cancelled after Ctrl-C."""
+    stop = threading.Event()
+    with own_terminal() as terminal, StopOnSignal(stop.set):
+        console = Console(file=terminal)
+        progress = Progress(
+            TextColumn("scanning {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        with progress:
+            task = progress.add_task("folder", total=None)
+            for event in Runner().scan(folder, config.chunk_duration_s, config.seed, stop.is_set):
+                if isinstance(event, ScanProgress):
+                    total = event.total or None
+                    progress.update(task, description=event.phase, completed=event.done, total=total)
+                elif isinstance(event, ScanReport):
+                    report = event
+    return report
+
+
+def report_as_dict(report: ScanReport) -> dict[str, Any]:
+    """The document of `--json`.  Paths are relative to `folder`."""
+    return {
+        "folder": report.folder,
+        "chunk_duration_s": report.chunk_duration_s,
+        "files": [_file_as_dict(file) for file in report.files],
+        "totals": {
+            "files": len(report.files),
+            "usable_files": len(report.usable_files),
+            "duration_s": round(report.duration_s, 3),
+            "chunks": report.chunks,
+            "verdicts": report.verdicts(),
+            "sample_rates": {str(rate): count for rate, count in report.sample_rates().items()},
+            "formats": report.formats(),
+        },
+        "split": {
+            "method": report.split.method,
+            "note": report.split.note,
+            "train": [excerpt.path for excerpt in report.split.train],
+            "validation": [excerpt.path for excerpt in report.split.validation],
+            "training_chunks": report.split.training_chunks,
+            "validation_chunks": report.split.validation_chunks,
+        },
+        "suggested_preset": report.suggested_preset,
+        "suggestion_reason": report.suggestion_reason,
+        "notes": list(report.notes),
+    }
+
+
+def _file_as_dict(file: FileReport) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "verdict": file.verdict.value,
+        "detail": file.detail,
+        "usable": file.usable,
+        "duration_s": round(file.duration_s, 6),
+        "sample_rate": file.sample_rate,
+        "channels": file.channels,
+        "format": file.format,
+        "encoding": file.encoding,
+        "size_bytes": file.size_bytes,
+        "chunks": file.chunks,
+    }
+
+
+def print_report(console: Console, report: ScanReport) -> None:
+    """A row per file, then the totals, the split and the suggestion."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, justify in (("File", "left"), ("Verdict", "left"), ("Length", "right"), ("Format", "left")):
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    table.add_column("", overflow="fold", style="dim")
+    for file in report.files:
+        glyph, tone = VERDICTS[file.verdict]
+        verdict = Text(f"{glyph} {file.verdict.value}", tone.ansi)
+        length = fmt.sound_duration(file.duration_s) if file.sample_rate else ""
+        table.add_row(Text(file.printable_path), verdict, length, describe_format(file), Text(file.detail))
+    console.print(table)
+    console.print()
+    for line in summary_lines(report):
+        console.print(Text(line))

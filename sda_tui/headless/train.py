@@ -1,0 +1,197 @@
+"""`sda-tui train` and `sda-tui resume`: a run without a screen, with a progress bar."""
+
+import queue
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from core.config import SETTINGS, TrainingConfig, find_device, find_preset, parse_assignment
+from core.data.report import printable
+from core.errors import SdaError
+from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
+from core.runs import RunDirectory, RunHistory, RunManifest, default_root, find_run, suggest_name, summarise
+from core.training.runner import EngineEvent, Runner
+from sda_tui import format as fmt
+from sda_tui.headless.scan import scan_with_progress
+from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
+from sda_tui.look import summary_lines
+from sda_tui.terminal import own_terminal
+
+REDRAW_INTERVAL_S = 0.25
+
+
+def train_command(
+    folder: Path,
+    root: Path | None,
+    assignments: list[str],
+    device: str | None,
+    preset: str | None,
+    name: str | None,
+    seed: str | None,
+) -> int:
+    """Scan a folder and train on it.  Raises SdaError with a sentence for the user."""
+    root = root or default_root()
+    values = dict(parse_assignment(each) for each in assignments)
+    if seed is not None:
+        values["seed"] = SETTINGS["seed"].parse(seed)
+    chosen = find_preset(preset) if preset else None
+    TrainingConfig().with_settings(values)  # complain before the scan, not after it
+    engine = _Engine(device)
+    config = TrainingConfig().with_settings(
+        {key: value for key, value in values.items() if key in {"chunk_duration_s", "seed"}}
+    )
+    report = scan_with_progress(folder, config)
+    preset_name = chosen.name if chosen else report.suggested_preset
+    manifest = RunManifest.from_scan(
+        report, preset_name, find_preset(preset_name).config().with_settings(values)
+    )
+    engine.wait_until_loaded()
+    run = RunDirectory.create(root, name or suggest_name(root, folder), manifest)
+    return engine.follow(run, manifest, summary_lines(report))
+
+
+def resume_command(name: str, root: Path | None, assignments: list[str], device: str | None) -> int:
+    """Continue a run.  Raises SdaError with a sentence for the user."""
+    values = dict(parse_assignment(each) for each in assignments)
+    run = find_run(name, root or default_root())
+    summary = summarise(run)
+    manifest = summary.continued(values)
+    engine = _Engine(device)
+    engine.wait_until_loaded()
+    if values:
+        run.write_manifest(manifest)
+    about = f"Going on with {run.name} after epoch {summary.epoch}, step {summary.step}."
+    return engine.follow(run, manifest, [about])
+
+
+class _Engine:
+    """The runner, driven by the main thread of a command."""
+
+    def __init__(self, device: str | None) -> None:
+        self._device = device
+        self._events: queue.SimpleQueue[EngineEvent] = queue.SimpleQueue()
+        self._runner = Runner(self._events.put)
+        self._runner.load()
+
+    def wait_until_loaded(self) -> None:
+        """Raises SdaError if PyTorch cannot be loaded, ConfigError if there is no such device."""
+        ready = self._events.get()
+        assert isinstance(ready, EngineReady)
+        if ready.problem:
+            raise SdaError(ready.problem)
+        self._device = find_device(self._device, ready.devices).name
+
+    def follow(self, run: RunDirectory, manifest: RunManifest, introduction: list[str]) -> int:
+        """Train, show how it goes on stderr, and return the exit status."""
+        history = RunHistory()
+        config = manifest.config
+        about = (
+            f"Run {run.name} on {self._device}: preset {manifest.preset}, "
+            f"{fmt.count(config.epochs, 'epoch')} of {fmt.count(manifest.steps_per_epoch, 'step')}, "
+            f"batches of {config.batch_size}. "
+            f"Ctrl-C saves and stops; `sda-tui resume {run.name}` goes on."
+        )
+        with own_terminal(run.log) as terminal:
+            console = Console(file=terminal, highlight=False)
+            for line in (*introduction, about):
+                console.print(Text(line))
+            with StopOnSignal(self._runner.cancel) as signals, _Display(console, manifest) as display:
+                self._runner.train(run, self._device)
+                is_over = False
+                while not is_over:
+                    is_over = self._runner.wait(REDRAW_INTERVAL_S)
+                    self._drain(history, display)
+            if self._runner.problem:
+                raise self._runner.problem
+            for line in _closing_lines(run, history):
+                console.print(Text(line))
+        if history.state is RunState.FAILED:
+            raise SdaError(history.message)
+        return INTERRUPTED_STATUS if signals.stopped and history.state is RunState.CANCELLED else 0
+
+    def _drain(self, history: RunHistory, display: "_Display") -> None:
+        """Take in what happened, then redraw once."""
+        while not self._events.empty():
+            event = self._events.get()
+            if not isinstance(event, EngineReady):
+                history.apply(event, time.time())
+                display.tell(event, history)
+        display.redraw(history)
+
+
+class _Display:
+    """A progress bar on a terminal; elsewhere a line per epoch."""
+
+    def __init__(self, console: Console, manifest: RunManifest) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            console=console,
+            auto_refresh=False,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("loading", total=manifest.total_steps, numbers="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def tell(self, event: RunEvent, history: RunHistory) -> None:
+        """Print what should stay on the screen."""
+        match event:
+            case Warned() if event.message:
+                self._console.print(Text(f"! {event.message}"))
+            case EpochFinished() if not self._console.is_terminal:
+                self._console.print(Text(f"epoch {event.epoch}/{event.total_epochs}  {_numbers(history)}"))
+
+    def redraw(self, history: RunHistory) -> None:
+        if history.loading:
+            done = f" {history.loading.done}/{history.loading.total}"
+            self._progress.update(self._task, description=history.loading.phase + done)
+        elif history.state is RunState.TRAINING:
+            self._progress.update(
+                self._task,
+                description=f"epoch {min(history.epoch, history.total_epochs)}/{history.total_epochs}",
+                completed=history.step,
+                numbers=_numbers(history),
+            )
+        self._progress.refresh()
+
+
+def _numbers(history: RunHistory) -> str:
+    step, epoch = history.last_step, history.last_epoch
+    parts = [
+        f"train {fmt.number(step.train_loss if step else None)}",
+        f"validation {fmt.number(epoch.validation_loss if epoch else None)}",
+        f"{fmt.number(history.steps_per_s, 1)} steps/s",
+        f"ETA {fmt.duration(history.eta_s)}",
+    ]
+    return "  ".join(parts)
+
+
+def _closing_lines(run: RunDirectory, history: RunHistory) -> list[str]:
+    where = printable(str(run.path))
+    match history.state:
+        case RunState.FINISHED:
+            lines = [f"Finished after {fmt.duration(history.elapsed_s)}. Previews: {where}/previews"]
+        case RunState.CANCELLED:
+            lines = [f"Stopped and saved at step {history.step}. `sda-tui resume {run.name}` goes on."]
+        case _:
+            return []
+    if (epoch := history.last_epoch) and epoch.best_validation_loss is not None:
+        best = fmt.number(epoch.best_validation_loss)
+        lines.append(f"Best validation loss {best} at epoch {epoch.best_epoch}: {where}/checkpoints/best.pt")
+    return lines

@@ -1,0 +1,98 @@
+"""Opening the app: a process that keeps the shell waiting, and one that shows and trains."""
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import platformdirs
+
+from core.data.report import printable
+from core.errors import SdaError
+from core.runs import default_root
+from sda_tui.terminal import leave_terminal, own_terminal
+
+SWITCH_INTERVAL_S = 0.0005  # lets the training have the interpreter back from the screen ten times sooner
+
+
+def open_app(folder: Path | None, root: Path | None, demo: bool) -> int:
+    """Show the app and return the exit status.
+
+    Raises SdaError if there is no terminal.  The app runs in a child, so that it can go on training in the
+    background when it is left: a thread that trains cannot be moved to a process of its own, but the
+    process that the shell waits for can end.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SdaError("The app needs a terminal; `sda-tui train FOLDER` works without one.")
+    child = os.fork()
+    if child == 0:
+        os._exit(_show_safely(folder, root or default_root(), demo))
+    return _wait_for(child)
+
+
+def _wait_for(child: int) -> int:
+    """Wait until the child ends; end at once when it says that it goes on in the background."""
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: os._exit(0))
+    signal.signal(signal.SIGTERM, lambda number, _frame: os.kill(child, number))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the child gets it too, and knows what to do
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _show_safely(folder: Path | None, root: Path, demo: bool) -> int:
+    """Nothing may leave the child but its status: beyond this point is the parent's code."""
+    try:
+        return _show(folder, root, demo)
+    except SdaError as error:
+        sys.stderr.write(f"sda-tui: {error}\n")
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+    return 1
+
+
+def _show(folder: Path | None, root: Path, demo: bool) -> int:
+    from sda_tui.app import Leave, SdaApp
+    from sda_tui.session import Session
+
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    session = Session(root.expanduser().absolute())
+    with own_terminal(_log_path()):
+        leave = SdaApp(session, folder, demo).run(mouse=True)
+    if not session.is_training:
+        return 0
+    assert session.run is not None
+    if leave is Leave.STOP or leave is None:
+        sys.stderr.write("sda-tui: saving a checkpoint…\n")
+        session.cancel()
+        session.wait()
+        sys.stderr.write(f"sda-tui: stopped and saved. `sda-tui resume {session.run.name}` goes on.\n")
+        return 0
+    if leave is Leave.KEEP_TRAINING:
+        sys.stderr.write(
+            f"sda-tui: {session.run.name} goes on training as process {os.getpid()}, logging to "
+            f"{printable(str(session.run.path))}.\n"
+            f"`sda-tui runs` shows it, `kill {os.getpid()}` saves and stops it.\n"
+        )
+        os.setsid()
+        os.kill(os.getppid(), signal.SIGUSR1)
+    leave_terminal()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: session.cancel())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    while not session.wait(1.0):  # short waits, so that signals are answered
+        continue
+    return 0
+
+
+def _log_path() -> Path | None:
+    """Where stray output of libraries goes while the app has the screen."""
+    try:
+        return platformdirs.user_log_path("sda-tui", ensure_exists=True) / "app.log"
+    except OSError:
+        return None

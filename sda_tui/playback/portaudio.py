@@ -1,0 +1,127 @@
+"""Playing through this machine's sound card with sounddevice (PortAudio)."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from sda_tui.playback.player import Playing
+
+BLOCK_S = 0.02  # how late a stop may come; each block is one call that leaves the interpreter to others
+NO_PORTAUDIO = {
+    "linux": "install PortAudio with `sudo apt install libportaudio2` (Debian, Ubuntu), "
+    "`sudo dnf install portaudio` (Fedora) or `sudo pacman -S portaudio` (Arch)",
+    "darwin": "reinstall the Python package sounddevice, which brings PortAudio along",
+}
+
+
+class PortAudioPlayer:
+    """Opens the default output for each sound, on a thread of its own.
+
+    `complain` is called, on that thread, with a sentence when a sound cannot be played.
+    """
+
+    def __init__(self, complain: Callable[[str], object]) -> None:
+        self._complain = complain
+        self._lock = threading.Lock()
+        self._current: _Playback | None = None
+        self._has_failed = False
+
+    def play(self, path: Path) -> None:
+        playback = _Playback(path)
+        with self._lock:
+            before, self._current = self._current, playback
+        threading.Thread(target=self._run, args=(playback, before), name="playback", daemon=True).start()
+
+    def stop(self) -> None:
+        with self._lock:
+            playback, self._current = self._current, None
+        if playback is not None:
+            playback.stop()
+
+    @property
+    def playing(self) -> Playing | None:
+        with self._lock:
+            playback = self._current
+        return playback.now() if playback is not None else None
+
+    def _run(self, playback: "_Playback", before: "_Playback | None") -> None:
+        try:
+            if before is not None:
+                before.stop()
+                before.ended.wait()
+            self._play(playback)
+        finally:
+            playback.ended.set()
+            with self._lock:
+                if self._current is playback:
+                    self._current = None
+
+    def _play(self, playback: "_Playback") -> None:
+        try:
+            import sounddevice
+        except OSError:
+            how = NO_PORTAUDIO.get(sys.platform, "install PortAudio")
+            self._complain(f"No sound: PortAudio is missing; {how}. The file is {playback.path}")
+            return
+        try:
+            if self._has_failed:  # the list of devices dates from the start: look again
+                sounddevice._terminate()
+                sounddevice._initialize()
+            playback.run(sounddevice)
+            self._has_failed = False
+        except sounddevice.PortAudioError as error:
+            self._has_failed = True
+            reason = str(error.args[0]).split(" [")[0] if error.args else "unknown"
+            self._complain(
+                f"No sound: this machine has no working sound output ({reason}); over SSH, copy the file to "
+                f"yours with scp. The file is {playback.path}"
+            )
+        except (OSError, soundfile.LibsndfileError) as error:
+            self._complain(f"Cannot play {playback.path} ({error}).")
+
+
+class _Playback:
+    """One sound from its start to its end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.ended = threading.Event()
+        self._stopped = threading.Event()
+        self._started_s = 0.0
+        self._duration_s = 0.0
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def now(self) -> Playing:
+        position_s = time.monotonic() - self._started_s if self._started_s else 0.0
+        return Playing(self.path, min(max(0.0, position_s), self._duration_s), self._duration_s)
+
+    def run(self, sounddevice: Any) -> None:
+        """Feed the sound to the default output in short blocks until it is over or stopped."""
+        samples, sample_rate = soundfile.read(self.path, dtype="float32", always_2d=True)
+        self._duration_s = len(samples) / sample_rate
+        block = round(BLOCK_S * sample_rate)
+        with sounddevice.OutputStream(
+            samplerate=sample_rate, channels=samples.shape[1], dtype="float32", latency="high"
+        ) as stream:
+            self._started_s = time.monotonic() + stream.latency
+            for start in range(0, len(samples), block):
+                if self._stopped.is_set():
+                    stream.abort()
+                    return
+                stream.write(samples[start : start + block])
+            self._wait_for_end(stream)
+
+    def _wait_for_end(self, stream: Any) -> None:
+        """Let what is buffered be heard, unless it is stopped."""
+        left_s = self._started_s + self._duration_s - time.monotonic()
+        if self._stopped.wait(max(0.0, left_s)):
+            stream.abort()
+        else:
+            stream.stop()

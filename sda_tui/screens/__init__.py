@@ -1,0 +1,1 @@
+"""One file per screen; a screen arranges, widgets draw, the session knows."""

@@ -1,0 +1,62 @@
+"""A question with a few answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Label
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An answer: what it is called, the key that gives it, and how it looks."""
+
+    id: str
+    label: str
+    key: str
+    variant: str = "default"
+
+
+class ChoiceScreen(ModalScreen[str]):
+    """Asks and returns the id of the answer; escape gives the last one, which should change nothing."""
+
+    BINDINGS = [
+        Binding("escape", "give_up", show=False),
+        Binding("left,up", "app.focus_previous", show=False),
+        Binding("right,down", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, title: str, text: str, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._choices = choices
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="question"):
+            yield Label(Text(self._title), id="question-title")
+            yield Label(Text(self._text), id="question-text")
+            with Horizontal(id="answers"):
+                for choice in self._choices:
+                    label = Text.assemble(choice.label, (f" {choice.key}", "dim"))
+                    yield Button(label, id=choice.id, variant=choice.variant)  # type: ignore[arg-type]
+
+    def on_mount(self) -> None:
+        for choice in self._choices:
+            self._bindings.bind(choice.key, f"answer('{choice.id}')", show=False)
+        self.query_one(f"#{self._choices[0].id}").focus()
+
+    @on(Button.Pressed)
+    def press(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id)
+
+    def action_answer(self, id: str) -> None:
+        self.dismiss(id)
+
+    def action_give_up(self) -> None:
+        self.dismiss(self._choices[-1].id)

@@ -1,0 +1,288 @@
+"""A run as it goes on, or as it ended: read from its log, whoever trains it."""
+
+from pathlib import Path
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, ProgressBar, Sparkline, Static
+
+from core.data.report import printable
+from core.errors import RunError
+from core.events import CheckpointSaved, PreviewReady, RunEvent, RunState
+from core.runs import EventFollower, RunDirectory, RunHistory, RunManifest
+from sda_tui import format as fmt
+from sda_tui.keymap import KEYMAP
+from sda_tui.look import describe_state
+from sda_tui.playback import Player
+from sda_tui.screens.choice import Choice, ChoiceScreen
+from sda_tui.session import Session
+from sda_tui.widgets.loss_plot import LossPlot
+from sda_tui.widgets.metric_table import Metric, MetricTable
+from sda_tui.widgets.preview_list import PreviewList
+from sda_tui.widgets.quality_bar import QualityBar
+from sda_tui.widgets.title_bar import TitleBar
+from sda_tui.widgets.waveform import Waveform
+
+POLL_INTERVAL_S = 0.5
+PLAYBACK_INTERVAL_S = 0.1
+CATCH_UP_INTERVAL_S = 0.02  # while a long log is read for the first time
+SPARKLINE_STEPS = 200
+NO_PREVIEWS = "The first previews come before the first step."
+
+
+class DashboardScreen(Screen[None]):
+    """Reads the log on a timer and draws what changed; the training never waits for it."""
+
+    SCOPE = "dashboard"
+    BINDINGS = KEYMAP[SCOPE].bindings()
+
+    def __init__(self, session: Session, run: RunDirectory, player: Player) -> None:
+        super().__init__()
+        self.run = run
+        self.history = RunHistory()
+        self._session = session
+        self._player = player
+        self._follower = EventFollower(run.events)
+        self._generation = 0
+        self._manifest: RunManifest | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar(printable(self.run.name))
+        yield ProgressBar(id="progress", show_eta=False)
+        yield Static(id="banner")
+        with Horizontal(id="dashboard"):
+            with Vertical(id="numbers"):
+                yield LossPlot(id="loss-plot")
+                yield Sparkline(id="step-losses")
+                yield QualityBar(id="quality")
+                yield MetricTable(id="metrics")
+            with Vertical(id="previews"):
+                yield PreviewList(id="preview-list")
+                yield Waveform(id="waveform")
+                yield Static(NO_PREVIEWS, id="playback")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.query_one("#previews").border_title = "Previews"
+        self.query_one("#step-losses").border_title = "Training loss, newest steps"
+        self.query_one(PreviewList).focus()
+        try:
+            self._manifest = self.run.read_manifest()
+        except RunError as error:
+            self.notify(str(error), severity="error")
+        self.set_interval(POLL_INTERVAL_S, self.poll)
+        self.set_interval(PLAYBACK_INTERVAL_S, self._show_playback)
+        self.call_after_refresh(self.poll)
+
+    def on_unmount(self) -> None:
+        self._follower.close()
+
+    # -- reading ----------------------------------------------------------------------------------------
+
+    def poll(self) -> None:
+        """Read what was added to the log, and draw it unless something lies over the screen."""
+        events = list(self._follower.poll())
+        if self._follower.generation != self._generation:  # a resume cut the log back: read it anew
+            self._generation = self._follower.generation
+            self.history = RunHistory()
+        for event, time_s in events:
+            self.history.apply(event, time_s)
+        self._tell_saved([event for event, _ in events])
+        if self.is_current:
+            self._draw([event for event, _ in events])
+        if not self._follower.has_caught_up:
+            self.set_timer(CATCH_UP_INTERVAL_S, self.poll)
+
+    @property
+    def is_trained_here(self) -> bool:
+        return self._session.trains(self.run)
+
+    @property
+    def state(self) -> RunState:
+        """What the log says, unless no process is there to make it true."""
+        said = self.history.state
+        if said.is_active and not self.is_trained_here and self.run.lock.holder() is None:
+            return RunState.INTERRUPTED
+        return said
+
+    # -- drawing ----------------------------------------------------------------------------------------
+
+    def _draw(self, events: list[RunEvent]) -> None:
+        history = self.history
+        self._draw_title()
+        self._draw_banner()
+        bar = self.query_one("#progress", ProgressBar)
+        if history.loading is not None:
+            bar.update(total=history.loading.total, progress=history.loading.done)
+        else:
+            bar.update(total=history.total_steps or None, progress=history.step)
+        self.query_one(MetricTable).metrics = self._metrics()
+        self.query_one(Sparkline).data = history.step_losses[-SPARKLINE_STEPS:].tolist()
+        last = history.last_epoch
+        self.query_one(QualityBar).quality = last.quality if last else None
+        kinds = {event.event for event in events}
+        if "epoch" in kinds:
+            self._draw_losses()
+        if "preview" in kinds:
+            self.query_one(PreviewList).show(history.previews)
+
+    def _draw_title(self) -> None:
+        history, manifest = self.history, self._manifest
+        state = self.state
+        parts = [printable(self.run.name), describe_state(state)]
+        if history.loading is not None and state is RunState.LOADING:
+            parts.append(f"{history.loading.phase} {history.loading.done}/{history.loading.total}")
+        elif history.total_epochs:
+            parts.append(f"epoch {history.epoch}/{history.total_epochs}")
+        if state is RunState.TRAINING:
+            parts.append(f"ETA {fmt.duration(history.eta_s)}")
+        if manifest is not None:
+            parts.append(manifest.preset)
+        self.query_one(TitleBar).show(*parts)
+
+    def _draw_banner(self) -> None:
+        """What stays true: why the run ended badly, and every warning that was not taken back."""
+        history, state = self.history, self.state
+        lines = [f"! {warning.message}" for warning in history.warnings.values()]
+        if state is RunState.FAILED:
+            lines.insert(0, f"✗ {history.message}")
+        elif state is RunState.INTERRUPTED:
+            lines.insert(
+                0,
+                f"! Its process is gone; `sda-tui resume {self.run.name}` goes on from the last checkpoint.",
+            )
+        banner = self.query_one("#banner", Static)
+        banner.display = bool(lines)
+        banner.update(Text("\n".join(lines)))
+        banner.set_class(state is RunState.FAILED, "-error")
+
+    def _draw_losses(self) -> None:
+        epochs = self.history.epochs
+        train = [(float(each.epoch), each.train_loss) for each in epochs if each.train_loss is not None]
+        validation = [
+            (float(each.epoch), each.validation_loss) for each in epochs if each.validation_loss is not None
+        ]
+        last = epochs[-1]
+        best = None
+        if last.best_validation_loss is not None:
+            best = (float(last.best_epoch), last.best_validation_loss)
+        self.query_one(LossPlot).show(train, validation, best)
+
+    def _metrics(self) -> list[Metric]:
+        history = self.history
+        step, epoch, saved = history.last_step, history.last_epoch, history.checkpoint
+        best = epoch.best_validation_loss if epoch else None
+        return [
+            ("Epoch", f"{history.epoch}/{history.total_epochs}"),
+            ("Step", f"{history.step}/{history.total_steps}"),
+            ("Loss", fmt.number(step.train_loss if step else None)),
+            ("Recon.", fmt.number(step.reconstruction_loss if step else None)),
+            ("KL", fmt.number(step.kl_loss if step else None)),
+            ("KL weight", fmt.number(step.kl_weight if step else None, 3)),
+            ("Rate", fmt.number(step.learning_rate if step else None, 6)),
+            ("Validation", fmt.number(epoch.validation_loss if epoch else None)),
+            ("Best", f"{fmt.number(best)} @{epoch.best_epoch}" if epoch else "–"),
+            ("KL nats", fmt.number(epoch.kl_divergence if epoch else None, 1)),
+            ("Latents", f"{epoch.active_latent_dimensions}/{epoch.latent_dimensions}" if epoch else "–"),
+            ("Steps/s", fmt.number(history.steps_per_s, 1)),
+            ("Elapsed", fmt.duration(history.elapsed_s)),
+            ("ETA", fmt.duration(history.eta_s)),
+            ("Memory", fmt.size(epoch.memory_used_bytes) if epoch else "–"),
+            ("  peak", fmt.size(epoch.memory_peak_bytes) if epoch else "–"),
+            ("  of", fmt.size(epoch.memory_total_bytes) if epoch else "–"),
+            ("Saved", f"{saved.step} {saved.reason}" if saved else "–"),
+        ]
+
+    def _tell_saved(self, events: list[RunEvent]) -> None:
+        for event in events:
+            if isinstance(event, CheckpointSaved) and event.reason == "manual" and self.is_trained_here:
+                self.notify(f"Saved at step {event.step}: {event.path} (kept).")
+
+    # -- playing ----------------------------------------------------------------------------------------
+
+    @on(PreviewList.Chosen)
+    def show_chosen(self, message: PreviewList.Chosen) -> None:
+        preview = message.preview
+        self.query_one(Waveform).envelope = preview.envelope if preview else ()
+        self._show_playback()
+
+    def _path(self, preview: PreviewReady) -> Path:
+        return self.run.path / preview.path
+
+    def _show_playback(self) -> None:
+        """Mark what is heard and how far it is."""
+        playing, chosen = self._player.playing, self.query_one(PreviewList).chosen
+        previews = self.query_one(PreviewList)
+        is_ours = playing is not None and playing.path.is_relative_to(self.run.path)
+        previews.playing = playing.path.relative_to(self.run.path).as_posix() if playing and is_ours else None
+        waveform = self.query_one(Waveform)
+        hears_chosen = chosen is not None and previews.playing == chosen.path
+        if playing is not None and hears_chosen and playing.duration_s:
+            waveform.position = playing.position_s / playing.duration_s
+        else:
+            waveform.position = None
+        status = self.query_one("#playback", Static)
+        if playing is not None and is_ours:
+            status.update(Text(f"▶ {playing.position_s:.1f} / {playing.duration_s:.1f} s  ← stops"))
+        elif chosen is not None:
+            status.update(
+                Text(f"■ {chosen.duration_s:.1f} s  {chosen.path}", no_wrap=True, overflow="ellipsis")
+            )
+
+    def action_cursor_up(self) -> None:
+        self.query_one(PreviewList).action_cursor_up()
+
+    def action_cursor_down(self) -> None:
+        self.query_one(PreviewList).action_cursor_down()
+
+    @on(PreviewList.OptionSelected)
+    def action_play(self) -> None:
+        chosen = self.query_one(PreviewList).chosen
+        if chosen is not None:
+            self._player.play(self._path(chosen))
+            self._show_playback()
+
+    def action_stop(self) -> None:
+        self._player.stop()
+        self._show_playback()
+
+    def action_order(self) -> None:
+        previews = self.query_one(PreviewList)
+        previews.newest_first = not previews.newest_first
+
+    # -- asking the engine ------------------------------------------------------------------------------
+
+    def action_save(self) -> None:
+        if self._may_command():
+            self._session.save()
+            self.notify("A checkpoint will be saved after this step.")
+
+    def action_cancel(self) -> None:
+        if not self._may_command():
+            return
+        stop = Choice("stop", "Stop and save", "y", "warning")
+        stay = Choice("stay", "Go on", "n")
+        question = ChoiceScreen(
+            "Stop training?",
+            f"The state at step {self.history.step} is saved; `sda-tui resume {self.run.name}` or Runs "
+            "goes on from there.",
+            (stop, stay),
+        )
+        self.app.push_screen(question, lambda answer: self._session.cancel() if answer == "stop" else None)
+
+    def _may_command(self) -> bool:
+        if self.is_trained_here:
+            return True
+        holder = self.run.lock.holder()
+        if holder is not None:
+            self.notify(f"This run is trained by process {holder.pid}; cancel or save it there.")
+        else:
+            self.notify("This run is not being trained. Runs (r on the first screen) can continue it.")
+        return False
+
+    def action_back(self) -> None:
+        self._player.stop()
+        self.app.pop_screen()

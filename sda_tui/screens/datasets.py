@@ -1,0 +1,212 @@
+"""Choosing a folder of sounds, and seeing what is in it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import platformdirs
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Button, Footer, ProgressBar, Static
+
+from core.data.report import FileReport, ScanProgress, ScanReport, printable
+from core.errors import SdaError
+from core.runs import list_runs
+from sda_tui.keymap import KEYMAP
+from sda_tui.look import summary_lines
+from sda_tui.session import ScanDelivery, ScanFailed, Session
+from sda_tui.widgets.folder_picker import FolderPicker
+from sda_tui.widgets.scan_table import ScanTable
+from sda_tui.widgets.title_bar import TitleBar
+
+RECENT_FOLDERS = 8
+WELCOME = """\
+Choose a folder of sounds: type its path, take a recent one, or find it in the tree.
+No sounds at hand? Press d for the demo.
+
+5 to 500 files are best, of any length and format. Every file gets a verdict here before
+anything is trained; the folder itself is never changed."""
+PHASES = {"finding": "finding files", "headers": "reading headers", "samples": "reading samples"}
+
+
+class DatasetScreen(Screen[None]):
+    """The first screen.  Posts `Proceed` with a scan, or `ShowRuns`."""
+
+    SCOPE = "datasets"
+    BINDINGS = KEYMAP[SCOPE].bindings()
+
+    class Proceed(Message):
+        def __init__(self, report: ScanReport) -> None:
+            super().__init__()
+            self.report = report
+
+    class ShowRuns(Message):
+        """The list of runs is wanted."""
+
+    class Delivered(Message):
+        """A batch of what the scan found; `folder` tells it from the batches of a scan before."""
+
+        def __init__(self, folder: Path, found: ScanDelivery) -> None:
+            super().__init__()
+            self.folder = folder
+            self.found = found
+
+    def __init__(self, session: Session, folder: Path | None, demo: bool) -> None:
+        super().__init__()
+        self._session = session
+        self._first_folder = folder
+        self._first_demo = demo
+        self._folder: Path | None = None
+        self._report: ScanReport | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar("choose a folder of sounds")
+        with Horizontal(id="datasets"):
+            yield FolderPicker(Path.cwd(), id="picker")
+            with Vertical(id="report"):
+                yield Static(WELCOME, id="scan-status")
+                yield ProgressBar(id="scan-progress", show_eta=False)
+                yield ScanTable(id="files")
+                yield Static(id="totals")
+                yield Button("Continue with these sounds  ⏎", id="proceed", variant="primary", disabled=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._set_scanning(False)
+        if self._first_demo:
+            self.action_demo()
+        elif self._first_folder is not None:
+            self.choose(self._first_folder)
+        else:
+            self.query_one(FolderPicker).focus_path()
+
+    def on_screen_resume(self) -> None:
+        self._read_runs()
+
+    def choose(self, folder: Path) -> None:
+        """Scan a folder; one that is still being scanned is given up."""
+        self._folder = folder
+        self._report = None
+        self.query_one(ScanTable).empty()
+        self.query_one("#totals", Static).update("")
+        self._set_scanning(True)
+        self._show_status(f"Scanning {printable(str(folder))}")
+        self._session.scan(folder, lambda found: self.post_message(self.Delivered(folder, found)))
+
+    @on(Delivered)
+    def take_delivery(self, message: Delivered) -> None:
+        if message.folder != self._folder:
+            return
+        files = {each.path: each for each in message.found if isinstance(each, FileReport)}
+        self.query_one(ScanTable).add_files(files.values())
+        for event in message.found:
+            match event:
+                case ScanProgress():
+                    self._show_progress(event)
+                case ScanReport():
+                    self._show_report(event)
+                case ScanFailed():
+                    self._set_scanning(False)
+                    self._show_status(event.sentence, is_error=True)
+
+    def _show_progress(self, progress: ScanProgress) -> None:
+        bar = self.query_one("#scan-progress", ProgressBar)
+        bar.update(total=progress.total or None, progress=progress.done)
+        folder = printable(str(self._folder))
+        self._show_status(f"{folder}: {PHASES[progress.phase]}, esc stops")
+
+    def _show_report(self, report: ScanReport) -> None:
+        self._set_scanning(False)
+        self.query_one(ScanTable).sort_rows()
+        first, *rest = summary_lines(report)
+        self._show_status(first)
+        self.query_one("#totals", Static).update(Text("\n".join(rest)))
+        if not report.usable_files:
+            self._show_status(
+                f"{first}. None of them can be used: see why in the list, and choose a folder with sounds.",
+                is_error=True,
+            )
+            return
+        self._report = report
+        proceed = self.query_one("#proceed", Button)
+        proceed.disabled = False
+        proceed.focus()
+
+    def _show_status(self, sentence: str, is_error: bool = False) -> None:
+        status = self.query_one("#scan-status", Static)
+        status.update(Text(f"✗ {sentence}" if is_error else sentence))
+        status.set_class(is_error, "-error")
+
+    def _set_scanning(self, scanning: bool) -> None:
+        self.query_one("#scan-progress").display = scanning
+        if scanning:
+            self.query_one("#scan-progress", ProgressBar).update(total=None, progress=0)
+        self.query_one("#proceed", Button).disabled = True
+        self.query_one("#files").display = self._folder is not None
+        self.query_one("#proceed").display = self._folder is not None
+
+    @work(thread=True, exclusive=True, group="runs", exit_on_error=False)
+    def _read_runs(self) -> None:
+        """Recent folders, and whether something trains elsewhere, from the runs."""
+        try:
+            summaries = list_runs(self._session.root)
+        except SdaError:
+            return
+        folders = dict.fromkeys(Path(each.manifest.folder) for each in summaries if each.manifest)
+        recent = [folder for folder in folders if folder.is_dir()][:RECENT_FOLDERS]
+        active = [each.name for each in summaries if each.state.is_active]
+        self.app.call_from_thread(self._show_runs, recent, active)
+
+    def _show_runs(self, recent: Sequence[Path], active: Sequence[str]) -> None:
+        self.query_one(FolderPicker).show_recent(recent)
+        training = f"▶ training: {', '.join(map(printable, active))} (r shows it)" if active else ""
+        self.query_one(TitleBar).show("choose a folder of sounds", training)
+
+    @on(FolderPicker.Picked)
+    def pick(self, message: FolderPicker.Picked) -> None:
+        self.choose(message.folder)
+
+    @on(FolderPicker.DemoPicked)
+    def action_demo(self) -> None:
+        """Synthesise the demo sounds where that was not done before, then scan them."""
+        self._show_status("Synthesising the demo sounds")
+        self._make_demo()
+
+    @work(thread=True, exclusive=True, group="demo", exit_on_error=False)
+    def _make_demo(self) -> None:
+        folder = platformdirs.user_cache_path("sda-tui") / "demo"
+        try:
+            self._session.make_demo(folder)
+        except OSError as error:
+            sentence = f"Cannot write the demo sounds to {folder} ({error.strerror})."
+            self.app.call_from_thread(self._show_status, sentence, True)
+        else:
+            self.app.call_from_thread(self.choose, folder)
+
+    @on(Button.Pressed, "#proceed")
+    def action_proceed(self) -> None:
+        if self._report is not None:
+            self.post_message(self.Proceed(self._report))
+        else:
+            self.notify("Choose a folder with sounds first.", severity="warning")
+
+    def action_focus_path(self) -> None:
+        self.query_one(FolderPicker).focus_path()
+
+    def action_tree_up(self) -> None:
+        self.query_one(FolderPicker).show_parent()
+
+    def action_runs(self) -> None:
+        self.post_message(self.ShowRuns())
+
+    def action_order(self) -> None:
+        self.query_one(ScanTable).sort_by_next()
+
+    def action_stop_scan(self) -> None:
+        if self.query_one("#scan-progress").display:
+            self._session.stop_scan()
+            self._set_scanning(False)
+            self._show_status("Scan stopped. Choose a folder.")

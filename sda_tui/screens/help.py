@@ -1,0 +1,58 @@
+"""All keys, from the table that dispatches them."""
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Label, Static
+
+from sda_tui.keymap import KEYMAP, Command
+
+KEY_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "escape": "esc",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+}
+
+ABOUT = """\
+Previews play on the machine that sda-tui runs on.  Training goes on when the connection drops or you
+choose so on leaving; `sda-tui runs` shows it.  Everything of a run lies in its folder: checkpoints,
+previews (WAV), events.jsonl and run.log."""
+
+
+class HelpScreen(ModalScreen[None]):
+    """Every key of every screen, the present one's first."""
+
+    BINDINGS = [Binding("escape,q,question_mark,enter", "dismiss", "Close", show=False)]
+
+    def __init__(self, scope: str) -> None:
+        super().__init__()
+        self._scope = scope
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help"):
+            yield Label("Keys", id="help-title")
+            yield Static(self._table())
+            yield Static(Text(ABOUT), id="help-about")
+
+    def _table(self) -> Table:
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column()
+        for name in sorted(KEYMAP, key=lambda name: name not in (self._scope, "app")):
+            scope = KEYMAP[name]
+            table.add_row(Text(scope.title, style="bold underline"), "")
+            for command in scope.commands:
+                table.add_row(show_keys(command), command.sentence)
+        return table
+
+
+def show_keys(command: Command) -> str:
+    """The keys of a command as they stand on the keyboard: "→ enter space"."""
+    return " ".join(KEY_NAMES.get(key, key.replace("ctrl+", "^")) for key in command.keys.split(","))

@@ -1,0 +1,176 @@
+"""All runs: look at one, or continue it."""
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Button, DataTable, Footer, Input, Label, Static
+
+from core.config import SETTINGS, SettingValue
+from core.data.report import printable
+from core.errors import ConfigError, SdaError
+from core.events import RunState
+from core.runs import RunDirectory, RunSummary, list_runs
+from sda_tui import format as fmt
+from sda_tui.keymap import KEYMAP
+from sda_tui.look import STATES, describe_state, summary_columns
+from sda_tui.session import Session
+from sda_tui.widgets.title_bar import TitleBar
+
+COLUMNS = ("Run", "State", "Epoch", "Train", "Validation", "Best", "Age", "Size")
+EMPTY = "No runs here yet. Press esc, choose a folder of sounds and start one."
+
+
+class RunsScreen(Screen[None]):
+    """Posts `Opened` with a run to look at; it may just have been continued."""
+
+    SCOPE = "runs"
+    BINDINGS = KEYMAP[SCOPE].bindings()
+
+    class Opened(Message):
+        def __init__(self, run: RunDirectory) -> None:
+            super().__init__()
+            self.run = run
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._summaries: dict[str, RunSummary] = {}
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar("runs", printable(str(self._session.root)))
+        with Vertical(id="runs"):
+            yield DataTable[Text](id="run-table", cursor_type="row", zebra_stripes=True)
+            yield Static("Reading the runs…", id="run-summary")
+            with Horizontal(classes="choice-line", id="run-epochs"):
+                yield Label("Epochs in all")
+                yield Input(id="epochs", compact=True)
+            with Horizontal(id="run-buttons"):
+                yield Button("Continue  n", id="proceed", variant="primary", disabled=True)
+                yield Button("View  ⏎", id="open", disabled=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        table = self.query_one(DataTable)
+        for name in COLUMNS:
+            table.add_column(name, key=name)
+        table.focus()
+
+    def on_screen_resume(self) -> None:
+        self.action_reload()
+
+    def action_reload(self) -> None:
+        """Read the list again, on a thread: the size of a run takes a look at all of its files."""
+        self._read()
+
+    @work(thread=True, exclusive=True, exit_on_error=False)
+    def _read(self) -> None:
+        try:
+            summaries = list_runs(self._session.root)
+        except SdaError as error:
+            self.app.call_from_thread(self._show_problem, str(error))
+        else:
+            self.app.call_from_thread(self._show, summaries)
+
+    def _show_problem(self, sentence: str) -> None:
+        self.query_one("#run-summary", Static).update(Text(f"✗ {sentence}"))
+
+    def _show(self, summaries: list[RunSummary]) -> None:
+        table = self.query_one(DataTable)
+        chosen = self._chosen
+        self._summaries = {summary.name: summary for summary in summaries}
+        table.clear()
+        for summary in summaries:
+            tone = STATES[summary.state][1]
+            state = Text(describe_state(summary.state), style=self.app.theme_variables[tone])
+            cells = [Text(cell, justify="right") for cell in summary_columns(summary)]
+            table.add_row(Text(printable(summary.name)), state, *cells, key=summary.name)
+        if chosen is not None and chosen.name in self._summaries:
+            table.move_cursor(row=table.get_row_index(chosen.name))
+        self._show_chosen()
+
+    @property
+    def _chosen(self) -> RunSummary | None:
+        table = self.query_one(DataTable)
+        if not table.row_count or not self._summaries:
+            return None
+        key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
+        return self._summaries.get(str(key))
+
+    @on(DataTable.RowHighlighted)
+    def _show_chosen(self) -> None:
+        summary = self._chosen
+        self.query_one("#run-epochs").display = summary is not None and summary.manifest is not None
+        self.query_one("#open", Button).disabled = summary is None
+        self.query_one("#proceed", Button).disabled = summary is None or not self._may_continue(summary)
+        self.query_one("#run-summary", Static).update(Text(EMPTY if summary is None else _describe(summary)))
+        if summary is not None and summary.manifest is not None:
+            epochs = summary.manifest.config.epochs
+            wanted = 2 * epochs if summary.state is RunState.FINISHED else epochs
+            self.query_one("#epochs", Input).value = str(wanted)
+
+    def _may_continue(self, summary: RunSummary) -> bool:
+        return summary.manifest is not None and not summary.state.is_active
+
+    @on(Button.Pressed, "#open")
+    @on(DataTable.RowSelected)
+    def action_open(self) -> None:
+        if (summary := self._chosen) is not None:
+            self.post_message(self.Opened(summary.run))
+
+    @on(Button.Pressed, "#proceed")
+    @on(Input.Submitted, "#epochs")
+    def action_proceed(self) -> None:
+        """Continue the chosen run, with the number of epochs in the field."""
+        summary = self._chosen
+        if summary is None:
+            return
+        try:
+            changes = self._changes(summary)
+            manifest = summary.continued(changes)
+            if changes:
+                summary.run.write_manifest(manifest)
+            self._session.resume(summary.run)
+        except (SdaError, OSError) as error:
+            self.notify(str(error), title="Cannot continue", severity="error", timeout=10)
+        else:
+            self.post_message(self.Opened(summary.run))
+
+    def _changes(self, summary: RunSummary) -> dict[str, SettingValue]:
+        """Settings that the user changed here.  Raises ConfigError."""
+        if summary.manifest is None:
+            raise ConfigError(summary.problem)
+        epochs = SETTINGS["epochs"].parse(self.query_one("#epochs", Input).value)
+        return {} if epochs == summary.manifest.config.epochs else {"epochs": epochs}
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+def _describe(summary: RunSummary) -> str:
+    """The run in a few lines, with what changed since."""
+    manifest, last = summary.manifest, summary.last_epoch
+    if manifest is None:
+        return f"✗ {summary.problem}"
+    config = manifest.config
+    lines = [
+        f"{describe_state(summary.state)} after {fmt.duration(summary.elapsed_s)}, at epoch {summary.epoch} "
+        f"of {config.epochs}, step {summary.step} of {manifest.total_steps}",
+        f"{fmt.count(len(manifest.files), 'sound')} in {printable(manifest.folder)}",
+        f"preset {manifest.preset}, batches of {config.batch_size}, {config.latent_dim} latents, "
+        f"chunks of {config.chunk_duration_s:g} s",
+    ]
+    if last is not None:
+        losses = map(fmt.number, (last.train_loss, last.validation_loss, last.best_validation_loss))
+        lines.append(
+            "loss: training {}, validation {}, best {} at epoch ".format(*losses) + str(last.best_epoch)
+        )
+    if summary.state.is_active:
+        lines.append(f"Trained by process {summary.holder_pid} now; View shows it.")
+    if summary.message:
+        lines.append(f"✗ {summary.message}")
+    lines += [f"! {sentence}" for sentence in manifest.changes_since()]
+    lines += [f"! {sentence}" for sentence in manifest.software_changes()]
+    return "\n".join(lines)

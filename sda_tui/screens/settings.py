@@ -1,0 +1,174 @@
+"""Accepting the suggested preset, or changing anything about it."""
+
+from pathlib import Path
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Button, Collapsible, Footer, Input, Label, Select, Static
+
+from core.config import PRESETS, SETTINGS, SettingValue
+from core.data.report import ScanReport, printable
+from core.errors import SdaError
+from core.runs import RunDirectory, RunManifest, estimate_run, suggest_name
+from sda_tui import format as fmt
+from sda_tui.keymap import KEYMAP
+from sda_tui.session import Session
+from sda_tui.widgets.preset_chooser import PresetChooser
+from sda_tui.widgets.setting_row import SettingRow
+from sda_tui.widgets.title_bar import TitleBar
+
+ESTIMATE_DELAY_S = 0.2  # after the last key: a folder of thousands takes a moment to divide anew
+
+
+class SettingsScreen(Screen[None]):
+    """For one scan.  Posts `Started` with the run that was begun."""
+
+    SCOPE = "settings"
+    BINDINGS = KEYMAP[SCOPE].bindings()
+
+    class Started(Message):
+        def __init__(self, run: RunDirectory) -> None:
+            super().__init__()
+            self.run = run
+
+    def __init__(self, session: Session, report: ScanReport) -> None:
+        super().__init__()
+        self._session = session
+        self._report = report
+        self._preset = PRESETS[report.suggested_preset]
+        self._changes: dict[str, SettingValue] = {}
+        self._problems: dict[str, str] = {}
+        self._estimate_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        report = self._report
+        yield TitleBar("settings", printable(report.folder))
+        with VerticalScroll(id="settings", can_focus=False):
+            sounds = f"{fmt.count(len(report.usable_files), 'file')}, {fmt.sound_duration(report.duration_s)}"
+            suggestion = f"{PRESETS[report.suggested_preset].title} is suggested: {report.suggestion_reason}"
+            yield Static(Text(f"{sounds}. {suggestion}"), id="suggestion")
+            yield PresetChooser(report.suggested_preset, id="presets")
+            with Horizontal(classes="choice-line"):
+                yield Label("Name of the run")
+                yield Input(suggest_name(self._session.root, Path(report.folder)), id="name", compact=True)
+            with Horizontal(classes="choice-line"):
+                yield Label("Device")
+                yield Select(
+                    [("loading PyTorch…", "")], value="", allow_blank=False, id="device", compact=True
+                )
+            yield Static(id="estimate")
+            yield Button("Start training  ⏎", id="start", variant="primary")
+            with Collapsible(title="Advanced settings", collapsed=True, id="advanced"):
+                for group in dict.fromkeys(setting.group for setting in SETTINGS.values()):
+                    with Vertical(classes="setting-group"):
+                        yield Label(group, classes="setting-group-title")
+                        for setting in SETTINGS.values():
+                            if setting.group == group:
+                                yield SettingRow(setting)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.show_devices()
+        self.query_one(PresetChooser).focus()
+
+    def show_devices(self) -> None:
+        """Fill in the devices, once the engine knows them."""
+        devices = self._session.devices
+        if devices:
+            self.query_one("#device", Select).set_options(
+                (f"{device.name}  {device.title}, {fmt.size(device.memory_bytes)}", device.name)
+                for device in devices
+            )
+
+    @on(PresetChooser.Chosen)
+    def show_preset(self, message: PresetChooser.Chosen) -> None:
+        """Fill in a preset's values; what the user changed stays changed."""
+        self._preset = message.preset
+        self._problems.clear()
+        config = self._preset.config()
+        for row in self.query(SettingRow):
+            preset_value = getattr(config, row.setting.name)
+            row.show(self._changes.get(row.setting.name, preset_value), preset_value)
+        self._show_estimate()
+
+    @on(SettingRow.Changed)
+    def take_setting(self, message: SettingRow.Changed) -> None:
+        name = message.setting.name
+        self._problems.pop(name, None)
+        if message.problem:
+            self._problems[name] = message.problem
+        elif message.value == getattr(self._preset.config(), name):
+            self._changes.pop(name, None)
+        else:
+            self._changes[name] = message.value
+        if self._estimate_timer is not None:
+            self._estimate_timer.stop()
+        self._estimate_timer = self.set_timer(ESTIMATE_DELAY_S, self._show_estimate)
+
+    def _manifest(self) -> RunManifest:
+        config = self._preset.config().with_settings(self._changes)
+        return RunManifest.from_scan(self._report, self._preset.name, config)
+
+    def _show_estimate(self) -> None:
+        changed = len(self._changes)
+        title = f"Advanced settings ({changed} changed)" if changed else "Advanced settings"
+        self.query_one("#advanced", Collapsible).title = title
+        self.query_one("#start", Button).disabled = bool(self._problems)
+        estimate = self.query_one("#estimate", Static)
+        estimate.set_class(bool(self._problems), "-error")
+        if self._problems:
+            estimate.update(Text("✗ " + " ".join(self._problems.values())))
+            return
+        manifest = self._manifest()
+        run = estimate_run(manifest)
+        estimate.update(
+            Text(
+                f"{fmt.count(run.total_steps, 'step')}: {fmt.count(manifest.config.epochs, 'epoch')} of "
+                f"{run.steps_per_epoch}, batches of {manifest.config.batch_size}; "
+                f"{fmt.count(run.previews, 'preview')}; about {fmt.size(run.disk_bytes)} on disk.\n"
+                f"{manifest.split.training_chunks} training chunks, {manifest.split.validation_chunks} for "
+                f"validation. {manifest.split.note}"
+            )
+        )
+
+    @on(PresetChooser.Accepted)
+    @on(Button.Pressed, "#start")
+    def action_start(self) -> None:
+        if self._problems:
+            self.notify(" ".join(self._problems.values()), severity="error")
+            return
+        name = self.query_one("#name", Input).value.strip()
+        device = str(self.query_one("#device", Select).value) or None
+        try:
+            run = self._session.start(name, self._manifest(), device)
+        except SdaError as error:
+            self.notify(str(error), title="Cannot start", severity="error", timeout=10)
+        else:
+            self.post_message(self.Started(run))
+
+    def action_preset(self, name: str) -> None:
+        self.query_one(PresetChooser).chosen = name
+
+    def action_advanced(self) -> None:
+        advanced = self.query_one("#advanced", Collapsible)
+        advanced.collapsed = not advanced.collapsed
+        if not advanced.collapsed:
+            self.query(SettingRow).first().query_one(Input).focus()
+
+    def action_reset(self) -> None:
+        """Reset the field that has the focus, or all of them."""
+        row = next((each for each in self.query(SettingRow) if each.has_focus_within), None)
+        if row is not None:
+            row.reset()
+            return
+        self._changes.clear()
+        self.show_preset(PresetChooser.Chosen(self._preset))
+        self.notify(f"All settings are back at the preset {self._preset.title}.")
+
+    def action_back(self) -> None:
+        self.app.pop_screen()

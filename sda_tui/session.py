@@ -1,0 +1,139 @@
+"""What the app is doing, without any screen: the engine, the scan, the run that is trained here."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.config import TrainingConfig
+from core.data.report import ScanEvent, ScanReport
+from core.errors import Cancelled, SdaError
+from core.events import DeviceInfo, EngineReady, StateChanged
+from core.runs import RunDirectory, RunManifest
+from core.training.runner import EngineEvent, Runner
+
+DELIVERY_INTERVAL_S = 0.25  # a folder of thousands must not flood the screen
+
+RareEvent = EngineReady | StateChanged
+
+
+@dataclass(frozen=True)
+class ScanFailed:
+    """Why a scan came to nothing, in a sentence."""
+
+    sentence: str
+
+
+ScanDelivery = list[ScanEvent | ScanFailed]
+
+
+class Scan:
+    """A scan on a thread of its own.  `deliver` gets what was found, in batches, on that thread."""
+
+    def __init__(self, runner: Runner, folder: Path, deliver: Callable[[ScanDelivery], object]) -> None:
+        self._runner = runner
+        self._folder = folder
+        self._deliver = deliver
+        self._cancelled = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="scan", daemon=True)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Stop within a block of samples; nothing more is delivered."""
+        self._cancelled.set()
+
+    def _work(self) -> None:
+        config = TrainingConfig()
+        found: ScanDelivery = []
+        delivered_s = 0.0
+        try:
+            for event in self._runner.scan(
+                self._folder, config.chunk_duration_s, config.seed, self._cancelled.is_set
+            ):
+                found.append(event)
+                if isinstance(event, ScanReport) or time.monotonic() - delivered_s > DELIVERY_INTERVAL_S:
+                    self._deliver(found)
+                    found, delivered_s = [], time.monotonic()
+        except Cancelled:
+            return
+        except SdaError as error:
+            self._deliver([*found, ScanFailed(str(error))])
+
+
+class Session:
+    """Owns the engine for the life of the process.
+
+    `listen` sets who is told of rare events, on the engine's thread.  The steady stream of steps is not
+    passed on: whoever shows a run reads its log.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.devices: tuple[DeviceInfo, ...] = ()
+        self.engine_problem = ""
+        self.run: RunDirectory | None = None
+        self._runner = Runner(self._hear)
+        self._tell: Callable[[RareEvent], object] = lambda _: None
+        self._scan: Scan | None = None
+
+    def listen(self, tell: Callable[[RareEvent], object]) -> None:
+        self._tell = tell
+
+    def load_engine(self) -> None:
+        """Begin to load PyTorch in the background."""
+        self._runner.load()
+
+    def make_demo(self, folder: Path) -> Path:
+        return self._runner.make_demo(folder)
+
+    def scan(self, folder: Path, deliver: Callable[[ScanDelivery], object]) -> None:
+        """Begin a scan; one that still goes on is cancelled."""
+        self.stop_scan()
+        self._scan = Scan(self._runner, folder, deliver)
+
+    def stop_scan(self) -> None:
+        if self._scan is not None:
+            self._scan.cancel()
+            self._scan = None
+
+    def start(self, name: str, manifest: RunManifest, device: str | None) -> RunDirectory:
+        """Make a run and train it.  Raises RunError."""
+        run = RunDirectory.create(self.root, name, manifest)
+        self.resume(run, device)
+        return run
+
+    def resume(self, run: RunDirectory, device: str | None = None) -> None:
+        """Train a run from where it stands.  Raises RunError while another one goes on here."""
+        self._runner.train(run, device)
+        self.run = run
+
+    @property
+    def is_training(self) -> bool:
+        return self._runner.is_training
+
+    def trains(self, run: RunDirectory) -> bool:
+        """Whether it is this run that is trained here and now."""
+        return self.is_training and self.run is not None and self.run.path == run.path
+
+    @property
+    def problem(self) -> SdaError | None:
+        """Why the last run could not even be opened."""
+        return self._runner.problem
+
+    def cancel(self) -> None:
+        self._runner.cancel()
+
+    def save(self) -> None:
+        self._runner.save()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing is trained any more."""
+        return self._runner.wait(timeout_s)
+
+    def _hear(self, event: EngineEvent) -> None:
+        if isinstance(event, EngineReady):
+            self.devices = event.devices
+            self.engine_problem = event.problem
+        if isinstance(event, EngineReady | StateChanged):
+            self._tell(event)

@@ -1,0 +1,47 @@
+"""Who writes to the terminal, and what happens when it goes away."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+
+@contextlib.contextmanager
+def own_terminal(log: Path | None = None) -> Iterator[TextIO]:
+    """Keep the terminal for this program: give it as a stream, and send what libraries write elsewhere.
+
+    Decoders and sound systems (libmpg123, ALSA) write straight to file descriptors 1 and 2, across whatever
+    is on the screen.  Inside, these lead to `log`, or nowhere; `sys.stderr` leads to the terminal still.
+    """
+    kept_out, kept_error = os.dup(1), os.dup(2)
+    target = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    terminal = os.fdopen(os.dup(kept_error), "w", encoding="utf-8", errors="replace", buffering=1)
+    before = sys.stderr, sys.__stdout__, sys.__stderr__
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(target, 2)
+    if log is not None:
+        os.dup2(target, 1)
+    os.close(target)
+    # Textual draws on `sys.__stderr__`, and the terminal's size is asked of `sys.__stdout__`.
+    sys.stderr = sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
+    try:
+        yield terminal
+    finally:
+        sys.stderr, sys.__stdout__, sys.__stderr__ = before  # type: ignore[misc]
+        os.dup2(kept_out, 1)
+        os.dup2(kept_error, 2)
+        os.close(kept_out)
+        os.close(kept_error)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            terminal.close()
+
+
+def leave_terminal() -> None:
+    """Let go of a terminal that is gone: reading or writing it would fail, or spin, for ever."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2, sys.stderr.fileno()):  # inside `own_terminal`, stderr has one of its own
+        os.dup2(null, descriptor)
+    os.close(null)

@@ -1,0 +1,1 @@
+"""Small things that draw; what they draw comes from outside."""

@@ -1,0 +1,117 @@
+"""Three ways to name a folder: type it, take it up again, find it in the tree."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import DirectoryTree, Input, OptionList
+from textual.widgets.option_list import Option
+
+from core.data.report import printable
+
+DEMO = "demo"
+
+
+class FolderSuggester(Suggester):
+    """Completes a path to the first folder that begins so."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        parent, separator, start = value.rpartition("/")
+        folder = Path(parent + separator).expanduser() if separator else Path()
+        try:
+            names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+        except OSError:
+            return None
+        matching = [name for name in names if name.startswith(start) and (start or not name.startswith("."))]
+        return f"{parent}{separator}{matching[0]}/" if matching and value else None
+
+
+class FolderTree(DirectoryTree):
+    """Folders only, hidden ones left out."""
+
+    def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
+        return [path for path in paths if not path.name.startswith(".") and _is_folder(path)]
+
+
+class FolderPicker(Vertical):
+    """Posts `Picked` with a folder, or `DemoPicked`."""
+
+    class Picked(Message):
+        def __init__(self, folder: Path) -> None:
+            super().__init__()
+            self.folder = folder
+
+    class DemoPicked(Message):
+        """The demo sounds are wanted."""
+
+    def __init__(self, root: Path, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._root = root
+        self._recent: list[Path] = []
+
+    def compose(self) -> ComposeResult:
+        yield Input(
+            placeholder="Path of a folder of sounds", suggester=FolderSuggester(), id="path", compact=True
+        )
+        yield OptionList(Option("Demo sounds", id=DEMO), id="recent", compact=True)
+        yield FolderTree(self._root, id="tree")
+
+    def on_mount(self) -> None:
+        self.query_one("#recent").border_title = "Recent"
+        self.query_one("#tree").border_title = "Folders"
+
+    def show_recent(self, folders: Sequence[Path]) -> None:
+        """Offer folders that earlier runs were trained on, newest first."""
+        self._recent = list(folders)
+        recent = self.query_one("#recent", OptionList)
+        recent.set_options([Option("Demo sounds", id=DEMO)])
+        for index, folder in enumerate(folders):
+            recent.add_option(Option(Text(printable(_short(folder)), no_wrap=True), id=str(index)))
+
+    def focus_path(self) -> None:
+        self.query_one("#path").focus()
+
+    def show_parent(self) -> None:
+        tree = self.query_one("#tree", FolderTree)
+        tree.path = Path(tree.path).absolute().parent
+
+    @on(Input.Submitted, "#path")
+    def submit_path(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value.strip():
+            self.post_message(self.Picked(Path(event.value.strip()).expanduser()))
+
+    @on(OptionList.OptionSelected, "#recent")
+    def select_recent(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if event.option.id == DEMO:
+            self.post_message(self.DemoPicked())
+        elif event.option.id is not None:
+            self.post_message(self.Picked(self._recent[int(event.option.id)]))
+
+    @on(DirectoryTree.DirectorySelected, "#tree")
+    def select_in_tree(self, event: DirectoryTree.DirectorySelected) -> None:
+        event.stop()
+        self.post_message(self.Picked(event.path))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _short(folder: Path) -> str:
+    """The path with the home directory as ~."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)

@@ -1,0 +1,87 @@
+"""The verdict of every file, in any order."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rich.text import Text
+from textual import on
+from textual.widgets import DataTable
+
+from core.data.report import FileReport
+from sda_tui import format as fmt
+from sda_tui.look import VERDICTS, describe_format
+
+ORDERS: dict[str, Callable[[FileReport], Any]] = {
+    "File": lambda file: file.printable_path.lower(),
+    "Verdict": lambda file: (file.usable, file.verdict.value, file.path),
+    "Length": lambda file: (-file.duration_s, file.path),
+    "Format": lambda file: (file.format, file.sample_rate, file.channels, file.path),
+    "Detail": lambda file: (not file.detail, file.detail, file.path),
+}
+
+
+class ScanTable(DataTable[Text]):
+    """A row per file; sorted by a click on a column's head, or by `sort_by_next`."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id, cursor_type="row", zebra_stripes=True)
+        self._files: dict[str, FileReport] = {}
+        self._order = "File"
+        self._reversed = False
+
+    def on_mount(self) -> None:
+        self._label_columns()
+
+    def empty(self) -> None:
+        self._files.clear()
+        self.clear()
+
+    def add_files(self, files: Iterable[FileReport]) -> None:
+        """Add files that were found and bring up to date those that were read."""
+        for file in files:
+            if file.path in self._files:
+                for column, cell in zip(ORDERS, self._cells(file), strict=True):
+                    self.update_cell(file.path, column, cell, update_width=True)
+            else:
+                self.add_row(*self._cells(file), key=file.path)
+            self._files[file.path] = file
+
+    def sort_rows(self) -> None:
+        """Put the rows into the chosen order; those added since stand at the end until then."""
+        self.clear()
+        order = ORDERS[self._order]
+        for file in sorted(self._files.values(), key=order, reverse=self._reversed):
+            self.add_row(*self._cells(file), key=file.path)
+
+    def sort_by_next(self) -> None:
+        """Sort by the column after the present one."""
+        names = list(ORDERS)
+        self._sort_by(names[(names.index(self._order) + 1) % len(names)], is_reversed=False)
+
+    @on(DataTable.HeaderSelected)
+    def sort_by_head(self, event: DataTable.HeaderSelected) -> None:
+        name = str(event.column_key.value)
+        self._sort_by(name, is_reversed=name == self._order and not self._reversed)
+
+    def _sort_by(self, name: str, is_reversed: bool) -> None:
+        self._order, self._reversed = name, is_reversed
+        self._label_columns()
+        self.sort_rows()
+
+    def _label_columns(self) -> None:
+        """Columns carry an arrow where the order comes from; DataTable cannot rename them in place."""
+        self.clear(columns=True)
+        for name in ORDERS:
+            arrow = (" ▼" if self._reversed else " ▲") if name == self._order else ""
+            self.add_column(name + arrow, key=name)
+
+    def _cells(self, file: FileReport) -> tuple[Text, ...]:
+        glyph, tone = VERDICTS[file.verdict]
+        length = fmt.sound_duration(file.duration_s) if file.sample_rate else ""
+        return (
+            Text(file.printable_path),
+            Text(f"{glyph} {file.verdict.value}", style=self.app.theme_variables[tone]),
+            Text(length, justify="right"),
+            Text(describe_format(file)),
+            Text(file.detail),
+        )
