@@ -228,9 +228,7 @@ class DashboardScreen(Screen[None]):
         if playing is not None and is_ours:
             status.update(Text(f"▶ {playing.position_s:.1f} / {playing.duration_s:.1f} s  ← stops"))
         elif chosen is not None:
-            status.update(
-                Text(f"■ {chosen.duration_s:.1f} s  {chosen.path}", no_wrap=True, overflow="ellipsis")
-            )
+            status.update(Text(f"■ {chosen.duration_s:.1f} s  {Path(chosen.path).name}"))
 
     def action_cursor_up(self) -> None:
         self.query_one(PreviewList).action_cursor_up()
@@ -257,8 +255,7 @@ class DashboardScreen(Screen[None]):
 
     def action_save(self) -> None:
         if self._may_command():
-            self._session.save()
-            self.notify("A checkpoint will be saved after this step.")
+            self._session.save()  # the toast comes when the log tells of it
 
     def action_cancel(self) -> None:
         if not self._may_command():

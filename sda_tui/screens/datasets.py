@@ -35,6 +35,7 @@ PHASES = {"finding": "finding files", "headers": "reading headers", "samples": "
 class DatasetScreen(Screen[None]):
     """The first screen.  Posts `Proceed` with a scan, or `ShowRuns`."""
 
+    AUTO_FOCUS = ""
     SCOPE = "datasets"
     BINDINGS = KEYMAP[SCOPE].bindings()
 
@@ -81,7 +82,7 @@ class DatasetScreen(Screen[None]):
         elif self._first_folder is not None:
             self.choose(self._first_folder)
         else:
-            self.query_one(FolderPicker).focus_path()
+            self.query_one("#recent").focus()
 
     def on_screen_resume(self) -> None:
         self._read_runs()
@@ -145,6 +146,7 @@ class DatasetScreen(Screen[None]):
         if scanning:
             self.query_one("#scan-progress", ProgressBar).update(total=None, progress=0)
         self.query_one("#proceed", Button).disabled = True
+        self.refresh_bindings()
         self.query_one("#files").display = self._folder is not None
         self.query_one("#proceed").display = self._folder is not None
 
@@ -201,6 +203,14 @@ class DatasetScreen(Screen[None]):
 
     def action_runs(self) -> None:
         self.post_message(self.ShowRuns())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what makes sense now."""
+        if action == "stop_scan":
+            return bool(self.query("#scan-progress")) and self.query_one("#scan-progress").display
+        if action == "order":
+            return self._folder is not None
+        return True
 
     def action_order(self) -> None:
         self.query_one(ScanTable).sort_by_next()

@@ -19,7 +19,7 @@ from sda_tui.look import STATES, describe_state, summary_columns
 from sda_tui.session import Session
 from sda_tui.widgets.title_bar import TitleBar
 
-COLUMNS = ("Run", "State", "Epoch", "Train", "Validation", "Best", "Age", "Size")
+COLUMNS = ("Run", "State", "Epoch", "Train", "Valid.", "Best", "Age", "Size")
 EMPTY = "No runs here yet. Press esc, choose a folder of sounds and start one."
 
 

@@ -38,6 +38,9 @@ class FolderSuggester(Suggester):
 class FolderTree(DirectoryTree):
     """Folders only, hidden ones left out."""
 
+    ICON_NODE = "▸ "  # emoji are of different width in different terminals
+    ICON_NODE_EXPANDED = "▾ "
+
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         return [path for path in paths if not path.name.startswith(".") and _is_folder(path)]
 
@@ -75,7 +78,8 @@ class FolderPicker(Vertical):
         recent = self.query_one("#recent", OptionList)
         recent.set_options([Option("Demo sounds", id=DEMO)])
         for index, folder in enumerate(folders):
-            recent.add_option(Option(Text(printable(_short(folder)), no_wrap=True), id=str(index)))
+            line = Text.assemble(printable(folder.name), (f"  {printable(_short(folder.parent))}", "dim"))
+            recent.add_option(Option(line, id=str(index)))
 
     def focus_path(self) -> None:
         self.query_one("#path").focus()

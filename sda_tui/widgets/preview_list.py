@@ -1,9 +1,9 @@
 """The sounds that a run has made so far."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.text import Text
+from textual.binding import Binding
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import OptionList
@@ -12,11 +12,21 @@ from textual.widgets.option_list import Option
 from core.events import PreviewReady
 
 
-class PreviewList(OptionList):
+class PreviewList(OptionList, inherit_bindings=False):
     """A line per preview, with its epoch.  The chosen one stays chosen when new ones arrive.
 
-    `playing` is the path, relative to the run, of what is heard.
+    `playing` is the path, relative to the run, of what is heard.  Arrows to the side are left to the screen,
+    where they play and stop; an ordinary list would scroll with them.
     """
+
+    BINDINGS = [
+        Binding("up", "cursor_up", show=False),
+        Binding("down", "cursor_down", show=False),
+        Binding("home", "first", show=False),
+        Binding("end", "last", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("pagedown", "page_down", show=False),
+    ]
 
     newest_first: reactive[bool] = reactive(True)
     playing: reactive[str | None] = reactive(None)
@@ -29,7 +39,7 @@ class PreviewList(OptionList):
             self.preview = preview
 
     def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id)
+        super().__init__(id=id, compact=True)
         self._previews: list[PreviewReady] = []
 
     @property
@@ -77,8 +87,3 @@ class PreviewList(OptionList):
         if is_playing:
             line.stylize("bold")
         return line
-
-
-def relative_to_run(run: Path, path: Path) -> str:
-    """The form in which previews name their file."""
-    return path.relative_to(run).as_posix()
