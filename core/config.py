@@ -74,9 +74,9 @@ class Setting:
             if value not in self.choices:
                 raise refusal
             return value
-        if isinstance(value, bool | str) or (self.kind == "int" and value != int(value)):
+        if isinstance(value, bool | str) or not self.minimum <= value <= self.maximum:  # NaN is outside too
             raise refusal
-        if not self.minimum <= value <= self.maximum:  # also refuses NaN
+        if self.kind == "int" and value != int(value):
             raise refusal
         return int(value) if self.kind == "int" else float(value)
 

@@ -28,11 +28,23 @@ SOUND_SUFFIXES = frozenset(
 FOREIGN_SOUND_SUFFIXES = frozenset(".m4a .mp4 .aac .wma .alac .ape .wv .mka .webm .amr .ac3 .dsf".split())
 LONGEST_READ_S = 3600.0  # of one file: bounds the memory and time that a stray recording of a night can take
 LOWEST_SAMPLE_RATE = 1000
-BLOCK_FRAMES = 65_536
+BLOCK_FRAMES = 8192  # short: when a cut file ends inside a block, libsndfile gives nothing of that block
 PEAK_OF_WRITTEN_FILES = 10 ** (-1 / 20)  # -1 dBFS leaves room for the converter's interpolation
 
 _PROMISED_SIZE = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
 _UNKNOWN_SIZE = 0x7FFF_0000  # writers that stream put 2**31 or 2**32 here; such a file is not cut short
+
+
+class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is never asked to seek.
+
+    python-soundfile seeks after each read of a seekable file, to where it is already.  That resets
+    libsndfile's MP3 decoder, which then loses the bits that the next frame depends on: sound read in blocks
+    has a burst at each of their edges.  It also hides what lies beyond a length that the header understates.
+    """
+
+    def seekable(self) -> bool:
+        return False
 
 
 class SoundReader:
@@ -143,7 +155,7 @@ def write_wav(path: Path, samples: Samples, sample_rate: int) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def _open(path: Path) -> soundfile.SoundFile:
+def _open(path: Path) -> _ForwardFile:
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -161,7 +173,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return soundfile.SoundFile(os.fsencode(path))
+            return _ForwardFile(os.fsencode(path))
     except (soundfile.LibsndfileError, TypeError) as error:
         if suffix in SOUND_SUFFIXES:
             name = suffix[1:].upper()

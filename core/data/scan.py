@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.files import BLOCK_FRAMES, LONGEST_READ_S, SoundReader
+from core.audio.files import LONGEST_READ_S, SoundReader
 from core.data.plan import find_duplicates, join_sentences, plan, with_chunks
 from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict, printable
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
@@ -166,13 +166,13 @@ def _measure(sound: SoundReader, cancelled: Callable[[], bool]) -> _Measurement:
     found = _Measurement(peaks=[])
     digest = hashlib.blake2b(f"{sound.sample_rate} {sound.channels}".encode(), digest_size=16)
     interval = round(PEAK_INTERVAL_S * sound.sample_rate)
-    for block in sound.blocks(cancelled, interval * max(1, BLOCK_FRAMES // interval)):
+    for block in sound.blocks(cancelled, interval):
         digest.update(np.ascontiguousarray(block).data)
         magnitude = np.abs(block)
         found.non_finite_samples += int(np.count_nonzero(~np.isfinite(block)))
         found.channel_peak = max(found.channel_peak, float(magnitude.max()))
         found.clipped_samples += _clipped(block, magnitude)
-        found.peaks.extend(_interval_peaks(block.mean(axis=1), interval))
+        found.peaks.append(float(np.abs(block.mean(axis=1)).max()))
     found.content_hash = digest.hexdigest()
     return found
 
@@ -180,11 +180,6 @@ def _measure(sound: SoundReader, cancelled: Callable[[], bool]) -> _Measurement:
 def _clipped(block: npt.NDArray[np.float32], magnitude: npt.NDArray[np.float32]) -> int:
     """Number of samples that repeat the one before at nearly full scale, as a cut-off peak does."""
     return int(np.count_nonzero((magnitude[1:] >= FULL_SCALE) & (block[1:] == block[:-1])))
-
-
-def _interval_peaks(mono: npt.NDArray[np.float32], interval: int) -> list[float]:
-    starts = np.arange(0, len(mono), interval)
-    return [float(peak) for peak in np.maximum.reduceat(np.abs(mono), starts)]
 
 
 def _judge(report: FileReport, sound: SoundReader, found: _Measurement) -> FileReport:

@@ -1,0 +1,112 @@
+"""Sounds, tiny runs and the things that a machine may or may not have."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.config import SettingValue, TrainingConfig
+from core.data.report import ScanReport
+from core.data.scan import scan
+from core.runs import RunDirectory, RunManifest
+from tests.sounds import write_tone
+
+SONIC_PI = Path("/usr/share/sonic-pi/samples")
+
+# Small enough for a step of about 20 ms; still the real model, loss, augmentation and previews.
+TINY: dict[str, SettingValue] = {
+    "epochs": 2,
+    "chunk_duration_s": 0.25,
+    "latent_dim": 4,
+    "augmentation_expansion": 1,
+    "batch_size": 2,
+    "preview_samples": 1,
+    "preview_interval": 1,
+    "checkpoint_interval": 1,
+}
+
+
+def need(available: bool, what: str) -> None:
+    """Skip a test whose ground is missing; where everything must be there, as in the gate, fail."""
+    if not available:
+        if os.environ.get("SDA_TEST_REQUIRE_ALL"):
+            pytest.fail(f"{what} is missing, and SDA_TEST_REQUIRE_ALL is set")
+        pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture
+def sonic_pi() -> Path:
+    need(SONIC_PI.is_dir(), "Debian's sonic-pi-samples")
+    return SONIC_PI
+
+
+@pytest.fixture
+def sounds(tmp_path: Path) -> Path:
+    """Eight tones of half a second to a second and a half."""
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    for index in range(8):
+        write_tone(folder / f"tone-{index}.wav", 110.0 * (index + 1), 0.5 + index / 8)
+    return folder
+
+
+def scan_folder(folder: Path, chunk_duration_s: float = 1.0) -> ScanReport:
+    """The report of a finished scan."""
+    *_, report = scan(folder, chunk_duration_s)
+    assert isinstance(report, ScanReport)
+    return report
+
+
+MakeRun = Callable[..., RunDirectory]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, sounds: Path) -> MakeRun:
+    """Makes runs on tones, or on another folder, with tiny settings and those given."""
+
+    def make(name: str = "run", folder: Path = sounds, **settings: SettingValue) -> RunDirectory:
+        config = TrainingConfig().with_settings({**TINY, **settings})
+        manifest = RunManifest.from_scan(scan_folder(folder, config.chunk_duration_s), "balanced", config)
+        return RunDirectory.create(tmp_path / "runs", name, manifest)
+
+    return make
+
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def sda_tui(tmp_path: Path) -> Command:
+    """Runs the program as its user does, in an empty folder, without a terminal."""
+
+    def run(*arguments: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "sda_tui", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "SDA_RUNS": "runs"},
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+            **options,  # type: ignore[call-overload]
+        )
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def no_files_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches, logs and runs of the tests stay in the tests' own folder."""
+    for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+    monkeypatch.delenv("SDA_RUNS", raising=False)
+
+
+def read_wav(path: Path) -> tuple[np.ndarray, int]:
+    samples, sample_rate = soundfile.read(path, dtype="float64")
+    return samples, sample_rate

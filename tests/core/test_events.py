@@ -1,0 +1,59 @@
+"""Events as lines of JSON."""
+
+import json
+import math
+
+import pytest
+
+from core.events import (
+    CheckpointSaved,
+    EpochFinished,
+    LoadProgress,
+    PreviewReady,
+    RunEvent,
+    StateChanged,
+    StepFinished,
+    Warned,
+    from_json,
+    to_json,
+)
+
+EVENTS: list[RunEvent] = [
+    StateChanged("training", 3, 1, 100, 10, "Grüße\n"),
+    LoadProgress("decoding", 1, 7),
+    StepFinished(1, 3, 100, -0.5, -0.6, 0.1, 1.0, 1e-3, 0.25, 0.125),
+    EpochFinished(1, 2, 3, -0.5, -0.4, -0.5, 0.1, 0.75, 1.5, 40.0, (0.5, 1.0), 2, 2, 1.0, 0.0, -0.4, 1, 9.0,
+                  3.0, 1, 2, 3),
+    PreviewReady(1, 3, "sample", "sample 1", "previews/a.wav", 1.0, (0.0, 1.0)),
+    CheckpointSaved(1, 3, "checkpoints/step-000000003.pt", "manual", 41_000_000),
+    Warned("overfitting", "Overfitting.", 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.event)
+def test_an_event_is_one_line_that_reads_back_as_itself(event: RunEvent) -> None:
+    line = to_json(event, 1234.5678)
+    assert "\n" not in line
+    assert from_json(line) == (event, 1234.568)
+    record = json.loads(line)
+    assert record["event"] == event.event
+    assert record["time"] == 1234.568
+
+
+def test_a_number_that_is_not_finite_becomes_null() -> None:
+    event = StepFinished(1, 1, 1, math.nan, math.inf, -math.inf, 1.0, 1e-3, math.nan, 0.1)
+    record = json.loads(to_json(event, 0.0), parse_constant=pytest.fail)
+    assert record["train_loss"] is None
+    assert record["reconstruction_loss"] is None
+
+
+@pytest.mark.parametrize(
+    "line", ["", "{", "[]", "null", '{"event":"future","time":1}', '{"event":"step","time":1}']
+)
+def test_a_damaged_or_unknown_line_is_no_event(line: str) -> None:
+    assert from_json(line) is None
+
+
+def test_a_field_of_a_newer_version_is_passed_over() -> None:
+    line = to_json(Warned("disk", "Full.", 1), 0.0)[:-1] + ',"colour":"red"}'
+    assert from_json(line) == (Warned("disk", "Full.", 1), 0.0)
