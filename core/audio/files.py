@@ -158,15 +158,16 @@ def write_wav(path: Path, samples: Samples, sample_rate: int) -> None:
 def _open(path: Path) -> _ForwardFile:
     try:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise UnsupportedFormatError("it is not a regular file")
+        path.open("rb").close()
     except FileNotFoundError:
         what = "it is a link to a file that does not exist" if path.is_symlink() else "it is no longer there"
         raise AudioFileError(what) from None
+    except PermissionError:
+        raise AudioFileError("you have no permission to read it; chmod it or leave it out") from None
     except OSError as error:
         raise AudioFileError(f"it cannot be opened ({error.strerror})") from None
-    if not stat.S_ISREG(status.st_mode):
-        raise UnsupportedFormatError("it is not a regular file")
-    if not os.access(path, os.R_OK):
-        raise AudioFileError("you have no permission to read it; chmod it or leave it out")
     suffix = path.suffix.lower()
     if status.st_size == 0 and suffix in SOUND_SUFFIXES:
         raise AudioFileError("it is empty (0 bytes); export it again")

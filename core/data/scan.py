@@ -75,16 +75,16 @@ def check_folder(folder: Path) -> Path:
     name = printable(str(folder))
     absolute = folder.expanduser().absolute()
     try:
-        is_folder = absolute.is_dir()
-        exists = absolute.exists()
+        os.scandir(absolute).close()
+    except FileNotFoundError:
+        raise DatasetError(f"There is no folder {name}; check the path.") from None
+    except NotADirectoryError:
+        raise DatasetError(f"{name} is a file; give the folder that it is in.") from None
+    except PermissionError:
+        sentence = f"You have no permission to read the folder {name}; chmod it or choose another."
+        raise DatasetError(sentence) from None
     except OSError as error:
         raise DatasetError(f"{name} cannot be opened ({error.strerror}).") from None
-    if not exists:
-        raise DatasetError(f"There is no folder {name}; check the path.")
-    if not is_folder:
-        raise DatasetError(f"{name} is a file; give the folder that it is in.")
-    if not os.access(absolute, os.R_OK | os.X_OK):
-        raise DatasetError(f"You have no permission to read the folder {name}; chmod it or choose another.")
     return absolute
 
 

@@ -1,0 +1,268 @@
+"""The verdict of every file, on folders as people have them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.data.plan import replan, require_usable
+from core.data.report import FileReport, ScanProgress, Verdict, printable
+from core.data.scan import WORKERS, scan
+from core.errors import Cancelled, DatasetError
+from tests.conftest import scan_folder
+from tests.sounds import tone, write_tone
+
+
+def report_of(path: Path, chunk_duration_s: float = 1.0) -> FileReport:
+    """The report on the one file of a folder."""
+    (report,) = scan_folder(path.parent, chunk_duration_s).files
+    return report
+
+
+def test_a_good_file_is_used(tmp_path: Path) -> None:
+    report = report_of(write_tone(tmp_path / "a.wav", 440.0, 2.5, channels=2, samplerate=44_100))
+    assert report.verdict is Verdict.USED
+    assert report.usable
+    assert report.detail == ""
+    assert (report.sample_rate, report.channels, report.format, report.encoding) == (
+        44_100,
+        2,
+        "WAV",
+        "PCM_16",
+    )
+    assert report.duration_s == pytest.approx(2.5)
+    assert report.chunks == 3
+    assert report.size_bytes == (tmp_path / "a.wav").stat().st_size
+
+
+def test_a_file_shorter_than_a_chunk_is_padded_and_used(tmp_path: Path) -> None:
+    report = report_of(write_tone(tmp_path / "a.wav", 440.0, 0.05))
+    assert report.verdict is Verdict.PADDED
+    assert report.usable
+    assert report.chunks == 1
+    assert "shorter than a chunk of 1 s" in report.detail
+
+
+def test_a_silent_file_is_told_and_left_out(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(48_000), 48_000)
+    report = report_of(tmp_path / "a.wav")
+    assert report.verdict is Verdict.MOSTLY_SILENT
+    assert not report.usable
+    assert "nothing above -60 dB" in report.detail
+
+
+def test_a_mostly_silent_file_is_used_where_it_sounds(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.concatenate([tone(440.0, 1.0), np.zeros(9 * 48_000)]), 48_000)
+    report = report_of(tmp_path / "a.wav")
+    assert report.verdict is Verdict.MOSTLY_SILENT
+    assert report.usable
+    assert report.chunks == 1
+    assert "90% is below -60 dB" in report.detail
+
+
+def test_channels_that_cancel_out_are_told(tmp_path: Path) -> None:
+    signal = tone(440.0, 1.0)
+    soundfile.write(tmp_path / "a.wav", np.stack([signal, -signal], axis=1), 48_000, subtype="FLOAT")
+    report = report_of(tmp_path / "a.wav")
+    assert report.verdict is Verdict.MOSTLY_SILENT
+    assert "channels cancel out" in report.detail
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(4.0, Verdict.CLIPPED), (1.0, Verdict.USED)])
+def test_cut_off_peaks_are_told_and_the_file_is_used(tmp_path: Path, gain: float, verdict: Verdict) -> None:
+    soundfile.write(tmp_path / "a.wav", np.clip(gain * tone(440.0, 1.0), -1, 1), 48_000)
+    report = report_of(tmp_path / "a.wav")
+    assert report.verdict is verdict
+    assert report.usable
+
+
+def test_the_same_sound_in_another_format_is_a_duplicate(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav", 440.0, 1.5)
+    soundfile.write(tmp_path / "b.flac", soundfile.read(tmp_path / "a.wav", dtype="int16")[0], 48_000)
+    write_tone(tmp_path / "c.wav", 441.0, 1.5)
+    (tmp_path / "d.wav").symlink_to(tmp_path / "a.wav")
+    files = {file.path: file for file in scan_folder(tmp_path).files}
+    assert [file.usable for file in files.values()] == [True, False, True, False]
+    assert files["b.flac"].verdict is Verdict.DUPLICATE
+    assert "the same sound as a.wav" in files["b.flac"].detail
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_not_finite_make_a_file_unreadable(tmp_path: Path, bad: float) -> None:
+    samples = tone(440.0, 1.0)
+    samples[7:9] = bad
+    soundfile.write(tmp_path / "a.wav", samples, 48_000, subtype="DOUBLE")
+    report = report_of(tmp_path / "a.wav")
+    assert report.verdict is Verdict.UNREADABLE
+    assert "2 samples are infinite or not a number" in report.detail
+
+
+def test_broken_and_foreign_files_get_their_reason_and_the_rest_goes_on(tmp_path: Path) -> None:
+    write_tone(tmp_path / "good.wav")
+    write_tone(tmp_path / "half.wav", 300.0, 2.0)
+    (tmp_path / "half.wav").write_bytes((tmp_path / "half.wav").read_bytes()[:96_000])
+    (tmp_path / "text.wav").write_text("no sound" * 100)
+    (tmp_path / "zero.wav").touch()
+    soundfile.write(tmp_path / "none.wav", np.zeros(0), 48_000)
+    soundfile.write(tmp_path / "one.wav", np.array([0.5]), 48_000)
+    (tmp_path / "README.md").write_text("# Sounds")
+    (tmp_path / "song.m4a").write_bytes(b"\0\0\0 ftypM4A " + bytes(500))
+    report = scan_folder(tmp_path)
+    verdicts = {file.path: (file.verdict.value, file.usable) for file in report.files}
+    assert verdicts == {
+        "README.md": ("unsupported", False),
+        "good.wav": ("used", True),
+        "half.wav": ("padded", True),
+        "none.wav": ("unreadable", False),
+        "one.wav": ("padded", True),
+        "song.m4a": ("unsupported", False),
+        "text.wav": ("unreadable", False),
+        "zero.wav": ("unreadable", False),
+    }
+    details = {file.path: file.detail for file in report.files}
+    assert "cut short: 50% of it is missing" in details["half.wav"]
+    assert "these formats work" in details["README.md"]
+    assert all("\n" not in detail for detail in details.values())
+
+
+def test_folders_are_searched_through_links_without_loops(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    write_tone(tmp_path / "a" / "b" / "deep.wav")
+    (tmp_path / "a" / "b" / "up").symlink_to(tmp_path / "a")
+    (tmp_path / "again").symlink_to(tmp_path / "a")
+    report = scan_folder(tmp_path)
+    assert [file.path for file in report.files] == ["a/b/deep.wav"]
+
+
+def test_hidden_folders_and_runs_are_left_out_and_told(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav")
+    for folder in (tmp_path / ".git", tmp_path / "runs" / "a-001"):
+        folder.mkdir(parents=True)
+        write_tone(folder / "b.wav")
+    (tmp_path / "runs" / "a-001" / "run.json").touch()
+    report = scan_folder(tmp_path)
+    assert [file.path for file in report.files] == ["a.wav"]
+    assert any(".git was left out: it is hidden" in note for note in report.notes)
+    assert any("a-001 was left out: it is a run of sda-tui" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    "name", ["Glöckchen 🔔.wav", "太鼓.wav", "[red]x.wav", os.fsdecode(b"latin-\xe9.wav"), "a\nb.wav"]
+)
+def test_any_name_is_scanned_and_can_be_printed(tmp_path: Path, name: str) -> None:
+    write_tone(tmp_path / "plain.wav").rename(tmp_path / name)
+    report = report_of(tmp_path / name)
+    assert report.usable
+    assert (tmp_path / report.path).exists()
+    report.printable_path.encode("utf-8")
+    assert "\n" not in report.printable_path
+
+
+def test_a_folder_that_cannot_be_scanned_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"There is no folder .*gone"):
+        scan_folder(tmp_path / "gone")
+    with pytest.raises(DatasetError, match="holds no files; choose a folder with sounds"):
+        scan_folder(tmp_path)
+    with pytest.raises(DatasetError, match="is a file; give the folder"):
+        scan_folder(write_tone(tmp_path / "a.wav"))
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """Root may read everything; for these tests we are nobody."""
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(65_534)
+    yield
+    if was_root:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_path(tmp_path: Path) -> Path:
+    """A temporary folder that nobody may enter too."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and "pytest" in str(folder):
+            folder.chmod(0o755)
+    return tmp_path
+
+
+def test_a_folder_and_files_without_permission_are_told(
+    open_path: Path, request: pytest.FixtureRequest
+) -> None:
+    write_tone(open_path / "good.wav")
+    write_tone(open_path / "secret.wav", 300.0).chmod(0)
+    for folder in (open_path / "closed", open_path / "empty"):
+        folder.mkdir()
+    write_tone(open_path / "closed" / "b.wav")
+    (open_path / "closed").chmod(0)
+    request.getfixturevalue("ordinary_user")
+    report = scan_folder(open_path)
+    details = {file.path: file.detail for file in report.files}
+    assert "permission" in details["secret.wav"].lower()
+    assert any("closed could not be entered (Permission denied)" in note for note in report.notes)
+    with pytest.raises(DatasetError, match="no permission to read the folder"):
+        scan_folder(open_path / "closed")
+
+
+def test_nothing_usable_is_told_with_the_reasons_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "b.wav").touch()
+    report = scan_folder(tmp_path)
+    assert report.split.train == ()
+    with pytest.raises(DatasetError, match=r"No file in .* can be used \(1 unsupported, 1 unreadable\)"):
+        require_usable(report)
+
+
+def test_results_appear_while_the_scan_goes_on(sounds: Path) -> None:
+    events = list(scan(sounds, 1.0))
+    reports = [event for event in events if isinstance(event, FileReport)]
+    assert [report.verdict for report in reports[:8]] == [Verdict.WAITING] * 8
+    assert all(report.duration_s > 0 for report in reports[:8])
+    progress = [event for event in events if isinstance(event, ScanProgress)]
+    assert {event.phase for event in progress} == {"headers", "samples"}
+    assert progress[-1].done == progress[-1].total == 8
+
+
+def test_a_scan_is_cancelled_between_blocks(sounds: Path) -> None:
+    """Each worker asks before every quarter second of sound and once per file, and then no more."""
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 20
+
+    with pytest.raises(Cancelled):
+        list(scan(sounds, 1.0, cancelled=cancelled))
+    assert asked <= 20 + 2 * WORKERS
+
+
+def test_five_thousand_files_are_scanned(tmp_path: Path) -> None:
+    original = write_tone(tmp_path / "0.wav", 440.0, 0.05)
+    data = bytearray(original.read_bytes())
+    for index in range(1, 5000):
+        data[1000:1004] = index.to_bytes(4, "little")  # one differing sample each
+        (tmp_path / f"{index}.wav").write_bytes(data)
+    report = scan_folder(tmp_path)
+    assert len(report.usable_files) == 5000
+    assert report.suggested_preset == "aggressive"
+    assert len(report.split.validation) == 500
+
+
+def test_another_chunk_duration_needs_no_second_reading(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav", 440.0, 1.5)
+    report = scan_folder(tmp_path)
+    (tmp_path / "a.wav").unlink()
+    longer = replan(report, 2.0, 0)
+    assert longer.files[0].verdict is Verdict.PADDED
+    assert replan(longer, 0.25, 0).files[0].chunks == 6
+    assert replan(longer, 1.0, 0) == report
+
+
+def test_printable_keeps_what_a_terminal_can_show() -> None:
+    assert printable("Glöckchen 🔔 太鼓") == "Glöckchen 🔔 太鼓"
+    assert printable("a\x1b[31mb\nc") == "a�[31mb�c"

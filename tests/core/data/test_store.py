@@ -1,0 +1,175 @@
+"""Resident sounds and the batches cut from them."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.audio.augmentation import Augmentation
+from core.audio.spectrogram import LogMelSpectrogram
+from core.config import SpectrogramConfig, TrainingConfig
+from core.data.batches import TrainingBatches
+from core.data.report import Excerpt, Split
+from core.data.store import BatchOrder, ChunkStore, Sound, load_sounds
+from core.errors import Cancelled, DatasetError
+from tests.sounds import tone, write_tone
+
+CPU = torch.device("cpu")
+CHUNK = 1000
+
+
+def store(*signals: np.ndarray, starts: tuple[float, ...] = (0.0,), chunk_samples: int = CHUNK) -> ChunkStore:
+    sounds = []
+    for index, signal in enumerate(signals):
+        excerpt = Excerpt(f"{index}.wav", 0.0, len(signal) / 48_000, starts)
+        sound = Sound.cut(signal.astype(np.float32), excerpt, 48_000)
+        assert sound is not None
+        sounds.append(sound)
+    return ChunkStore(sounds, chunk_samples, CPU)
+
+
+def still(batch: int) -> Augmentation:
+    """An augmentation that changes nothing."""
+    zeros, ones = torch.zeros(batch), torch.ones(batch)
+    return Augmentation(zeros.long(), zeros.long(), ones, ones, zeros, zeros, zeros.long())
+
+
+def test_chunks_are_the_samples_to_int16_precision_of_the_sounds_own_peak() -> None:
+    quiet, loud = 1e-3 * tone(440.0, 0.1), 5 * tone(300.0, 0.1)
+    chunks = store(quiet, loud).chunks(torch.tensor([0, 1])).numpy()
+    for chunk, signal in zip(chunks, (quiet, loud), strict=True):
+        assert np.abs(chunk - signal[:CHUNK]).max() < np.abs(signal).max() / 32767
+
+
+def test_a_short_sound_is_padded_with_zeros() -> None:
+    signal = tone(440.0, 0.01)
+    chunk = store(signal).chunks(torch.tensor([0]))[0].numpy()
+    assert np.allclose(chunk[:480], signal, atol=1e-4)
+    assert not chunk[480:].any()
+
+
+def test_an_augmentation_that_changes_nothing_gives_the_chunk() -> None:
+    sounds = store(tone(440.0, 0.1), tone(300.0, 0.01))
+    index = torch.tensor([0, 1])
+    assert torch.equal(sounds.crops(index, still(2)), sounds.chunks(index))
+
+
+def test_a_crop_stays_inside_its_sound_and_a_shift_need_not() -> None:
+    ramp = np.arange(1, 4801) / 4800
+    sounds = store(ramp, starts=(0.05,))  # sample 2400
+    index = torch.tensor([0])
+    for crop, first in ((-100, 2300), (10_000, 3800), (-10_000, 0)):
+        moved = dataclasses.replace(still(1), crop_samples=torch.tensor([crop]))
+        assert np.allclose(sounds.crops(index, moved)[0], ramp[first : first + CHUNK], atol=1e-4)
+    beyond = dataclasses.replace(
+        still(1), crop_samples=torch.tensor([10_000]), shift_samples=torch.tensor([300])
+    )
+    shifted = sounds.crops(index, beyond)[0].numpy()
+    assert np.allclose(shifted[:700], ramp[4100:], atol=1e-4)
+    assert not shifted[700:].any()
+
+
+def test_a_short_sound_is_placed_anywhere_in_the_chunk() -> None:
+    signal = tone(440.0, 0.01)
+    sounds = store(signal)
+    for crop, offset in ((-200, 200), (-5000, CHUNK - 480), (300, 0)):
+        moved = dataclasses.replace(still(1), crop_samples=torch.tensor([crop]))
+        chunk = sounds.crops(torch.tensor([0]), moved)[0].numpy()
+        assert np.allclose(chunk[offset : offset + 480], signal, atol=1e-4)
+
+
+@pytest.mark.parametrize("speed", [0.94, 1.06])
+def test_speed_moves_pitch_and_time_alike(speed: float) -> None:
+    sounds = store(tone(2000.0, 0.2))
+    faster = dataclasses.replace(still(1), speed=torch.tensor([speed]), gain=torch.tensor([0.5]))
+    chunk = sounds.crops(torch.tensor([0]), faster)[0].numpy()
+    time_s = np.arange(CHUNK) * speed / 48_000
+    expected = 0.5 * np.interp(time_s, np.arange(9600) / 48_000, tone(2000.0, 0.2))
+    assert np.abs(chunk - expected).max() < 0.01
+
+
+def test_the_loudest_chunk_is_found_with_its_file() -> None:
+    sounds = store(tone(440.0, 0.1), 2 * tone(440.0, 0.1), tone(100.0, 0.1))
+    assert sounds.loudest() == 1
+    assert sounds.path_of(1) == "1.wav"
+
+
+@pytest.mark.parametrize(("chunks", "expansion", "batch_size"), [(1, 1, 1), (5, 1, 2), (7, 3, 4), (3, 15, 8)])
+def test_an_epoch_shows_every_chunk_equally_often_in_batches_of_one_size(
+    chunks: int, expansion: int, batch_size: int
+) -> None:
+    steps = -(-chunks * expansion // batch_size)
+    order = BatchOrder(chunks, expansion, batch_size, steps, seed=0)
+    for epoch in range(2):
+        batches = [order.batch(epoch * steps + step) for step in range(steps)]
+        assert {len(batch) for batch in batches} == {batch_size}
+        shown = torch.cat(batches)[: chunks * expansion]
+        assert torch.equal(shown.bincount(minlength=chunks), torch.full((chunks,), expansion))
+
+
+def test_the_order_is_a_function_of_the_step() -> None:
+    first, second = BatchOrder(20, 2, 4, 10, 0), BatchOrder(20, 2, 4, 10, 0)
+    forwards = [first.batch(step) for step in range(30)]
+    assert all(torch.equal(second.batch(step), forwards[step]) for step in (29, 3, 17, 0))
+    assert not torch.equal(torch.cat(forwards[:10]), torch.cat(forwards[10:20]))
+    assert not torch.equal(BatchOrder(20, 2, 4, 10, 1).batch(0), forwards[0])
+
+
+def test_batches_are_a_function_of_the_step() -> None:
+    sounds = store(tone(440.0, 0.5), tone(300.0, 0.05), starts=(0.0, 0.02), chunk_samples=12_000)
+    config = TrainingConfig(batch_size=3, augmentation_expansion=4)
+    spectrogram = LogMelSpectrogram(SpectrogramConfig())
+    one, other = (TrainingBatches(sounds, spectrogram, config, 6, CPU) for _ in range(2))
+    forwards = [one.batch(step, 3) for step in range(8)]
+    assert forwards[0].shape == (3, 1, 128, 24)
+    assert torch.equal(other.batch(7, 3), forwards[7])
+    assert torch.equal(other.batch(2, 3), forwards[2])
+    assert torch.equal(other.batch(2, 1), forwards[2][:1])  # halved for lack of memory
+
+
+def load(folder: Path, split: Split, cancelled: bool = False):
+    return load_sounds(folder, split, 48_000, CHUNK, CPU, lambda: cancelled, lambda done, total: None)
+
+
+def excerpt(name: str, stop_s: float = 0.5) -> Excerpt:
+    return Excerpt(name, 0.0, stop_s, (0.0, 0.25))
+
+
+def test_sounds_are_loaded_in_the_order_of_the_split(tmp_path: Path) -> None:
+    for name, frequency_hz in (("a.wav", 440.0), ("b.flac", 220.0), ("c.wav", 330.0)):
+        write_tone(tmp_path / name, frequency_hz, 0.5)
+    split = Split("file", "", (excerpt("b.flac"), excerpt("a.wav")), (excerpt("c.wav"),))
+    sounds = load(tmp_path, split)
+    assert len(sounds.train) == 4
+    assert [sounds.train.path_of(chunk) for chunk in range(4)] == ["b.flac", "b.flac", "a.wav", "a.wav"]
+    assert np.allclose(sounds.validation.chunks(torch.tensor([0]))[0], tone(330.0, 0.5)[:CHUNK], atol=1e-3)
+    assert sounds.problems == ()
+
+
+def test_a_file_that_is_gone_or_shorter_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav", 440.0, 0.5)
+    write_tone(tmp_path / "late.wav", 440.0, 0.5)
+    late = Excerpt("late.wav", 2.0, 3.0, (2.0,))
+    split = Split("file", "", (excerpt("a.wav"), excerpt("gone.wav")), (late,))
+    sounds = load(tmp_path, split)
+    assert len(sounds.train) == 2
+    assert [problem.split(":")[0] for problem in sounds.problems] == [
+        "gone.wav is left out",
+        "late.wav is left out",
+        "No validation sound is left",
+    ]
+    assert sounds.validation is sounds.train
+
+
+def test_no_training_sound_left_is_told(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav", 440.0, 0.5)
+    with pytest.raises(DatasetError, match="No training sound could be read"):
+        load(tmp_path, Split("file", "", (excerpt("gone.wav"),), (excerpt("a.wav"),)))
+
+
+def test_loading_is_cancelled(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav", 440.0, 0.5)
+    with pytest.raises(Cancelled):
+        load(tmp_path, Split("file", "", (excerpt("a.wav"),), ()), cancelled=True)
