@@ -47,11 +47,11 @@ def sonic_pi() -> Path:
 
 @pytest.fixture
 def sounds(tmp_path: Path) -> Path:
-    """Eight tones of half a second to a second and a half."""
+    """Eight tones of a second: with TINY, four on each side of the split and eight steps an epoch."""
     folder = tmp_path / "sounds"
     folder.mkdir()
     for index in range(8):
-        write_tone(folder / f"tone-{index}.wav", 110.0 * (index + 1), 0.5 + index / 8)
+        write_tone(folder / f"tone-{index}.wav", 110.0 * (index + 1), 1.0)
     return folder
 
 

@@ -1,0 +1,101 @@
+"""Previews: the same clip and latents each time, as WAVs that anything can play."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core.audio.spectrogram import LogMelSpectrogram
+from core.config import SpectrogramConfig, TrainingConfig
+from core.errors import Cancelled
+from core.events import PreviewReady
+from core.model.vae import VAE
+from core.training.preview import PreviewRenderer
+from tests.sounds import tone
+
+SPECTROGRAM = SpectrogramConfig()
+CONFIG = TrainingConfig(chunk_duration_s=0.25, latent_dim=4)
+
+
+@pytest.fixture
+def model() -> VAE:
+    torch.manual_seed(0)
+    vae = VAE(CONFIG.model_config(SPECTROGRAM))
+    vae.set_normalisation(torch.full((128,), 1.0), torch.tensor(1.0))
+    return vae
+
+
+def renderer(folder: Path, seed: int = 0, gain: float = 1.0) -> PreviewRenderer:
+    clip = torch.from_numpy(gain * tone(440.0, 0.25)).float()
+    log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
+    return PreviewRenderer(folder, SPECTROGRAM, clip, log_mel, "tone.wav", 4, samples=2, seed=seed)
+
+
+def render(previews: PreviewRenderer, model: VAE, epoch: int) -> list[PreviewReady]:
+    return list(previews.render(model, epoch, epoch * 10, lambda: False))
+
+
+def test_the_first_previews_hold_the_original_and_all_are_good_wavs(tmp_path: Path, model: VAE) -> None:
+    told = render(renderer(tmp_path), model, 0)
+    assert [each.label for each in told] == ["original · tone.wav", "reconstruction", "sample 1", "sample 2"]
+    for each in told:
+        path = tmp_path.parent / each.path
+        samples, sample_rate = soundfile.read(path)
+        assert sample_rate == 48_000
+        assert len(samples) == 12_000
+        assert soundfile.info(path).subtype == "PCM_16"
+        assert 0.5 < np.abs(samples).max() <= 1
+        assert np.isfinite(samples).all()
+        assert len(each.envelope) == 120
+        assert max(each.envelope) == 1.0
+    mel = np.load(tmp_path / "epoch-0000-sample-1.npy")
+    assert mel.shape == (128, 24)
+
+
+def test_later_previews_leave_the_original_out(tmp_path: Path, model: VAE) -> None:
+    assert [each.kind for each in render(renderer(tmp_path), model, 5)] == [
+        "reconstruction",
+        "sample",
+        "sample",
+    ]
+    assert (tmp_path / "epoch-0005-reconstruction.wav").exists()
+
+
+def test_only_the_model_changes_from_one_preview_to_the_next(tmp_path: Path, model: VAE) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    render(renderer(tmp_path / "a"), model, 1)
+    render(renderer(tmp_path / "a"), model, 2)
+    render(renderer(tmp_path / "b", seed=1), model, 1)
+
+    def read(name: str) -> bytes:
+        return (tmp_path / name).read_bytes()
+
+    assert read("a/epoch-0001-sample-1.wav") == read("a/epoch-0002-sample-1.wav")
+    assert read("a/epoch-0001-sample-1.wav") != read("a/epoch-0001-sample-2.wav")
+    assert read("a/epoch-0001-sample-1.wav") != read("b/epoch-0001-sample-1.wav")
+
+
+def test_a_silent_clip_and_an_exploding_model_give_files_without_nan(tmp_path: Path, model: VAE) -> None:
+    model.set_normalisation(torch.full((128,), 0.0), torch.tensor(1e9))
+    for each in render(renderer(tmp_path, gain=0.0), model, 0):
+        samples, _ = soundfile.read(tmp_path.parent / each.path)
+        assert np.isfinite(samples).all()
+        assert np.isfinite(each.envelope).all()
+
+
+def test_rendering_is_cancelled_inside_a_clip(tmp_path: Path, model: VAE) -> None:
+    answers = iter([False, False, False, True])
+    with pytest.raises(Cancelled):
+        list(renderer(tmp_path).render(model, 1, 10, lambda: next(answers)))
+    assert not list(tmp_path.glob("*.wav"))
+
+
+def test_rendering_does_not_touch_the_random_state(tmp_path: Path, model: VAE) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    render(renderer(tmp_path), model, 1)
+    assert torch.equal(torch.rand(3), expected)
