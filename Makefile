@@ -24,7 +24,7 @@ format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 
 screenshots: $(VENV)/.installed
-	$(BIN)/python -m tests.screenshots
+	$(BIN)/python screenshots/make.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -5,6 +5,7 @@ Colour never says anything alone.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 
 from core.data.report import FileReport, ScanReport, Verdict, printable
 from core.events import RunState
@@ -47,6 +48,14 @@ STATES: Mapping[RunState, tuple[str, Tone]] = {
 }
 
 
+def show_path(path: Path | str) -> str:
+    """A path made safe for the terminal, with the home directory as ~."""
+    absolute, home = Path(path), Path.home()
+    if absolute.is_relative_to(home):
+        absolute = Path("~") / absolute.relative_to(home)
+    return printable(str(absolute))
+
+
 def describe_format(file: FileReport) -> str:
     """Format, sample rate and channels in a few characters: FLAC 44.1 kHz 2ch."""
     if not file.sample_rate:
@@ -78,7 +87,7 @@ def summary_lines(report: ScanReport) -> list[str]:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in report.verdicts().items())
     rates = ", ".join(f"{fmt.sample_rate(rate)} ×{count}" for rate, count in report.sample_rates().items())
     formats = ", ".join(f"{name} ×{count}" for name, count in report.formats().items())
-    lines = [f"{printable(report.folder)}: {fmt.count(len(report.files), 'file')} ({verdicts})"]
+    lines = [f"{show_path(report.folder)}: {fmt.count(len(report.files), 'file')} ({verdicts})"]
     if report.usable_files:
         usable = fmt.count(len(report.usable_files), "file")
         lines += [

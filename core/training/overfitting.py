@@ -33,12 +33,17 @@ class OverfittingDetector:
     def is_overfitting(self) -> bool:
         return self.epochs_over_limit >= PATIENCE_EPOCHS
 
-    def warning(self, gap: float, best_epoch: int) -> str:
+    def warning(self, gap: float, epoch: int, best_epoch: int) -> str:
         """A sentence with advice, empty while all is well."""
         if not self.is_overfitting:
             return ""
+        worse = (
+            f"Held-out sounds come out {gap:.0%} worse than training sounds, for "
+            f"{self.epochs_over_limit} epochs"
+        )
+        if best_epoch == epoch:
+            return f"{worse}, but still better than ever. More sounds or augmentation narrow the gap."
         return (
-            f"Overfitting: held-out sounds come out {gap:.0%} worse than training sounds, for "
-            f"{self.epochs_over_limit} epochs. Best was epoch {best_epoch}. More sounds, augmentation or "
-            "dropout help; training goes on until you stop it."
+            f"Overfitting: {worse[0].lower()}{worse[1:]}. Best was epoch {best_epoch}. More sounds, "
+            "augmentation or dropout help; training goes on until you stop it."
         )

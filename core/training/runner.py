@@ -1,6 +1,8 @@
 """The thread that owns torch, and the only door to it.  Importing this imports no torch."""
 
+import contextlib
 import gc
+import importlib
 import os
 import queue
 import threading
@@ -11,12 +13,58 @@ from core.data.demo import make_demo_sounds
 from core.data.report import ScanEvent
 from core.data.scan import scan
 from core.errors import RunError, SdaError
-from core.events import EngineReady, RunEvent
-from core.runs import RunDirectory
+from core.events import EngineReady, RunEvent, RunState, StateChanged
+from core.runs import EventLog, RunDirectory, summarise
 from core.training.control import Control
 
 EngineEvent = RunEvent | EngineReady
-_Job = Callable[[], None]
+Listener = Callable[[EngineEvent], None]
+
+
+class _Job:
+    """A run that waits for the engine, is being trained, or was given up before it began."""
+
+    def __init__(self, run: RunDirectory, device: str | None) -> None:
+        self.run = run
+        self.device = device
+        self.control = Control()
+        self.ended = threading.Event()
+        self.problem: SdaError | None = None
+        self._lock = threading.Lock()
+        self._begun = False
+
+    def execute(self, listener: Listener) -> None:
+        """Train; on the engine's thread."""
+        with self._lock:
+            if self.ended.is_set():
+                return
+            self._begun = True
+        try:
+            from core.training.job import train_run
+
+            train_run(self.run, self.device, self.control, listener)
+        except SdaError as error:
+            self.problem = error
+        except (ImportError, OSError) as error:
+            self.problem = RunError(f"The run {self.run.name} cannot be opened ({error}).")
+        finally:
+            self.ended.set()
+
+    def cancel(self, listener: Listener) -> None:
+        """Stop at the next safe point, or at once while the engine, which takes seconds, still loads."""
+        self.control.cancel()
+        with self._lock:
+            if self._begun or self.ended.is_set():
+                return
+            self.ended.set()
+        summary = summarise(self.run)
+        total_steps, epochs = 0, 0
+        if summary.manifest is not None:
+            total_steps, epochs = summary.manifest.total_steps, summary.manifest.config.epochs
+        event = StateChanged(RunState.CANCELLED.value, summary.step, summary.epoch, total_steps, epochs)
+        with contextlib.closing(EventLog(self.run.events)) as log:
+            log.append(event)
+        listener(event)
 
 
 class Runner:
@@ -25,13 +73,10 @@ class Runner:
     `listener` is called on that thread, in order, with every event; it must return quickly.
     """
 
-    def __init__(self, listener: Callable[[EngineEvent], None] = lambda _: None) -> None:
+    def __init__(self, listener: Listener = lambda _: None) -> None:
         self._listener = listener
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        self._control = Control()
-        self._idle = threading.Event()
-        self._idle.set()
-        self._problem: SdaError | None = None
+        self._job: _Job | None = None
         self._thread: threading.Thread | None = None
 
     def load(self) -> None:
@@ -55,47 +100,34 @@ class Runner:
 
         Returns at once; what happens is told to the listener and stands in the run's log.
         """
-        if not self._idle.is_set():
+        if self.is_training:
             raise RunError("A run is going on; wait for it or cancel it first.")
         self.load()
-        self._idle.clear()
-        self._control = control = Control()
-        self._problem = None
-
-        def job() -> None:
-            try:
-                from core.training.job import train_run
-
-                train_run(run, device, control, self._listener)
-            except SdaError as error:
-                self._problem = error
-            except (ImportError, OSError) as error:
-                self._problem = RunError(f"The run {run.name} cannot be opened ({error}).")
-            finally:
-                self._idle.set()
-
-        self._jobs.put(job)
+        self._job = _Job(run, device)
+        self._jobs.put(self._job)
 
     @property
     def is_training(self) -> bool:
-        return not self._idle.is_set()
-
-    def cancel(self) -> None:
-        """Ask the run to stop with its state saved.  Answered within a second."""
-        self._control.cancel()
-
-    def save(self) -> None:
-        """Ask for a checkpoint that is kept."""
-        self._control.save()
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until no run goes on; False if it still does."""
-        return self._idle.wait(timeout_s)
+        return self._job is not None and not self._job.ended.is_set()
 
     @property
     def problem(self) -> SdaError | None:
         """Why the last run could not even be opened.  How others end is told as a state."""
-        return self._problem
+        return self._job.problem if self._job else None
+
+    def cancel(self) -> None:
+        """Ask the run to stop with its state saved.  Answered within a second."""
+        if self._job is not None:
+            self._job.cancel(self._listener)
+
+    def save(self) -> None:
+        """Ask for a checkpoint that is kept."""
+        if self._job is not None:
+            self._job.control.save()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until no run goes on; False if it still does."""
+        return self._job is None or self._job.ended.wait(timeout_s)
 
     def _work(self) -> None:
         # Only takes effect before CUDA starts; a setting of the run decides whether it matters.
@@ -109,7 +141,10 @@ class Runner:
             self._listener(
                 EngineReady((), f"PyTorch cannot be loaded ({error}); README tells how to install it.")
             )
+        # The first optimiser imports the compiler, which takes seconds; here nobody waits for it yet.
+        with contextlib.suppress(ImportError):
+            importlib.import_module("torch._dynamo")
         # torch brings a quarter of a million objects; walking them on each full collection takes 150 ms.
         gc.freeze()
         while True:
-            self._jobs.get()()
+            self._jobs.get().execute(self._listener)

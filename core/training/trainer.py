@@ -287,7 +287,7 @@ class Trainer:
         gap = overfitting_gap(train.error, validation.error)
         self._detector.update(gap)
         self.progress.epochs_over_limit = self._detector.epochs_over_limit
-        self._warn("overfitting", self._detector.warning(gap, self.progress.best_epoch))
+        self._warn("overfitting", self._detector.warning(gap, self.epoch, self.progress.best_epoch))
         self._warn("latent", _latent_warning(validation))
 
     def _epoch_event(self, train: Evaluation, validation: Evaluation) -> EpochFinished:

@@ -16,7 +16,7 @@ from core.data.report import FileReport, ScanProgress, ScanReport, printable
 from core.errors import SdaError
 from core.runs import list_runs
 from sda_tui.keymap import KEYMAP
-from sda_tui.look import summary_lines
+from sda_tui.look import show_path, summary_lines
 from sda_tui.session import ScanDelivery, ScanFailed, Session
 from sda_tui.widgets.folder_picker import FolderPicker
 from sda_tui.widgets.scan_table import ScanTable
@@ -87,6 +87,11 @@ class DatasetScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         self._read_runs()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a scan is done and found something to train on."""
+        return self._report is not None
+
     def choose(self, folder: Path) -> None:
         """Scan a folder; one that is still being scanned is given up."""
         self._folder = folder
@@ -94,7 +99,7 @@ class DatasetScreen(Screen[None]):
         self.query_one(ScanTable).empty()
         self.query_one("#totals", Static).update("")
         self._set_scanning(True)
-        self._show_status(f"Scanning {printable(str(folder))}")
+        self._show_status(f"Scanning {show_path(folder)}")
         self._session.scan(folder, lambda found: self.post_message(self.Delivered(folder, found)))
 
     @on(Delivered)
@@ -116,8 +121,8 @@ class DatasetScreen(Screen[None]):
     def _show_progress(self, progress: ScanProgress) -> None:
         bar = self.query_one("#scan-progress", ProgressBar)
         bar.update(total=progress.total or None, progress=progress.done)
-        folder = printable(str(self._folder))
-        self._show_status(f"{folder}: {PHASES[progress.phase]}, esc stops")
+        assert self._folder is not None
+        self._show_status(f"{show_path(self._folder)}: {PHASES[progress.phase]}, esc stops")
 
     def _show_report(self, report: ScanReport) -> None:
         self._set_scanning(False)
@@ -183,7 +188,7 @@ class DatasetScreen(Screen[None]):
         try:
             self._session.make_demo(folder)
         except OSError as error:
-            sentence = f"Cannot write the demo sounds to {folder} ({error.strerror})."
+            sentence = f"Cannot write the demo sounds to {show_path(folder)} ({error.strerror})."
             self.app.call_from_thread(self._show_status, sentence, True)
         else:
             self.app.call_from_thread(self.choose, folder)

@@ -15,7 +15,7 @@ from core.events import RunState
 from core.runs import RunDirectory, RunSummary, list_runs
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
-from sda_tui.look import STATES, describe_state, summary_columns
+from sda_tui.look import STATES, describe_state, show_path, summary_columns
 from sda_tui.session import Session
 from sda_tui.widgets.title_bar import TitleBar
 
@@ -40,7 +40,7 @@ class RunsScreen(Screen[None]):
         self._summaries: dict[str, RunSummary] = {}
 
     def compose(self) -> ComposeResult:
-        yield TitleBar("runs", printable(str(self._session.root)))
+        yield TitleBar("runs", show_path(self._session.root))
         with Vertical(id="runs"):
             yield DataTable[Text](id="run-table", cursor_type="row", zebra_stripes=True)
             yield Static("Reading the runs…", id="run-summary")
@@ -60,6 +60,11 @@ class RunsScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self.action_reload()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the list was read and has something in it."""
+        return bool(self._summaries)
 
     def action_reload(self) -> None:
         """Read the list again, on a thread: the size of a run takes a look at all of its files."""
@@ -158,7 +163,7 @@ def _describe(summary: RunSummary) -> str:
     lines = [
         f"{describe_state(summary.state)} after {fmt.duration(summary.elapsed_s)}, at epoch {summary.epoch} "
         f"of {config.epochs}, step {summary.step} of {manifest.total_steps}",
-        f"{fmt.count(len(manifest.files), 'sound')} in {printable(manifest.folder)}",
+        f"{fmt.count(len(manifest.files), 'sound')} in {show_path(manifest.folder)}",
         f"preset {manifest.preset}, batches of {config.batch_size}, {config.latent_dim} latents, "
         f"chunks of {config.chunk_duration_s:g} s",
     ]

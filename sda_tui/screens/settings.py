@@ -12,11 +12,12 @@ from textual.timer import Timer
 from textual.widgets import Button, Collapsible, Footer, Input, Label, Select, Static
 
 from core.config import PRESETS, SETTINGS, SettingValue
-from core.data.report import ScanReport, printable
+from core.data.report import ScanReport
 from core.errors import SdaError
 from core.runs import RunDirectory, RunManifest, estimate_run, suggest_name
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
+from sda_tui.look import show_path
 from sda_tui.session import Session
 from sda_tui.widgets.preset_chooser import PresetChooser
 from sda_tui.widgets.setting_row import SettingRow
@@ -47,7 +48,7 @@ class SettingsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         report = self._report
-        yield TitleBar("settings", printable(report.folder))
+        yield TitleBar("settings", show_path(report.folder))
         with VerticalScroll(id="settings", can_focus=False):
             sounds = f"{fmt.count(len(report.usable_files), 'file')}, {fmt.sound_duration(report.duration_s)}"
             suggestion = f"{PRESETS[report.suggested_preset].title} is suggested: {report.suggestion_reason}"

@@ -14,6 +14,7 @@ from textual.widgets import DirectoryTree, Input, OptionList
 from textual.widgets.option_list import Option
 
 from core.data.report import printable
+from sda_tui.look import show_path
 
 DEMO = "demo"
 
@@ -78,7 +79,7 @@ class FolderPicker(Vertical):
         recent = self.query_one("#recent", OptionList)
         recent.set_options([Option("Demo sounds", id=DEMO)])
         for index, folder in enumerate(folders):
-            line = Text.assemble(printable(folder.name), (f"  {printable(_short(folder.parent))}", "dim"))
+            line = Text.assemble(printable(folder.name), (f"  {show_path(folder.parent)}", "dim"))
             recent.add_option(Option(line, id=str(index)))
 
     def focus_path(self) -> None:
@@ -113,9 +114,3 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:
         return False
-
-
-def _short(folder: Path) -> str:
-    """The path with the home directory as ~."""
-    home = Path.home()
-    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)

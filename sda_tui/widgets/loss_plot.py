@@ -13,8 +13,8 @@ from sda_tui import format as fmt
 
 Point = tuple[float, float]
 
-CURVES = (("training", "text-primary", "⣀"), ("validation", "text-warning", "•"))
-PLOTEXT_MARKERS = ("braille", "dot")
+CURVES = (("training", "text-primary", "⣀"), ("validation", "text-warning", "▚"))
+PLOTEXT_MARKERS = ("braille", "hd")
 BEST_MARKER, BEST_VARIABLE = "◆", "text-success"
 EMPTY = "The first point comes at the end of epoch 1."
 

@@ -19,18 +19,23 @@ def test_one_uptick_says_nothing() -> None:
     detector = OverfittingDetector()
     for gap in (0.1, 0.9, 0.1, 0.3, 0.3, 0.3, 0.3, 0.1):
         detector.update(gap)
-        assert detector.warning(gap, 1) == ""
+        assert detector.warning(gap, 8, 1) == ""
 
 
 def test_five_epochs_in_a_row_warn_until_the_gap_closes() -> None:
     detector = OverfittingDetector()
     for _ in range(5):
         detector.update(0.25)
-    sentence = detector.warning(0.25, 3)
-    assert "25% worse" in sentence
+    sentence = detector.warning(0.25, epoch=9, best_epoch=3)
+    assert sentence.startswith("Overfitting: held-out sounds come out 25% worse")
     assert "Best was epoch 3" in sentence
     detector.update(0.1)
-    assert detector.warning(0.1, 3) == ""
+    assert detector.warning(0.1, 10, 3) == ""
+
+
+def test_a_model_that_still_gets_better_is_not_called_overfitting() -> None:
+    detector = OverfittingDetector(epochs_over_limit=7)
+    assert "still better than ever" in detector.warning(0.5, epoch=9, best_epoch=9)
 
 
 def test_a_gap_that_is_no_number_counts_as_none() -> None:

@@ -1,0 +1,250 @@
+"""The commands, run as their user runs them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.runs import RunDirectory
+from core.training.checkpoint import read_checkpoint
+from sda_tui.cli import main
+from tests.conftest import Command
+from tests.sounds import write_tone
+
+QUICK = ("--set", "chunk_duration_s=0.25", "--set", "latent_dim=4", "--set", "augmentation_expansion=1")
+
+
+def events(run: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+
+
+def test_scan_prints_every_file_with_totals_split_and_suggestion(sda_tui: Command, sounds: Path) -> None:
+    (sounds / "notes.txt").write_text("x")
+    done = sda_tui("scan", sounds)
+    assert done.returncode == 0
+    assert "tone-3.wav" in done.stdout
+    assert "✗ unsupported" in done.stdout
+    for word in ("8 files", "4 of 8 files are held out", "Suggested preset: conservative"):
+        assert word in done.stdout.replace("\n", " ")
+    assert done.stderr == ""
+
+
+def test_scan_json_is_one_document(sda_tui: Command, sounds: Path) -> None:
+    write_tone(sounds / "Glöckchen 🔔.wav", 999.0, 0.1)
+    done = sda_tui("scan", sounds, "--json")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    document = json.loads(done.stdout)
+    paths = {file["path"] for file in document["files"]}
+    assert "Glöckchen 🔔.wav" in paths
+    assert all({"path", "verdict", "detail"} <= set(file) for file in document["files"])
+    assert document["totals"]["files"] == document["totals"]["usable_files"] == 9
+    train, validation = set(document["split"]["train"]), set(document["split"]["validation"])
+    assert not train & validation
+    assert train | validation == paths
+    assert document["suggested_preset"] == "conservative"
+
+
+def test_scan_of_nothing_usable_is_a_failure_with_a_sentence(sda_tui: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text("x")
+    done = sda_tui("scan", folder, "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["files"][0]["verdict"] == "unsupported"
+    assert "can be used (1 unsupported)" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_decoders_do_not_write_across_the_output(sda_tui: Command, sounds: Path) -> None:
+    """libmpg123 writes warnings about a cut file to file descriptor 2."""
+    path = write_tone(sounds / "cut.mp3", 440.0, 2.0)
+    path.write_bytes(path.read_bytes()[:5000])
+    assert sda_tui("scan", sounds, "--json").stderr == ""
+
+
+def test_train_runs_resume(sda_tui: Command, sounds: Path, tmp_path: Path) -> None:
+    done = sda_tui(
+        "train", sounds, "--preset", "balanced", "--set", "epochs=2", *QUICK, "--name", "tones", "--seed", "3"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Finished after" in done.stderr
+    assert "epoch 2/2" in done.stderr
+    run = tmp_path / "runs" / "tones"
+    record = json.loads((run / "run.json").read_text())
+    assert (record["preset"], record["config"]["seed"], record["config"]["epochs"]) == ("balanced", 3, 2)
+    assert (run / "checkpoints" / "best.pt").exists()
+    for wav in (run / "previews").glob("*.wav"):
+        samples, sample_rate = soundfile.read(wav)
+        assert sample_rate == 48_000
+        assert 0 < np.abs(samples).max() <= 1
+
+    listed = sda_tui("runs", "--json")
+    (summary,) = json.loads(listed.stdout)
+    assert (summary["name"], summary["state"], summary["epoch"]) == ("tones", "finished", 2)
+    assert "✓ finished" in sda_tui("runs").stdout
+
+    again = sda_tui("resume", "tones")
+    assert again.returncode == 1
+    assert "has finished its 2 epochs" in again.stderr
+
+    extended = sda_tui("resume", "tones", "--set", "epochs=3")
+    assert extended.returncode == 0, extended.stderr
+    steps = [event["step"] for event in events(run) if event["event"] == "step"]
+    assert steps == list(range(1, len(steps) + 1))
+    assert [event["epoch"] for event in events(run) if event["event"] == "epoch"] == [1, 2, 3]
+
+
+@pytest.fixture
+def training(sounds: Path, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A long run in a process of its own, a few steps on."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sda_tui", "train", sounds, "--set", "epochs=5000", *QUICK, "--name", "long"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "SDA_RUNS": "runs"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_for_step(tmp_path, 5)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def last_step(tmp_path: Path) -> int:
+    log = tmp_path / "runs" / "long" / "events.jsonl"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return max((event["step"] for event in map(parse, lines) if event.get("event") == "step"), default=0)
+
+
+def parse(line: str) -> dict[str, int]:
+    try:
+        return json.loads(line)
+    except ValueError:  # still being written
+        return {}
+
+
+def wait_for_step(tmp_path: Path, step: int) -> None:
+    for _ in range(1200):
+        if last_step(tmp_path) >= step:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"step {step} did not come")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_saves_at_the_exact_step_and_stops(
+    training: "subprocess.Popen[str]", tmp_path: Path, number: int
+) -> None:
+    training.send_signal(number)
+    _, told = training.communicate(timeout=30)
+    assert training.returncode == 130
+    assert "Stopped and saved at step" in told
+    step = last_step(tmp_path)
+    run = tmp_path / "runs" / "long"
+    assert read_checkpoint(run / "checkpoints" / f"step-{step:09}.pt")["step"] == step
+    assert events(run)[-1]["state"] == "cancelled"
+
+
+def test_a_second_interrupt_stops_at_once(training: "subprocess.Popen[str]") -> None:
+    training.send_signal(signal.SIGINT)
+    training.send_signal(signal.SIGINT)
+    assert training.wait(10) == 130
+
+
+def test_a_hang_up_changes_nothing(training: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    training.send_signal(signal.SIGHUP)
+    wait_for_step(tmp_path, last_step(tmp_path) + 10)
+    training.send_signal(signal.SIGTERM)
+    assert training.wait(30) == 130
+
+
+def test_two_processes_do_not_train_one_run(training: "subprocess.Popen[str]", sda_tui: Command) -> None:
+    done = sda_tui("resume", "long")
+    assert done.returncode == 1
+    assert f"long is being trained by process {training.pid}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (
+            ["train", "{sounds}", "--set", "epochs=three"],
+            2,
+            "epochs must be a whole number from 1 to 100000, not 'three'.",
+        ),
+        (["train", "{sounds}", "--set", "epochs=-1"], 2, "epochs must be 1 to 100000, not -1."),
+        (["train", "{sounds}", "--set", "lerning_rate=1"], 2, "did you mean 'learning_rate'?"),
+        (["train", "{sounds}", "--preset", "fast"], 2, "There is no preset 'fast'; choose conservative"),
+        (["train", "{sounds}", "--seed", "x"], 2, "seed must be a whole number"),
+        (["train", "{sounds}", "--device", "tpu"], 2, "There is no device 'tpu' here; choose"),
+        (["train", "{sounds}", "--name", "a/b"], 1, "'a/b' cannot name a run"),
+        (["train", "{sounds}", "--runs", "/proc"], 1, "Cannot write the run to /proc/sounds-001"),
+        (["train"], 2, "the following arguments are required: FOLDER"),
+        (["train", "{sounds}/gone"], 1, "There is no folder"),
+        (["scan", "{sounds}/tone-0.wav"], 1, "is a file; give the folder"),
+        (["resume", "gone"], 1, "There is no run 'gone'"),
+        (["resume", "gone", "--set", "epochs"], 2, "write KEY=VALUE"),
+        (["fly", "there", "now"], 2, "unrecognized arguments"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_its_status(
+    sounds: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    status: int,
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        returned = main([argument.format(sounds=sounds) for argument in arguments])
+    except SystemExit as stopped:
+        returned = int(str(stopped.code))
+    said = capfd.readouterr().err
+    assert returned == status
+    assert told in said
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_app_needs_a_terminal(sda_tui: Command, sounds: Path) -> None:
+    done = sda_tui(sounds)
+    assert done.returncode == 1
+    assert "needs a terminal; `sda-tui train FOLDER` works without one" in done.stderr
+
+
+def test_runs_without_any_say_what_to_do(sda_tui: Command) -> None:
+    done = sda_tui("runs")
+    assert done.returncode == 0
+    assert "Start one with" in done.stdout
+    assert json.loads(sda_tui("runs", "--json").stdout) == []
+
+
+def test_help_names_every_command(sda_tui: Command) -> None:
+    done = sda_tui("--help")
+    assert done.returncode == 0
+    for word in ("--demo", "scan", "train", "resume", "runs"):
+        assert word in done.stdout
+
+
+def test_a_checkpoint_that_is_none_is_told(sda_tui: Command, make_run, tmp_path: Path) -> None:
+    run: RunDirectory = make_run("broken")
+    (run.checkpoints / "step-000000005.pt").write_bytes(b"no checkpoint at all")
+    done = sda_tui("resume", "broken")
+    assert done.returncode == 1
+    assert "step-000000005.pt is damaged or no checkpoint" in done.stderr
+    assert "Traceback" not in done.stderr
