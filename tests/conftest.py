@@ -1,6 +1,9 @@
 """Sounds, tiny runs and the things that a machine may or may not have."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the tests share the cores among themselves
+
 import subprocess
 import sys
 from collections.abc import Callable

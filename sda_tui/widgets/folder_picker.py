@@ -81,6 +81,7 @@ class FolderPicker(Vertical):
         for index, folder in enumerate(folders):
             line = Text.assemble(printable(folder.name), (f"  {show_path(folder.parent)}", "dim"))
             recent.add_option(Option(line, id=str(index)))
+        recent.highlighted = 0
 
     def focus_path(self) -> None:
         self.query_one("#path").focus()

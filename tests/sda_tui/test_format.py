@@ -40,7 +40,14 @@ def test_size(count: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (math.inf, "–"), (0.0, "0.0000"), (1.23456, "1.2346"), (-0.5, "−0.5000"), (1e-5, "1.0e-05")],
+    [
+        (None, "–"),
+        (math.inf, "–"),
+        (0.0, "0.0000"),
+        (1.23456, "1.2346"),
+        (-0.5, "−0.5000"),
+        (1e-5, "1.0e-05"),
+    ],
 )
 def test_number(value: float | None, text: str) -> None:
     assert fmt.number(value) == text
