@@ -29,7 +29,8 @@ def list_devices() -> list[DeviceInfo]:
     total = int(psutil.virtual_memory().total)
     if torch.backends.mps.is_available():
         devices.append(DeviceInfo("mps", "Apple GPU", total))
-    devices.append(DeviceInfo("cpu", f"CPU, {torch.get_num_threads()} threads", total))
+    threads = torch.get_num_threads()
+    devices.append(DeviceInfo("cpu", f"CPU, {threads} thread{'' if threads == 1 else 's'}", total))
     return devices
 
 
@@ -52,7 +53,8 @@ def memory_use(device: torch.device) -> MemoryUse:
         return MemoryUse(used, used, total)
     unit = 1 if sys.platform == "darwin" else 1024  # what getrusage counts in
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return MemoryUse(int(psutil.Process().memory_info().rss), peak, total)
+    used = int(psutil.Process().memory_info().rss)
+    return MemoryUse(used, max(used, peak), total)  # the kernel's peak may lag behind by a few pages
 
 
 def has_room_for(device: torch.device, size_bytes: int) -> bool:

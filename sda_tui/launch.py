@@ -35,9 +35,10 @@ def open_app(folder: Path | None, root: Path | None, demo: bool) -> int:
 def _wait_for(child: int) -> int:
     """Wait until the child ends; end at once when it says that it goes on in the background."""
     signal.signal(signal.SIGUSR1, lambda _number, _frame: os._exit(0))
-    signal.signal(signal.SIGTERM, lambda number, _frame: os.kill(child, number))
+    # A lost terminal is told to the leader of its session alone, which may be this very process.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: os.kill(child, number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the child gets it too, and knows what to do
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
 

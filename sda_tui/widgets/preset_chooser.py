@@ -35,14 +35,12 @@ class PresetCard(Widget):
     def __init__(self, preset: Preset, suggested: bool) -> None:
         super().__init__(id=f"preset-{preset.name}")
         self.preset = preset
-        self._suggested = suggested
+        self.border_title = "★ suggested" if suggested else None
 
     def render(self) -> Text:
         preset = self.preset
         mark = "◉" if self.chosen else "○"
         text = Text(f"{mark} {preset.title}", style="bold", no_wrap=True)
-        if self._suggested:
-            text.append(" ★ suggested", style="not bold")
         text.append(f"\n{preset.minimum_files}–{preset.maximum_files} files", style="not bold dim")
         for name, label in VALUES:
             setting = SETTINGS[name]

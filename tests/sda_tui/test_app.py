@@ -213,7 +213,7 @@ async def test_the_suggested_preset_is_chosen_and_the_estimate_shown(
         screen = await to_settings(app, pilot)
         assert screen.query_one(PresetChooser).chosen == "conservative"
         assert app.focused is screen.query_one(PresetChooser)
-        assert "★ suggested" in str(screen.query_one("#preset-conservative").render())
+        assert screen.query_one("#preset-conservative").border_title == "★ suggested"
         await until(pilot, lambda: "steps" in text(app, "#estimate"))
         assert "100 epochs of" in text(app, "#estimate")
         assert "MB on disk" in text(app, "#estimate")

@@ -1,0 +1,160 @@
+"""The app in a real terminal: the whole path, and the ways in which a terminal is left."""
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.runs import RunDirectory, summarise
+from core.training.checkpoint import read_checkpoint
+from tests.sounds import write_tone
+from tests.terminal import Terminal
+
+RUN = Path("runs") / "sounds-001"
+LEAVES_ALTERNATE_SCREEN = b"\x1b[?1049l"
+STOPS_MOUSE = b"\x1b[?1000l"
+
+
+def steps(run: Path) -> list[int]:
+    """Steps in the log, its last line perhaps still being written."""
+    lines = (run / "events.jsonl").read_text().splitlines() if (run / "events.jsonl").exists() else []
+    found = []
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if event["event"] == "step":
+            found.append(event["step"])
+    return found
+
+
+def start_training(terminal: Terminal) -> None:
+    """Accept the folder and the suggested preset."""
+    terminal.wait_for("Continue with these sounds", "Suggested preset")
+    terminal.press("enter")
+    terminal.wait_for("Start training")
+    terminal.press("enter")
+    terminal.wait_for("▶ training", "validation")
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])
+def test_the_whole_path_by_keys(sounds: Path, tmp_path: Path, size: tuple[int, int]) -> None:
+    run = tmp_path / RUN
+    with Terminal(sounds, cwd=tmp_path, size=size) as terminal:
+        start_training(terminal)
+        terminal.wait_for("reconstruction", "Quality")
+        plot = terminal.text
+        terminal.wait_until(lambda: terminal.text != plot, "movement on the screen")
+        terminal.press("s")
+        terminal.wait_for("Saved at step")
+        (saved,) = (run / "checkpoints").glob("*-saved.pt")
+        terminal.press("down", "space")
+        terminal.press("c")
+        terminal.wait_for("Stop training?")
+        terminal.press("y")
+        terminal.wait_for("■ cancelled")
+        terminal.press("q")
+        assert terminal.process.wait(20) == 0
+    done = steps(run)
+    assert done == list(range(1, len(done) + 1))
+    assert read_checkpoint(run / "checkpoints" / f"step-{done[-1]:09}.pt")["step"] == done[-1]
+    with Terminal(cwd=tmp_path, size=size) as terminal:
+        terminal.wait_for("Choose a folder of sounds")
+        terminal.press("r")
+        terminal.wait_for("sounds-001", "■ cancelled", f"step {done[-1]} of")
+        terminal.press("n")
+        terminal.wait_for("▶ training")
+        terminal.wait_until(lambda: len(steps(run)) > len(done) + 5, "steps after the resume")
+        terminal.press("q")
+        terminal.wait_for("Stop and save")
+        terminal.press("s")
+        assert terminal.process.wait(20) == 0
+        terminal.wait_for("stopped and saved")
+    done = steps(run)
+    assert done == list(range(1, len(done) + 1))
+    assert saved.exists()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"NO_COLOR": "1"}, {"TERM": "screen-256color"}, {"TERM": "tmux-256color"}, {"TERM": "linux"}],
+    ids=lambda each: "=".join(next(iter(each.items()))),
+)
+def test_plain_terminals_show_everything(sounds: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    with Terminal(sounds, cwd=tmp_path, size=(80, 24), **environment) as terminal:
+        terminal.wait_for("✓ used", "Suggested preset: conservative", "Continue with these sounds")
+        terminal.press("enter")
+        terminal.wait_for("★ suggested", "◉ Conservative", "Start training")
+        terminal.press("ctrl+q")
+        assert terminal.process.wait(20) == 0
+        assert ("38;2;" in terminal.output.decode(errors="replace")) is False
+
+
+def test_what_decoders_write_does_not_reach_the_screen(sounds: Path, tmp_path: Path) -> None:
+    path = write_tone(sounds / "cut.mp3", 440.0, 2.0)
+    path.write_bytes(path.read_bytes()[:5000])
+    with Terminal(sounds, cwd=tmp_path) as terminal:
+        terminal.wait_for("Continue with these sounds", "cut.mp3")
+        assert b"mpg123" not in terminal.output
+        assert b"Illegal Audio" not in terminal.output
+    logs = list((tmp_path / "xdg_state_home").rglob("app.log"))
+    assert logs, "stray output has a place to go"
+
+
+def test_sigterm_saves_and_gives_the_terminal_back(sounds: Path, tmp_path: Path) -> None:
+    with Terminal(sounds, cwd=tmp_path) as terminal:
+        start_training(terminal)
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.process.wait(20) == 0
+        terminal.wait_until(lambda: b"stopped and saved" in terminal.output, "the last words")
+        assert terminal.output.rfind(LEAVES_ALTERNATE_SCREEN) > terminal.output.rfind(b"\x1b[?1049h")
+        assert terminal.output.rfind(STOPS_MOUSE) > terminal.output.rfind(b"\x1b[?1000h")
+    run = tmp_path / RUN
+    assert read_checkpoint(run / "checkpoints" / f"step-{steps(run)[-1]:09}.pt")["step"] == steps(run)[-1]
+
+
+def stop_what_trains(run: RunDirectory) -> None:
+    """End a run that went on without its terminal."""
+    holder = run.lock.holder()
+    assert holder is not None
+    process = psutil.Process(holder.pid)
+    os.kill(holder.pid, signal.SIGTERM)
+    psutil.wait_procs([process], timeout=20)
+    assert summarise(run).state == "cancelled"
+
+
+def test_a_lost_connection_does_not_lose_the_run(sounds: Path, tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / RUN)
+    with Terminal(sounds, cwd=tmp_path) as terminal:
+        start_training(terminal)
+        terminal.hang_up()
+        before = len(steps(run.path))
+        terminal.wait_until(lambda: len(steps(run.path)) > before + 20, "steps without a terminal")
+        stop_what_trains(run)
+    done = steps(run.path)
+    assert done == list(range(1, len(done) + 1))
+
+
+def test_training_goes_on_in_the_background_when_asked(sounds: Path, tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / RUN)
+    with Terminal(sounds, cwd=tmp_path) as terminal:
+        start_training(terminal)
+        terminal.press("q")
+        terminal.wait_for("Keep training in the background")
+        terminal.press("k")
+        assert terminal.process.wait(20) == 0
+        terminal.wait_for("goes on training as process")
+        told = re.search(r"as process (\d+)", terminal.text)
+        holder = run.lock.holder()
+        assert told is not None
+        assert holder is not None
+        assert holder.pid == int(told[1])
+        terminal.hang_up()
+        before = len(steps(run.path))
+        terminal.wait_until(lambda: len(steps(run.path)) > before + 20, "steps in the background")
+        stop_what_trains(run)

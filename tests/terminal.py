@@ -1,0 +1,119 @@
+"""A real terminal for the app: a pseudo-terminal whose other end is read by a terminal emulator."""
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyte
+
+KEYS = {
+    "enter": "\r",
+    "escape": "\x1b",
+    "space": " ",
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "right": "\x1b[C",
+    "left": "\x1b[D",
+    "ctrl+q": "\x11",
+    "ctrl+n": "\x0e",
+}
+PATIENCE_S = 90.0
+
+
+class Terminal:
+    """Runs the program in a terminal of so many columns and rows."""
+
+    def __init__(
+        self, *arguments: str | Path, cwd: Path, size: tuple[int, int] = (120, 36), **environment: str
+    ) -> None:
+        columns, rows = size
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._lock = threading.Lock()
+        self.output = b""
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sda_tui", *map(str, arguments)],
+            cwd=cwd,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(__file__).parent.parent),
+                "TERM": "xterm-256color",
+                "SDA_RUNS": str(cwd / "runs"),
+                **environment,
+            },
+        )
+        os.close(slave)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            sys.stderr.write(f"\nthe terminal showed:\n{self.text}\n")
+        self.hang_up()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    @property
+    def text(self) -> str:
+        """What is on the screen now."""
+        with self._lock:
+            return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def press(self, *keys: str) -> None:
+        """Type, at the pace of a quick person."""
+        for key in keys:
+            os.write(self._master, KEYS.get(key, key).encode())
+            time.sleep(0.1)
+
+    def wait_for(self, *texts: str) -> None:
+        """Until all of these stand on the screen."""
+        self.wait_until(lambda: all(text in self.text for text in texts), f"{texts} on the screen")
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not condition():
+            if time.monotonic() > deadline_s:
+                raise AssertionError(f"this did not come: {what}\n{self.text}")
+            time.sleep(0.05)
+
+    def hang_up(self) -> None:
+        """Close the terminal's other end, as a lost connection does."""
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 65_536)
+            except OSError:
+                return
+            if not data:
+                return
+            with self._lock:
+                self.output += data
+                self._stream.feed(data)
