@@ -11,7 +11,7 @@ from textual.message import Message
 
 from core.data.report import printable
 from core.events import EngineReady, RunState, StateChanged
-from core.runs import RunDirectory
+from core.run import RunDirectory
 from sda_tui.keymap import KEYMAP
 from sda_tui.palette import KeyCommands
 from sda_tui.playback import PortAudioPlayer

@@ -10,7 +10,7 @@ from core.config import TrainingConfig
 from core.data.report import ScanEvent, ScanReport
 from core.errors import Cancelled, SdaError
 from core.events import DeviceInfo, EngineReady, StateChanged
-from core.runs import RunDirectory, RunManifest
+from core.run import RunDirectory, RunManifest
 from core.training.runner import EngineEvent, Runner
 
 DELIVERY_INTERVAL_S = 0.25  # a folder of thousands must not flood the screen

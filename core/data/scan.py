@@ -16,7 +16,7 @@ from core.data.plan import find_duplicates, join_sentences, plan, with_chunks
 from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict, printable
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
 from core.errors import AudioFileError, Cancelled, DatasetError, UnsupportedFormatError
-from core.runs import RUN_FILE
+from core.run import RUN_FILE
 
 WORKERS = min(8, (os.cpu_count() or 1) + 2)
 MOSTLY = 0.5  # of a file's stretches below the silence threshold make it "mostly silent"

@@ -19,7 +19,7 @@ from core.events import (
     StepFinished,
     Warned,
 )
-from core.runs import EventLog, RunDirectory, RunManifest
+from core.run import EventLog, RunDirectory, RunManifest
 from core.training.checkpoint import CheckpointFolder, State
 from core.training.control import Control
 from core.training.progress import Progress, read_progress

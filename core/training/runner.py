@@ -14,7 +14,8 @@ from core.data.report import ScanEvent
 from core.data.scan import scan
 from core.errors import RunError, SdaError
 from core.events import EngineReady, RunEvent, RunState, StateChanged
-from core.runs import EventLog, RunDirectory, summarise
+from core.run import EventLog, RunDirectory
+from core.runs import summarise
 from core.training.control import Control
 
 EngineEvent = RunEvent | EngineReady

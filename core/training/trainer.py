@@ -14,7 +14,7 @@ from core.device import memory_use
 from core.errors import CheckpointError, TrainingError
 from core.events import CheckpointSaved, EpochFinished, RunEvent, StepFinished, Warned
 from core.model.losses import active_dimensions, gaussian_kl, losses
-from core.runs import RunDirectory, RunManifest
+from core.run import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
 from core.training.checkpoint import CheckpointFolder, State
 from core.training.control import Control

@@ -16,7 +16,7 @@ from core.device import has_room_for
 from core.errors import Cancelled
 from core.events import LoadProgress
 from core.model.vae import VAE
-from core.runs import RunDirectory, RunManifest
+from core.run import RunDirectory, RunManifest
 from core.seeding import derive_seed
 from core.training.preview import PreviewRenderer
 

@@ -14,7 +14,8 @@ from core.config import SETTINGS, TrainingConfig, find_device, find_preset, pars
 from core.data.report import printable
 from core.errors import SdaError
 from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
-from core.runs import RunDirectory, RunHistory, RunManifest, default_root, find_run, suggest_name, summarise
+from core.run import RunDirectory, RunHistory, RunManifest
+from core.runs import default_root, find_run, suggest_name, summarise
 from core.training.runner import EngineEvent, Runner
 from sda_tui import format as fmt
 from sda_tui.headless.scan import scan_with_progress

@@ -12,6 +12,7 @@ import soundfile
 from sda_tui.playback.player import Playing
 
 BLOCK_S = 0.02  # how late a stop may come; each block is one call that leaves the interpreter to others
+LATENCY_S = 0.08  # of sound ahead, for when the interpreter is busy; what a keypress waits for
 NO_PORTAUDIO = {
     "linux": "install PortAudio with `sudo apt install libportaudio2` (Debian, Ubuntu), "
     "`sudo dnf install portaudio` (Fedora) or `sudo pacman -S portaudio` (Arch)",
@@ -108,7 +109,7 @@ class _Playback:
         self._duration_s = len(samples) / sample_rate
         block = round(BLOCK_S * sample_rate)
         with sounddevice.OutputStream(
-            samplerate=sample_rate, channels=samples.shape[1], dtype="float32", latency="high"
+            samplerate=sample_rate, channels=samples.shape[1], dtype="float32", latency=LATENCY_S
         ) as stream:
             self._started_s = time.monotonic() + stream.latency
             for start in range(0, len(samples), block):

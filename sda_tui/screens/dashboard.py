@@ -12,7 +12,7 @@ from textual.widgets import Footer, ProgressBar, Sparkline, Static
 from core.data.report import printable
 from core.errors import RunError
 from core.events import CheckpointSaved, PreviewReady, RunEvent, RunState
-from core.runs import EventFollower, RunDirectory, RunHistory, RunManifest
+from core.run import EventFollower, RunDirectory, RunHistory, RunManifest
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_state

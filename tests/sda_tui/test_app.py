@@ -11,7 +11,8 @@ from textual.widgets import Button, Collapsible, Input, OptionList, Select, Stat
 
 from core.config import SETTINGS
 from core.events import CheckpointSaved, RunState, StepFinished, Warned
-from core.runs import EventLog, RunDirectory, summarise
+from core.run import EventLog, RunDirectory
+from core.runs import summarise
 from sda_tui.app import Leave, SdaApp
 from sda_tui.keymap import KEYMAP
 from sda_tui.screens.choice import ChoiceScreen

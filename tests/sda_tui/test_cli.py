@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.runs import RunDirectory
+from core.run import RunDirectory
 from core.training.checkpoint import read_checkpoint
 from sda_tui.cli import main
 from tests.conftest import Command

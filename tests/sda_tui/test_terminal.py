@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.runs import RunDirectory, summarise
+from core.run import RunDirectory
+from core.runs import summarise
 from core.training.checkpoint import read_checkpoint
 from tests.sounds import write_tone
 from tests.terminal import Terminal

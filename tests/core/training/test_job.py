@@ -27,7 +27,8 @@ from core.events import (
 )
 from core.model import losses as losses_module
 from core.model.vae import VAE
-from core.runs import RunDirectory, summarise
+from core.run import RunDirectory
+from core.runs import summarise
 from core.training.checkpoint import read_checkpoint
 from core.training.control import Control
 from core.training.job import train_run

@@ -1,0 +1,40 @@
+"""What a run will take, before it begins."""
+
+from dataclasses import dataclass
+
+from core.run.manifest import RunManifest
+
+CHECKPOINTS = 5  # three newest, the best, and one while it is being written
+BYTES_PER_WEIGHT = 12  # the weight and AdamW's two moments, in float32
+BYTES_PER_STEP_EVENT = 270
+WAV_BYTES_PER_SAMPLE = 2
+MEL_BYTES_PER_VALUE = 4
+
+
+@dataclass(frozen=True)
+class RunEstimate:
+    """Steps in all and disk space at the end, previews and log included."""
+
+    steps_per_epoch: int
+    total_steps: int
+    previews: int
+    disk_bytes: int
+
+
+def estimate_run(manifest: RunManifest) -> RunEstimate:
+    """Add up what the run's description implies."""
+    config, spectrogram = manifest.config, manifest.spectrogram
+    model = config.model_config(spectrogram)
+    assert config.preview_interval is not None
+    rounds = config.epochs // config.preview_interval + 2  # the untrained model's and the last epoch's
+    previews = rounds * (1 + config.preview_samples)
+    preview_bytes = (
+        config.chunk_samples(spectrogram) * WAV_BYTES_PER_SAMPLE
+        + model.n_mels * model.n_frames * MEL_BYTES_PER_VALUE
+    )
+    disk_bytes = (
+        CHECKPOINTS * model.parameter_count * BYTES_PER_WEIGHT
+        + previews * preview_bytes
+        + manifest.total_steps * BYTES_PER_STEP_EVENT
+    )
+    return RunEstimate(manifest.steps_per_epoch, manifest.total_steps, previews, disk_bytes)

@@ -1,0 +1,121 @@
+"""What a run's events add up to: everything that a dashboard shows."""
+
+import math
+import statistics
+from array import array
+from collections import deque
+
+from core.events import (
+    CheckpointSaved,
+    EpochFinished,
+    LoadProgress,
+    PreviewReady,
+    RunEvent,
+    RunState,
+    StateChanged,
+    StepFinished,
+    Warned,
+)
+
+STEPS_FOR_SPEED = 50
+
+
+class RunHistory:
+    """Applies events in the order of the log.  Owned by one thread.
+
+    `steps` and `step_losses` are parallel and hold finite losses only, so that they can be drawn as they are.
+    """
+
+    def __init__(self) -> None:
+        self.state = RunState.LOADING
+        self.message = ""
+        self.step = 0
+        self.epoch = 0
+        self.total_steps = 0
+        self.total_epochs = 0
+        self.loading: LoadProgress | None = None
+        self.last_step: StepFinished | None = None
+        self.steps = array("q")
+        self.step_losses = array("d")
+        self.epochs: list[EpochFinished] = []
+        self.previews: list[PreviewReady] = []
+        self.checkpoint: CheckpointSaved | None = None
+        self.warnings: dict[str, Warned] = {}
+        self._step_times_s: deque[float] = deque(maxlen=STEPS_FOR_SPEED)
+        self._timed_at_s = 0.0
+        self._elapsed_s = 0.0
+
+    @property
+    def last_epoch(self) -> EpochFinished | None:
+        return self.epochs[-1] if self.epochs else None
+
+    @property
+    def steps_per_s(self) -> float | None:
+        """Median speed of the newest steps; one-off work such as previews does not count."""
+        if not self._step_times_s:
+            return None
+        step_time_s = statistics.median(self._step_times_s)
+        return 1 / step_time_s if step_time_s > 0 else None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of training, those before a resume included."""
+        return self._elapsed_s
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until the last step, from the newest epoch's estimate and the steps since."""
+        if not self.state.is_active or self.step == 0:
+            return None
+        if (epoch := self.last_epoch) and epoch.eta_s is not None and self.total_steps > epoch.step:
+            return epoch.eta_s * (self.total_steps - self.step) / (self.total_steps - epoch.step)
+        speed = self.steps_per_s
+        return (self.total_steps - self.step) / speed if speed else None
+
+    def apply(self, event: RunEvent, time_s: float) -> None:
+        """Take one event into account."""
+        match event:
+            case StepFinished():
+                self._apply_step(event, time_s)
+            case EpochFinished():
+                self.epochs.append(event)
+                self.epoch = event.epoch
+                self._elapsed_s = event.elapsed_s
+                self._timed_at_s = time_s
+            case StateChanged():
+                self._apply_state(event, time_s)
+            case LoadProgress():
+                self.loading = event
+            case PreviewReady():
+                self.previews.append(event)
+            case CheckpointSaved():
+                if event.reason != "best":
+                    self.checkpoint = event
+            case Warned():
+                if event.message:
+                    self.warnings[event.kind] = event
+                else:
+                    self.warnings.pop(event.kind, None)
+
+    def _apply_step(self, event: StepFinished, time_s: float) -> None:
+        self.last_step = event
+        self.step = event.step
+        self.epoch = event.epoch
+        self.total_steps = event.total_steps
+        self._step_times_s.append(event.step_time_s)
+        self._elapsed_s += max(0.0, time_s - self._timed_at_s)
+        self._timed_at_s = time_s
+        if event.train_loss is not None and math.isfinite(event.train_loss):
+            self.steps.append(event.step)
+            self.step_losses.append(event.train_loss)
+
+    def _apply_state(self, event: StateChanged, time_s: float) -> None:
+        self.state = RunState(event.state)
+        self.message = event.message
+        self.step = event.step
+        self.epoch = event.epoch
+        self.total_steps = event.total_steps
+        self.total_epochs = event.total_epochs
+        self._timed_at_s = time_s
+        if self.state is RunState.TRAINING:
+            self.loading = None

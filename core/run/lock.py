@@ -1,0 +1,83 @@
+"""One process per run: a lock that the kernel drops with its holder, and that says who holds it."""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TextIO
+
+import psutil
+
+from core.errors import RunError
+
+START_TIME_TOLERANCE_S = 2.0  # psutil derives start times from a boot time that may be adjusted
+
+
+@dataclass(frozen=True)
+class LockHolder:
+    """A process, told apart from a later one with the same id by its start time."""
+
+    pid: int
+    started_s: float
+    host: str
+
+    @classmethod
+    def this_process(cls) -> Self:
+        return cls(os.getpid(), psutil.Process().create_time(), socket.gethostname())
+
+    def is_alive(self) -> bool:
+        """Whether the process still runs.  One on another host is believed to."""
+        if self.host != socket.gethostname():
+            return True
+        try:
+            started_s = psutil.Process(self.pid).create_time()
+        except psutil.Error:
+            return False
+        return bool(abs(started_s - self.started_s) < START_TIME_TOLERANCE_S)
+
+
+class RunLock:
+    """Held by the process that trains, from `acquire` to `release` or its death."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.  Raises RunError that names the process which has it."""
+        file = self._path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # A file system without locks leaves what the file says; all else means that somebody has it.
+            holder = self.holder()
+            if holder or error.errno in (errno.EAGAIN, errno.EACCES):
+                file.close()
+                who = f"process {holder.pid} on {holder.host}" if holder else "another process"
+                name = self._path.parent.name
+                raise RunError(
+                    f"{name} is being trained by {who}; wait for it or cancel it there."
+                ) from error
+        file.seek(0)
+        file.truncate()
+        json.dump(vars(LockHolder.this_process()), file)
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back.  The file stays, empty: removing it would race with whoever opens it now."""
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.close()
+            self._file = None
+
+    def holder(self) -> LockHolder | None:
+        """The live process that holds the lock, if any; a stale lock has none."""
+        try:
+            holder = LockHolder(**json.loads(self._path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return holder if holder.is_alive() else None

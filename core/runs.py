@@ -1,0 +1,156 @@
+"""All runs of a folder, each in a line's worth of facts."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.config import SettingValue
+from core.data.report import printable
+from core.errors import RunError
+from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
+from core.run import RUN_FILE, RunDirectory, RunManifest
+from core.run.directory import ROOT_VARIABLE
+
+TAIL_BYTES = 1 << 20  # of the event log; the end of a run and its last epoch are in it
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run as it stands.  `manifest` is None and `problem` a sentence when run.json cannot be read."""
+
+    run: RunDirectory
+    state: RunState
+    manifest: RunManifest | None
+    problem: str
+    message: str
+    step: int
+    epoch: int
+    last_epoch: EpochFinished | None
+    elapsed_s: float
+    modified_s: float
+    size_bytes: int
+    holder_pid: int | None
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+    def continued(self, values: Mapping[str, SettingValue]) -> RunManifest:
+        """What the run will do when it goes on with these settings changed.
+
+        Raises RunError if it cannot go on and ConfigError if the settings do not allow it.
+        """
+        if self.manifest is None:
+            raise RunError(self.problem)
+        if self.state.is_active:
+            raise RunError(f"{self.name} is being trained by process {self.holder_pid}; wait for it.")
+        manifest = self.manifest.with_settings(values, self.epoch)
+        if self.state is RunState.FINISHED and manifest.config.epochs <= self.epoch:
+            more = manifest.config.epochs * 2
+            raise RunError(
+                f"{self.name} has finished its {self.epoch} epochs; to go on, give it more: "
+                f"`sda-tui resume {self.name} --set epochs={more}`."
+            )
+        return manifest
+
+
+def default_root() -> Path:
+    """The folder of all runs: `$SDA_RUNS`, else `./runs`."""
+    return Path(os.environ.get(ROOT_VARIABLE) or "runs")
+
+
+def suggest_name(root: Path, folder: Path) -> str:
+    """A free name for a run on this folder: `drums-001`, `drums-002`, …"""
+    stem = re.sub(r"[^\w+-]+", "-", folder.resolve().name).strip("-_+")[:80] or "run"
+    number = 1
+    while (root.expanduser() / f"{stem}-{number:03}").exists():
+        number += 1
+    return f"{stem}-{number:03}"
+
+
+def find_run(text: str, root: Path) -> RunDirectory:
+    """The run that a user names by its name below `root` or by a path.  Raises RunError."""
+    for path in (root.expanduser() / text, Path(text).expanduser()):
+        if (path / RUN_FILE).is_file():
+            return RunDirectory(path)
+    raise RunError(
+        f"There is no run '{printable(text)}' in {printable(str(root))}; `sda-tui runs` lists what is there."
+    )
+
+
+def list_runs(root: Path) -> list[RunSummary]:
+    """Every run below `root`, newest first.  A root that does not exist has none."""
+    try:
+        folders = [path for path in root.expanduser().iterdir() if (path / RUN_FILE).is_file()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"Cannot read the folder of runs {root} ({error.strerror}).") from error
+    summaries = [summarise(RunDirectory(folder)) for folder in folders]
+    return sorted(summaries, key=lambda summary: summary.modified_s, reverse=True)
+
+
+def summarise(run: RunDirectory) -> RunSummary:
+    """Look at one run without reading all of its log."""
+    manifest, problem = None, ""
+    try:
+        manifest = run.read_manifest()
+    except RunError as error:
+        problem = str(error)
+    holder = run.lock.holder()
+    state = RunState.TRAINING if holder else RunState.INTERRUPTED
+    message, step, epoch, elapsed_s = "", 0, 0, 0.0
+    last_epoch: EpochFinished | None = None
+    last_state: StateChanged | None = None
+    for line in _tail(run.events):
+        match from_json(line):
+            case (StateChanged() as event, _):
+                last_state = event
+                step, epoch = event.step, event.epoch
+            case (EpochFinished() as event, _):
+                last_epoch = event
+                epoch, elapsed_s = event.epoch, event.elapsed_s
+            case (StepFinished() as event, _):
+                step, epoch = event.step, event.epoch
+    if last_state is not None:
+        said = RunState(last_state.state)
+        message = last_state.message
+        if said.is_active == (holder is not None):
+            state = said
+    return RunSummary(
+        run=run,
+        state=state,
+        manifest=manifest,
+        problem=problem,
+        message=message,
+        step=step,
+        epoch=epoch,
+        last_epoch=last_epoch,
+        elapsed_s=elapsed_s,
+        modified_s=_modified_s(run),
+        size_bytes=run.size_bytes(),
+        holder_pid=holder.pid if holder else None,
+    )
+
+
+def _tail(path: Path) -> list[str]:
+    """The last whole lines of a log."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return lines if size <= TAIL_BYTES else lines[1:]
+
+
+def _modified_s(run: RunDirectory) -> float:
+    for path in (run.events, run.run_file):
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            continue
+    return 0.0
