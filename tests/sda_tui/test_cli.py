@@ -103,6 +103,32 @@ def test_train_runs_resume(sda_tui: Command, sounds: Path, tmp_path: Path) -> No
     assert [event["epoch"] for event in events(run) if event["event"] == "epoch"] == [1, 2, 3]
 
 
+def test_real_sounds_from_scan_to_previews(sda_tui: Command, sonic_pi: Path, tmp_path: Path) -> None:
+    scanned = json.loads(sda_tui("scan", sonic_pi, "--json").stdout)
+    verdicts = {file["path"]: file["verdict"] for file in scanned["files"]}
+    assert len([path for path in verdicts if path.endswith(".flac")]) == 165
+    assert {verdicts[path] for path in verdicts if path.endswith(".flac")} <= {
+        "used", "padded", "mostly silent", "clipped", "duplicate"
+    }  # fmt: skip
+    assert scanned["suggested_preset"] == "balanced"
+
+    done = sda_tui("train", sonic_pi, "--set", "epochs=3", "--set", "augmentation_expansion=1", "--name", "real")
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "runs" / "real"
+    losses = [event["validation_loss"] for event in events(run) if event["event"] == "epoch"]
+    assert losses[2] < losses[0]
+    steps = [event["step"] for event in events(run) if event["event"] == "step"]
+    assert steps == list(range(1, len(steps) + 1))
+    assert (run / "checkpoints" / "best.pt").exists()
+    previews = sorted((run / "previews").glob("*.wav"))
+    assert {path.name.split("-", 2)[-1] for path in previews} >= {"reconstruction.wav", "sample-1.wav"}
+    for path in previews:
+        samples, sample_rate = soundfile.read(path)
+        assert sample_rate == 48_000
+        assert np.isfinite(samples).all()
+        assert 0.5 < np.abs(samples).max() <= 1
+
+
 @pytest.fixture
 def training(sounds: Path, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     """A long run in a process of its own, a few steps on."""
