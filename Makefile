@@ -23,6 +23,10 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/inversion.py
+	$(BIN)/python benchmarks/cancel.py
+
 screenshots: $(VENV)/.installed
 	$(BIN)/python screenshots/make.py
 

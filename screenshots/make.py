@@ -55,6 +55,7 @@ async def drive(app: SdaApp, out: Path, size: tuple[int, int]) -> None:
             return last is not None and last.epoch >= epoch
 
         await until(pilot, lambda: isinstance(app.screen, DatasetScreen) and app.screen.is_ready)
+        await pilot.pause(0.5)  # the footer follows the focus
         save(app, out, "datasets")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, SettingsScreen) and bool(app.session.devices))

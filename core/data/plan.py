@@ -48,7 +48,7 @@ def with_chunks(file: FileReport, chunk_duration_s: float) -> FileReport:
     if verdict is Verdict.PADDED:
         verdict = Verdict.USED
     if file.duration_s < chunk_duration_s:
-        detail = join_sentences(f"shorter than a chunk of {chunk_duration_s:g} s; padded", detail)
+        detail = join_sentences(f"under a chunk of {chunk_duration_s:g} s; padded", detail)
         if verdict is Verdict.USED:
             verdict = Verdict.PADDED
     return dataclasses.replace(file, chunks=chunks, verdict=verdict, detail=detail)

@@ -43,7 +43,7 @@ def test_a_file_shorter_than_a_chunk_is_padded_and_used(tmp_path: Path) -> None:
     assert report.verdict is Verdict.PADDED
     assert report.usable
     assert report.chunks == 1
-    assert "shorter than a chunk of 1 s" in report.detail
+    assert "under a chunk of 1 s" in report.detail
 
 
 def test_a_silent_file_is_told_and_left_out(tmp_path: Path) -> None:
