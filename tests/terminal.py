@@ -100,6 +100,9 @@ class Terminal:
                 raise AssertionError(f"this did not come: {what}\n{self.text}")
             time.sleep(0.05)
 
+    def wait_for_exit(self) -> int:
+        return self.process.wait(PATIENCE_S)
+
     def hang_up(self) -> None:
         """Close the terminal's other end, as a lost connection does."""
         if self._master >= 0:

@@ -274,7 +274,8 @@ class Trainer:
         validation = evaluate(self.model, bench.validation_set, self.config, EVALUATION_BATCH, cancelled)
         self._remaining.add_evaluation(time.perf_counter() - started_s)
         self.progress.validated_epochs = self.epoch
-        if self.progress.best_loss is None or validation.loss < self.progress.best_loss:
+        best = math.inf if self.progress.best_loss is None else self.progress.best_loss
+        if validation.loss < best:  # never so for NaN
             self.progress.best_loss = validation.loss
             self.progress.best_epoch = self.epoch
         event = self._epoch_event(train, validation)

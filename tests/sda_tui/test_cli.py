@@ -176,7 +176,7 @@ def test_one_signal_saves_at_the_exact_step_and_stops(
     training: "subprocess.Popen[str]", tmp_path: Path, number: int
 ) -> None:
     training.send_signal(number)
-    _, told = training.communicate(timeout=30)
+    _, told = training.communicate(timeout=90)
     assert training.returncode == 130
     assert "Stopped and saved at step" in told
     step = last_step(tmp_path)
@@ -188,14 +188,14 @@ def test_one_signal_saves_at_the_exact_step_and_stops(
 def test_a_second_interrupt_stops_at_once(training: "subprocess.Popen[str]") -> None:
     training.send_signal(signal.SIGINT)
     training.send_signal(signal.SIGINT)
-    assert training.wait(10) == 130
+    assert training.wait(90) == 130
 
 
 def test_a_hang_up_changes_nothing(training: "subprocess.Popen[str]", tmp_path: Path) -> None:
     training.send_signal(signal.SIGHUP)
     wait_for_step(tmp_path, last_step(tmp_path) + 10)
     training.send_signal(signal.SIGTERM)
-    assert training.wait(30) == 130
+    assert training.wait(90) == 130
 
 
 def test_two_processes_do_not_train_one_run(training: "subprocess.Popen[str]", sda_tui: Command) -> None:

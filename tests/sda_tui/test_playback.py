@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import soundfile
 from core.run import RunDirectory
 from core.runs import summarise
 from sda_tui.playback import PortAudioPlayer
-from tests.conftest import need
+from tests.conftest import MakeRun, need
 from tests.sounds import write_tone
 from tests.terminal import Terminal
 
@@ -103,14 +104,32 @@ def correlation_after_alignment(recorded: np.ndarray, played: np.ndarray) -> flo
     return float(np.max(products / norms) / np.linalg.norm(played))
 
 
-def test_a_keypress_is_heard(sounds: Path, tmp_path: Path, sound_server: dict[str, str]) -> None:
-    run = tmp_path / "runs" / "sounds-001"
-    with Terminal(sounds, cwd=tmp_path, **sound_server) as terminal:
-        terminal.wait_for("Continue with these sounds", "Suggested preset")
-        terminal.press("enter")
-        terminal.wait_for("Start training")
-        terminal.press("enter")
-        terminal.wait_for("▶ training", "epoch-0000-reconstruction.wav")
+@pytest.fixture
+def start(make_run: MakeRun, tmp_path: Path) -> Callable[..., AbstractContextManager[Terminal]]:
+    """Opens the app on a run that trains on and on, with the previews of the untrained model."""
+
+    @contextmanager
+    def opened(**environment: str) -> Iterator[Terminal]:
+        make_run("tones", epochs=5000, preview_interval=5000)
+        with Terminal(cwd=tmp_path, **environment) as terminal:
+            terminal.wait_for("choose a folder of sounds")
+            terminal.press("r")
+            terminal.wait_for("tones", "Continue")
+            terminal.press("n")
+            terminal.wait_for("▶ training", "epoch-0000-reconstruction.wav")
+            yield terminal
+            terminal.press("q")
+            terminal.wait_for("Stop and save")
+            terminal.press("s")
+            assert terminal.wait_for_exit() == 0
+
+    return opened
+
+
+def test_a_keypress_is_heard(
+    start: Callable[..., AbstractContextManager[Terminal]], sound_server: dict[str, str], tmp_path: Path
+) -> None:
+    with start(**sound_server) as terminal:
         recording = Recording(sound_server, tmp_path / "recorded")
         recording.wait_for_start()
         terminal.press("up")
@@ -120,17 +139,13 @@ def test_a_keypress_is_heard(sounds: Path, tmp_path: Path, sound_server: dict[st
         terminal.wait_until(lambda: "▶    0" not in terminal.text, "the mark goes when the sound is over")
         time.sleep(0.3)
         heard = recording.stop()
-        terminal.press("ctrl+q")
-        terminal.wait_for("Stop and save")
-        terminal.press("s")
-        assert terminal.process.wait(20) == 0
-    played, sample_rate = soundfile.read(run / "previews" / "original.wav")
+    played, sample_rate = soundfile.read(tmp_path / "runs" / "tones" / "previews" / "original.wav")
     assert sample_rate == SAMPLE_RATE
     assert correlation_after_alignment(heard, played) > 0.95
 
 
 def last_step(folder: Path) -> int:
-    return summarise(RunDirectory(folder / "runs" / "sounds-001")).step
+    return summarise(RunDirectory(folder / "runs" / "tones")).step
 
 
 @pytest.fixture
@@ -196,25 +211,18 @@ def test_a_file_that_is_gone_is_told(player: tuple[PortAudioPlayer, list[str]], 
     assert "gone.wav" in complaints[0]
 
 
-def test_without_a_sound_card_one_toast_tells_it_and_all_else_works(sounds: Path, tmp_path: Path) -> None:
+def test_without_a_sound_card_one_toast_tells_it_and_all_else_works(
+    start: Callable[..., AbstractContextManager[Terminal]], tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    with Terminal(sounds, cwd=tmp_path, HOME=str(home), XDG_RUNTIME_DIR=str(home)) as terminal:
-        terminal.wait_for("Continue with these sounds", "Suggested preset")
-        terminal.press("enter")
-        terminal.wait_for("Start training")
-        terminal.press("enter")
-        terminal.wait_for("▶ training", "epoch-0000-reconstruction.wav")
+    with start(HOME=str(home), XDG_RUNTIME_DIR=str(home)) as terminal:
         terminal.press("right")
         terminal.wait_for("No sound", "with scp. The file is")
         assert b"ALSA lib" not in terminal.output
         terminal.press("right", "down")
         step = last_step(tmp_path)
         terminal.wait_until(lambda: last_step(tmp_path) > step, "training goes on")
-        terminal.press("q")
-        terminal.wait_for("Stop and save")
-        terminal.press("s")
-        assert terminal.process.wait(20) == 0
 
 
 def test_without_portaudio_the_toast_tells_how_to_get_it(

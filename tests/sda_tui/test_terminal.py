@@ -13,7 +13,7 @@ from core.run import RunDirectory
 from core.runs import summarise
 from core.training.checkpoint import read_checkpoint
 from tests.sounds import write_tone
-from tests.terminal import Terminal
+from tests.terminal import PATIENCE_S, Terminal
 
 RUN = Path("runs") / "sounds-001"
 LEAVES_ALTERNATE_SCREEN = b"\x1b[?1049l"
@@ -60,7 +60,7 @@ def test_the_whole_path_by_keys(sounds: Path, tmp_path: Path, size: tuple[int, i
         terminal.press("y")
         terminal.wait_for("■ cancelled")
         terminal.press("q")
-        assert terminal.process.wait(20) == 0
+        assert terminal.wait_for_exit() == 0
     done = steps(run)
     assert done == list(range(1, len(done) + 1))
     assert read_checkpoint(run / "checkpoints" / f"step-{done[-1]:09}.pt")["step"] == done[-1]
@@ -74,7 +74,7 @@ def test_the_whole_path_by_keys(sounds: Path, tmp_path: Path, size: tuple[int, i
         terminal.press("q")
         terminal.wait_for("Stop and save")
         terminal.press("s")
-        assert terminal.process.wait(20) == 0
+        assert terminal.wait_for_exit() == 0
         terminal.wait_for("stopped and saved")
     done = steps(run)
     assert done == list(range(1, len(done) + 1))
@@ -92,7 +92,7 @@ def test_plain_terminals_show_everything(sounds: Path, tmp_path: Path, environme
         terminal.press("enter")
         terminal.wait_for("★ suggested", "◉ Conservative", "Start training")
         terminal.press("ctrl+q")
-        assert terminal.process.wait(20) == 0
+        assert terminal.wait_for_exit() == 0
         assert ("38;2;" in terminal.output.decode(errors="replace")) is False
 
 
@@ -111,7 +111,7 @@ def test_sigterm_saves_and_gives_the_terminal_back(sounds: Path, tmp_path: Path)
     with Terminal(sounds, cwd=tmp_path) as terminal:
         start_training(terminal)
         terminal.process.send_signal(signal.SIGTERM)
-        assert terminal.process.wait(20) == 0
+        assert terminal.wait_for_exit() == 0
         terminal.wait_until(lambda: b"stopped and saved" in terminal.output, "the last words")
         assert terminal.output.rfind(LEAVES_ALTERNATE_SCREEN) > terminal.output.rfind(b"\x1b[?1049h")
         assert terminal.output.rfind(STOPS_MOUSE) > terminal.output.rfind(b"\x1b[?1000h")
@@ -125,7 +125,7 @@ def stop_what_trains(run: RunDirectory) -> None:
     assert holder is not None
     process = psutil.Process(holder.pid)
     os.kill(holder.pid, signal.SIGTERM)
-    psutil.wait_procs([process], timeout=20)
+    psutil.wait_procs([process], timeout=PATIENCE_S)
     assert summarise(run).state == "cancelled"
 
 
@@ -148,7 +148,7 @@ def test_training_goes_on_in_the_background_when_asked(sounds: Path, tmp_path: P
         terminal.press("q")
         terminal.wait_for("Keep training in the background")
         terminal.press("k")
-        assert terminal.process.wait(20) == 0
+        assert terminal.wait_for_exit() == 0
         terminal.wait_for("goes on training as process")
         told = re.search(r"as process (\d+)", terminal.text)
         holder = run.lock.holder()
