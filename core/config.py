@@ -268,6 +268,10 @@ class TrainingConfig:
         "Output", 5, "Checkpoints every this many epochs; the three newest and the best are kept.",
         unit="epochs", minimum=1, maximum=100_000,
     )
+    checkpoint_minutes: float = _setting(
+        "Output", 5.0, "A checkpoint also when the last one is this old: what a power cut costs at most.",
+        unit="min", minimum=0.1, maximum=1440.0,
+    )
     # fmt: on
 
     def __post_init__(self) -> None:

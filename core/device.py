@@ -3,12 +3,15 @@
 import resource
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import torch
 
 from core.config import find_device
 from core.events import DeviceInfo
+
+MOST_THREADS = 1024  # more than any machine has; a foreign checkpoint may ask for anything
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,12 @@ def list_devices() -> list[DeviceInfo]:
 def choose_device(name: str | None) -> torch.device:
     """The device of this name, or the best one for None.  Raises ConfigError that lists what is there."""
     return torch.device(find_device(name, list_devices()).name)
+
+
+def use_threads(device: torch.device, count: Any) -> None:
+    """Compute on a CPU with as many threads as before: sums are split among them, and rounded accordingly."""
+    if device.type == "cpu" and isinstance(count, int) and 0 < count <= MOST_THREADS:
+        torch.set_num_threads(count)
 
 
 def memory_use(device: torch.device) -> MemoryUse:

@@ -29,6 +29,10 @@ class CheckpointError(SdaError):
     """A checkpoint that is damaged, foreign or does not fit the run."""
 
 
+class DamagedCheckpointError(CheckpointError):
+    """A checkpoint whose bytes are not those that were written."""
+
+
 class TrainingError(SdaError):
     """A run that cannot go on; its state is saved."""
 

@@ -7,7 +7,10 @@ import json
 import math
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, ClassVar
+from types import UnionType
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+
+COUNTING_WARNINGS = frozenset({"overfitting", "latent", "non_finite"})
 
 
 class RunState(StrEnum):
@@ -121,7 +124,7 @@ class PreviewReady:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSaved:
-    """A checkpoint is on disk; `reason` is interval, manual, cancelled, finished or best."""
+    """A checkpoint is on disk; `reason` is start, interval, manual, cancelled, finished, failed or best."""
 
     event: ClassVar[str] = "checkpoint"
     epoch: int
@@ -139,6 +142,10 @@ class Warned:
     kind: str
     message: str
     step: int
+
+    def is_news_after(self, before: str) -> bool:
+        """Whether it says more than the sentence of its kind before: for some, only the figures change."""
+        return bool(self.message) and not (before and self.kind in COUNTING_WARNINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +183,21 @@ EVENT_TYPES: dict[str, type[RunEvent]] = {
 }
 
 
+def _accepted_types(kind: type[RunEvent]) -> dict[str, tuple[type, ...]]:
+    """What may stand in each field; lists of JSON are tuples here, and whole numbers may stand for floats."""
+    hints = get_type_hints(kind)
+    types: dict[str, tuple[type, ...]] = {}
+    for each in fields(kind):
+        hint = hints[each.name]
+        options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        plain = tuple(get_origin(option) or option for option in options)
+        types[each.name] = (*plain, int) if float in plain else plain
+    return types
+
+
+ACCEPTED_TYPES = {kind: _accepted_types(kind) for kind in EVENT_TYPES.values()}
+
+
 def to_json(event: RunEvent, time_s: float) -> str:
     """One line of `events.jsonl`, without the newline.  Non-finite numbers become null."""
     record: dict[str, Any] = {"event": event.event, "time": round(time_s, 3)}
@@ -190,8 +212,14 @@ def from_json(line: str) -> tuple[RunEvent, float] | None:
         record = json.loads(line)
         kind: Any = EVENT_TYPES[record.pop("event")]
         time_s = float(record.pop("time"))
-        known = {each.name for each in fields(kind)}
-        values = {name: tuple(v) if isinstance(v, list) else v for name, v in record.items() if name in known}
+        accepted = ACCEPTED_TYPES[kind]
+        values = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in record.items() if name in accepted
+        }
+        if not all(isinstance(value, accepted[name]) for name, value in values.items()):
+            return None
+        if kind is StateChanged:
+            RunState(str(values["state"]))
         return kind(**values), time_s
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

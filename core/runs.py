@@ -1,5 +1,6 @@
 """All runs of a folder, each in a line's worth of facts."""
 
+import mmap
 import os
 import re
 from collections.abc import Mapping
@@ -10,10 +11,12 @@ from core.config import SettingValue
 from core.data.report import printable
 from core.errors import RunError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
+from core.paths import expand
 from core.run import RUN_FILE, RunDirectory, RunManifest
 from core.run.directory import ROOT_VARIABLE
 
-TAIL_BYTES = 1 << 20  # of the event log; the end of a run and its last epoch are in it
+TAIL_BYTES = 1 << 16  # of the event log; the end of a run is in it
+EPOCH_LINE = b'\n{"event":"epoch"'
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class RunSummary:
             raise RunError(self.problem)
         if self.state.is_active:
             raise RunError(f"{self.name} is being trained by process {self.holder_pid}; wait for it.")
-        manifest = self.manifest.with_settings(values, self.epoch)
-        if self.state is RunState.FINISHED and manifest.config.epochs <= self.epoch:
+        manifest = self.manifest.with_settings(values, self.step)
+        if self.state is RunState.FINISHED and manifest.total_steps <= self.step:
             more = manifest.config.epochs * 2
             raise RunError(
                 f"{self.name} has finished its {self.epoch} epochs; to go on, give it more: "
@@ -65,15 +68,15 @@ def suggest_name(root: Path, folder: Path) -> str:
     """A free name for a run on this folder: `drums-001`, `drums-002`, …"""
     stem = re.sub(r"[^\w+-]+", "-", folder.resolve().name).strip("-_+")[:80] or "run"
     number = 1
-    while (root.expanduser() / f"{stem}-{number:03}").exists():
+    while (expand(root) / f"{stem}-{number:03}").exists():
         number += 1
     return f"{stem}-{number:03}"
 
 
 def find_run(text: str, root: Path) -> RunDirectory:
     """The run that a user names by its name below `root` or by a path.  Raises RunError."""
-    for path in (root.expanduser() / text, Path(text).expanduser()):
-        if (path / RUN_FILE).is_file():
+    for path in (expand(root) / text, expand(Path(text))):
+        if _is_run(path):
             return RunDirectory(path)
     raise RunError(
         f"There is no run '{printable(text)}' in {printable(str(root))}; `sda-tui runs` lists what is there."
@@ -83,13 +86,20 @@ def find_run(text: str, root: Path) -> RunDirectory:
 def list_runs(root: Path) -> list[RunSummary]:
     """Every run below `root`, newest first.  A root that does not exist has none."""
     try:
-        folders = [path for path in root.expanduser().iterdir() if (path / RUN_FILE).is_file()]
+        folders = [path for path in expand(root).iterdir() if _is_run(path)]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise RunError(f"Cannot read the folder of runs {root} ({error.strerror}).") from error
     summaries = [summarise(RunDirectory(folder)) for folder in folders]
     return sorted(summaries, key=lambda summary: summary.modified_s, reverse=True)
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / RUN_FILE).is_file()
+    except OSError:  # a folder that may not be entered, or a name that cannot be one
+        return False
 
 
 def summarise(run: RunDirectory) -> RunSummary:
@@ -136,15 +146,17 @@ def summarise(run: RunDirectory) -> RunSummary:
 
 
 def _tail(path: Path) -> list[str]:
-    """The last whole lines of a log."""
+    """The last whole lines of a log, and before them its last epoch's."""
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL_BYTES))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as log:
+            start = log.find(b"\n", len(log) - TAIL_BYTES) + 1 if len(log) > TAIL_BYTES else 0
+            lines = log[start:].splitlines()
+            epoch = log.rfind(EPOCH_LINE, 0, start) + 1
+            if epoch:
+                lines.insert(0, log[epoch : log.find(b"\n", epoch)])
+    except (OSError, ValueError):  # there is none, or it is empty
         return []
-    return lines if size <= TAIL_BYTES else lines[1:]
+    return [line.decode("utf-8", "replace") for line in lines]
 
 
 def _modified_s(run: RunDirectory) -> float:

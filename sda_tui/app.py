@@ -90,6 +90,8 @@ class SdaApp(App[Leave]):
     def _tell_end(self, change: StateChanged) -> None:
         name = printable(self.session.run.name) if self.session.run else "The run"
         match RunState(change.state):
+            case RunState.CANCELLED | RunState.FINISHED if change.message:
+                self.notify(change.message, title=f"{name} is not saved", severity="error", timeout=20)
             case RunState.FINISHED:
                 self.notify(f"{name} has finished its {change.total_epochs} epochs.")
             case RunState.CANCELLED:

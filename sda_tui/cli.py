@@ -2,10 +2,12 @@
 
 import argparse
 import importlib.metadata
+import io
 import sys
 from pathlib import Path
 from typing import NoReturn
 
+from core.data.report import printable
 from core.errors import Cancelled, ConfigError, SdaError
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
@@ -30,6 +32,9 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; the exit status is 0 done, 1 failed, 2 wrong usage, 130 cancelled."""
     words = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a file name may have letters that the terminal lacks
     try:
         parsed = _parse(words)
         return _run(parsed)
@@ -37,11 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(str(error), WRONG_USAGE)
     except SdaError as error:
         return _complain(str(error), FAILED)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # `sda-tui scan … | head`
+            sys.stderr.close()
+            return DONE
+        where = f"{printable(str(error.filename))}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}; check its permissions and the disk.", FAILED)
     except (Cancelled, KeyboardInterrupt):
         return CANCELLED
-    except BrokenPipeError:  # `sda-tui scan … | head`
-        sys.stderr.close()
-        return DONE
 
 
 def _parse(words: list[str]) -> argparse.Namespace:

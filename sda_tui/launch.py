@@ -11,6 +11,7 @@ import platformdirs
 
 from core.data.report import printable
 from core.errors import SdaError
+from core.paths import expand
 from core.runs import default_root
 from sda_tui.terminal import leave_terminal, own_terminal
 
@@ -63,18 +64,22 @@ def _show(folder: Path | None, root: Path, demo: bool) -> int:
     from sda_tui.session import Session
 
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    session = Session(root.expanduser().absolute())
+    session = Session(expand(root).absolute())
     with own_terminal(_log_path()):
-        leave = SdaApp(session, folder, demo).run(mouse=True)
+        app = SdaApp(session, folder, demo)
+        leave = app.run(mouse=True)
+    status = app.return_code or 0
     if not session.is_training:
-        return 0
+        return status
     assert session.run is not None
     if leave is Leave.STOP or leave is None:
         sys.stderr.write("sda-tui: saving a checkpoint…\n")
         session.cancel()
         session.wait()
+        if session.last_state is not None and session.last_state.message:
+            raise SdaError(session.last_state.message)
         sys.stderr.write(f"sda-tui: stopped and saved. `sda-tui resume {session.run.name}` goes on.\n")
-        return 0
+        return status
     if leave is Leave.KEEP_TRAINING:
         sys.stderr.write(
             f"sda-tui: {session.run.name} goes on training as process {os.getpid()}, logging to "

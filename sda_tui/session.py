@@ -1,5 +1,6 @@
 """What the app is doing, without any screen: the engine, the scan, the run that is trained here."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from core.errors import Cancelled, SdaError
 from core.events import DeviceInfo, EngineReady, StateChanged
 from core.run import RunDirectory, RunManifest
 from core.training.runner import EngineEvent, Runner
+
+logger = logging.getLogger(__name__)
 
 DELIVERY_INTERVAL_S = 0.25  # a folder of thousands must not flood the screen
 
@@ -40,7 +43,7 @@ class Scan:
         self._thread.start()
 
     def cancel(self) -> None:
-        """Stop within a block of samples; nothing more is delivered."""
+        """Stop within a block of samples; what was found until then may still be delivered."""
         self._cancelled.set()
 
     def _work(self) -> None:
@@ -59,6 +62,9 @@ class Scan:
             return
         except SdaError as error:
             self._deliver([*found, ScanFailed(str(error))])
+        except Exception as error:
+            logger.exception("the scan broke")
+            self._deliver([*found, ScanFailed(f"The scan broke ({error}); scan again.")])
 
 
 class Session:
@@ -71,7 +77,7 @@ class Session:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.devices: tuple[DeviceInfo, ...] = ()
-        self.engine_problem = ""
+        self.last_state: StateChanged | None = None
         self.run: RunDirectory | None = None
         self._runner = Runner(self._hear)
         self._tell: Callable[[RareEvent], object] = lambda _: None
@@ -99,12 +105,22 @@ class Session:
 
     def start(self, name: str, manifest: RunManifest, device: str | None) -> RunDirectory:
         """Make a run and train it.  Raises RunError."""
+        self._runner.require_idle()
         run = RunDirectory.create(self.root, name, manifest)
         self.resume(run, device)
         return run
 
-    def resume(self, run: RunDirectory, device: str | None = None) -> None:
-        """Train a run from where it stands.  Raises RunError while another one goes on here."""
+    def resume(
+        self, run: RunDirectory, device: str | None = None, changed: RunManifest | None = None
+    ) -> None:
+        """Train a run from where it stands, perhaps with a changed description.
+
+        Raises RunError while another one goes on here, and if the run cannot be written.
+        """
+        self._runner.require_idle()
+        if changed is not None:
+            run.change(changed)
+        self.last_state = None
         self._runner.train(run, device)
         self.run = run
 
@@ -115,11 +131,6 @@ class Session:
     def trains(self, run: RunDirectory) -> bool:
         """Whether it is this run that is trained here and now."""
         return self.is_training and self.run is not None and self.run.path == run.path
-
-    @property
-    def problem(self) -> SdaError | None:
-        """Why the last run could not even be opened."""
-        return self._runner.problem
 
     def cancel(self) -> None:
         self._runner.cancel()
@@ -134,6 +145,7 @@ class Session:
     def _hear(self, event: EngineEvent) -> None:
         if isinstance(event, EngineReady):
             self.devices = event.devices
-            self.engine_problem = event.problem
+        if isinstance(event, StateChanged):
+            self.last_state = event
         if isinstance(event, EngineReady | StateChanged):
             self._tell(event)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,5 +44,6 @@ def leave_terminal() -> None:
     """Let go of a terminal that is gone: reading or writing it would fail, or spin, for ever."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2, sys.stderr.fileno()):  # inside `own_terminal`, stderr has one of its own
-        os.dup2(null, descriptor)
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):  # not the files and pipes that a user asked for
+            os.dup2(null, descriptor)
     os.close(null)

@@ -6,7 +6,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the tests share t
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,26 @@ def sounds(tmp_path: Path) -> Path:
     for index in range(8):
         write_tone(folder / f"tone-{index}.wav", 110.0 * (index + 1), 1.0)
     return folder
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """Root may read everything; for these tests we are nobody."""
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(65_534)
+    yield
+    if was_root:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_path(tmp_path: Path) -> Path:
+    """A temporary folder that nobody may enter too."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and "pytest" in str(folder):
+            folder.chmod(0o755)
+    return tmp_path
 
 
 def scan_folder(folder: Path, chunk_duration_s: float = 1.0) -> ScanReport:

@@ -53,7 +53,7 @@ class Terminal:
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             env={
-                **os.environ,
+                **{name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}},
                 "PYTHONPATH": str(Path(__file__).parent.parent),
                 "TERM": "xterm-256color",
                 "SDA_RUNS": str(cwd / "runs"),

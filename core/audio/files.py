@@ -29,6 +29,7 @@ FOREIGN_SOUND_SUFFIXES = frozenset(".m4a .mp4 .aac .wma .alac .ape .wv .mka .web
 LONGEST_READ_S = 3600.0  # of one file: bounds the memory and time that a stray recording of a night can take
 LOWEST_SAMPLE_RATE = 1000
 BLOCK_FRAMES = 8192  # short: when a cut file ends inside a block, libsndfile gives nothing of that block
+LOUDEST_PEAK = 1e6  # full scale is 1; beyond this a file of floats is damaged, and its power overflows
 PEAK_OF_WRITTEN_FILES = 10 ** (-1 / 20)  # -1 dBFS leaves room for the converter's interpolation
 
 _PROMISED_SIZE = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
@@ -136,8 +137,10 @@ def decode_mono(path: Path, sample_rate: int, cancelled: Callable[[], bool]) -> 
         if sound.sample_rate != sample_rate:
             parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    if not np.isfinite(samples).all():
-        raise AudioFileError("it holds samples that are infinite or not a number; render it again")
+    if not np.isfinite(samples).all() or np.abs(samples).max(initial=0.0) > LOUDEST_PEAK:
+        raise AudioFileError(
+            "it holds samples that are infinite, not a number or absurdly large; render it again"
+        )
     return samples
 
 

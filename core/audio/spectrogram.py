@@ -19,7 +19,6 @@ class LogMelSpectrogram(nn.Module):
     f / ratio, so pitch and formants move by `ratio` and time does not.  It costs as much as no shift.
     """
 
-    window_and_filters: Tensor
     filterbanks: Tensor
 
     def __init__(self, config: SpectrogramConfig) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.files import LONGEST_READ_S, SoundReader
+from core.audio.files import LONGEST_READ_S, LOUDEST_PEAK, SoundReader
 from core.data.plan import find_duplicates, join_sentences, plan, with_chunks
 from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict, printable
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
 from core.errors import AudioFileError, Cancelled, DatasetError, UnsupportedFormatError
+from core.paths import expand
 from core.run import RUN_FILE
 
 WORKERS = min(8, (os.cpu_count() or 1) + 2)
@@ -73,7 +74,7 @@ def scan(
 def check_folder(folder: Path) -> Path:
     """The folder as an absolute path.  Raises DatasetError if it is missing, no folder or unreadable."""
     name = printable(str(folder))
-    absolute = folder.expanduser().absolute()
+    absolute = expand(folder).absolute()
     try:
         os.scandir(absolute).close()
     except FileNotFoundError:
@@ -99,7 +100,12 @@ def _walk(folder: Path, notes: list[str], cancelled: Callable[[], bool]) -> Iter
         if cancelled():
             raise Cancelled
         here = Path(root)
-        status = here.stat()
+        try:
+            status = here.stat()
+        except OSError as error:  # gone since its name was read
+            tell(error)
+            folders.clear()
+            continue
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
@@ -170,6 +176,8 @@ def _measure(sound: SoundReader, cancelled: Callable[[], bool]) -> _Measurement:
         digest.update(np.ascontiguousarray(block).data)
         magnitude = np.abs(block)
         found.non_finite_samples += int(np.count_nonzero(~np.isfinite(block)))
+        if found.non_finite_samples:
+            continue
         found.channel_peak = max(found.channel_peak, float(magnitude.max()))
         found.clipped_samples += _clipped(block, magnitude)
         found.peaks.append(float(np.abs(block.mean(axis=1)).max()))
@@ -198,6 +206,9 @@ def _judge(report: FileReport, sound: SoundReader, found: _Measurement) -> FileR
         return verdict(Verdict.UNREADABLE, "it holds no samples; export it again", usable=False)
     if found.non_finite_samples:
         bad = f"{found.non_finite_samples} samples are infinite or not a number; render it again"
+        return verdict(Verdict.UNREADABLE, bad, usable=False)
+    if found.channel_peak > LOUDEST_PEAK:
+        bad = f"samples of up to {found.channel_peak:.2g}, where 1 is full scale; render it again"
         return verdict(Verdict.UNREADABLE, bad, usable=False)
     limits = _limits(sound)
     loudest = max(found.peaks)

@@ -77,13 +77,14 @@ def _split_by_file(files: Sequence[FileReport], held_out: int, chunk_duration_s:
 def _split_by_time(files: Sequence[FileReport], chunk_duration_s: float, seed: int) -> Split:
     train, validation = [], []
     for file in files:
-        held_out_s = max(chunk_duration_s, HELD_OUT_TIME_FRACTION * file.duration_s)
-        train_stop_s = file.duration_s - held_out_s - chunk_duration_s
-        if train_stop_s < chunk_duration_s:
+        stop_s = _sounding_s(file)
+        held_out_s = max(chunk_duration_s, HELD_OUT_TIME_FRACTION * stop_s)
+        train_stop_s = stop_s - held_out_s - chunk_duration_s
+        if train_stop_s < chunk_duration_s or _peak(file, 0.0, train_stop_s) < SILENCE_PEAK:
             train.append(_excerpt(file, 0.0, file.duration_s, chunk_duration_s))
             continue
         train.append(_excerpt(file, 0.0, train_stop_s, chunk_duration_s))
-        validation.append(_excerpt(file, file.duration_s - held_out_s, file.duration_s, chunk_duration_s))
+        validation.append(_excerpt(file, stop_s - held_out_s, stop_s, chunk_duration_s))
     few = f"Fewer than {FEWEST_FILES_TO_HOLD_OUT} files"
     if validation:
         note = f"{few}: the end of each file that is long enough is held out, after a gap of one chunk."
@@ -99,6 +100,12 @@ def _split_by_time(files: Sequence[FileReport], chunk_duration_s: float, seed: i
 
 def _excerpt(file: FileReport, start_s: float, stop_s: float, chunk_duration_s: float) -> Excerpt:
     return Excerpt(file.path, start_s, stop_s, chunk_starts(file, start_s, stop_s, chunk_duration_s))
+
+
+def _sounding_s(file: FileReport) -> float:
+    """Where the silence at the end of a file begins, if there is any: nothing can be validated on it."""
+    sounding = [index for index, peak in enumerate(file.peaks, 1) if peak >= SILENCE_PEAK]
+    return min(file.duration_s, sounding[-1] * PEAK_INTERVAL_S) if sounding else file.duration_s
 
 
 def _interval_starts(start_s: float, stop_s: float) -> list[float]:

@@ -14,11 +14,12 @@ from torch import Tensor
 from core.audio.augmentation import Augmentation
 from core.audio.files import Samples, decode_mono
 from core.data.report import Excerpt, Split, printable
-from core.errors import AudioFileError, DatasetError
+from core.errors import AudioFileError, Cancelled, DatasetError
 from core.seeding import generator
 
 INT16_FULL_SCALE = 32767
 DECODERS = 4
+ENERGY_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,12 @@ class Sound:
         if len(samples) == 0:
             return None
         starts = np.round(np.array(excerpt.chunk_starts_s) * sample_rate).astype(np.int64) - first
+        starts = starts[starts < len(samples)]
+        if len(starts) == 0:
+            return None
         peak = float(np.abs(samples).max()) or 1.0
         integers = np.round(samples * (INT16_FULL_SCALE / peak)).astype(np.int16)
-        return cls(excerpt.path, integers, peak / INT16_FULL_SCALE, starts[starts < len(samples)])
+        return cls(excerpt.path, integers, peak / INT16_FULL_SCALE, starts)
 
 
 class ChunkStore:
@@ -100,10 +104,14 @@ class ChunkStore:
         """The file that a chunk comes from."""
         return self._paths[int(self._sound_of_chunk[chunk])]
 
-    def loudest(self) -> int:
-        """Index of the chunk with the most energy, the first of equals."""
-        energies = [float(self.chunks(torch.tensor([i])).square().sum()) for i in range(len(self))]
-        return int(np.argmax(energies))
+    def loudest(self, cancelled: Callable[[], bool]) -> int:
+        """Index of the chunk with the most energy, the first of equals.  Raises Cancelled."""
+        energies = []
+        for index in torch.split(torch.arange(len(self)), ENERGY_BATCH):
+            if cancelled():
+                raise Cancelled
+            energies.append(self.chunks(index).square().sum(1))
+        return int(torch.cat(energies).argmax())
 
     def _read(self, sound: Tensor, positions: Tensor) -> Tensor:
         """Samples of `sound` [batch] at integer `positions` [batch, n]; zero outside of the sound."""

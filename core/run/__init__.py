@@ -9,6 +9,7 @@ from core.run.history import RunHistory
 from core.run.lock import RunLock
 from core.run.log import EventFollower, EventLog
 from core.run.manifest import DatasetFile, RunManifest
+from core.run.requests import RunRequests
 
 __all__ = [
     "RUN_FILE",
@@ -20,5 +21,6 @@ __all__ = [
     "RunHistory",
     "RunLock",
     "RunManifest",
+    "RunRequests",
     "estimate_run",
 ]

@@ -9,8 +9,10 @@ from typing import Self
 from core.atomic import write_atomically
 from core.data.report import printable
 from core.errors import RunError
+from core.paths import expand
 from core.run.lock import RunLock
 from core.run.manifest import RunManifest
+from core.run.requests import RunRequests
 
 RUN_FILE = "run.json"
 ROOT_VARIABLE = "SDA_RUNS"  # where runs are kept, unless --runs says otherwise
@@ -28,12 +30,13 @@ class RunDirectory:
         self.previews = self.path / "previews"
         self.log = self.path / "run.log"
         self.lock = RunLock(self.path / "lock")
+        self.requests = RunRequests(self.path / "requests")
 
     @classmethod
     def create(cls, root: Path, name: str, manifest: RunManifest) -> Self:
         """Make the directory of a new run.  Raises RunError if the name is taken or it cannot be written."""
         check_name(name)
-        run = cls(root.expanduser() / name)
+        run = cls(expand(root) / name)
         try:
             run.path.mkdir(parents=True)
             run.checkpoints.mkdir()
@@ -57,8 +60,18 @@ class RunDirectory:
         return run
 
     def write_manifest(self, manifest: RunManifest) -> None:
+        """Raises OSError."""
         # ASCII, so that file names that are no valid UTF-8 survive the round trip as escapes.
         write_atomically(self.run_file, json.dumps(manifest.to_dict(), indent=1).encode("ascii"))
+
+    def change(self, manifest: RunManifest) -> None:
+        """Replace the description of a run that goes on.  Raises RunError if it cannot be written."""
+        try:
+            self.write_manifest(manifest)
+        except OSError as error:
+            raise RunError(
+                f"Cannot write {printable(str(self.run_file))} ({error.strerror}); check its permissions."
+            ) from error
 
     def read_manifest(self) -> RunManifest:
         """The run's description.  Raises RunError with the reason if it cannot be used."""

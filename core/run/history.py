@@ -67,10 +67,15 @@ class RunHistory:
         """Seconds until the last step, from the newest epoch's estimate and the steps since."""
         if not self.state.is_active or self.step == 0:
             return None
-        if (epoch := self.last_epoch) and epoch.eta_s is not None and self.total_steps > epoch.step:
+        epoch = self.last_epoch
+        if epoch and epoch.eta_s and epoch.total_epochs == self.total_epochs:
             return epoch.eta_s * (self.total_steps - self.step) / (self.total_steps - epoch.step)
         speed = self.steps_per_s
         return (self.total_steps - self.step) / speed if speed else None
+
+    def warning(self, kind: str) -> str:
+        """The sentence of this kind that is true now, if any."""
+        return self.warnings[kind].message if kind in self.warnings else ""
 
     def apply(self, event: RunEvent, time_s: float) -> None:
         """Take one event into account."""
@@ -117,5 +122,7 @@ class RunHistory:
         self.total_steps = event.total_steps
         self.total_epochs = event.total_epochs
         self._timed_at_s = time_s
+        if self.state is RunState.LOADING:
+            self.warnings.clear()  # what is still true is told again
         if self.state is RunState.TRAINING:
             self.loading = None

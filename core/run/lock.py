@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TextIO
@@ -13,6 +14,8 @@ import psutil
 
 from core.errors import RunError
 
+TRIES = 3
+TRY_INTERVAL_S = 0.02
 START_TIME_TOLERANCE_S = 2.0  # psutil derives start times from a boot time that may be adjusted
 
 
@@ -49,18 +52,13 @@ class RunLock:
     def acquire(self) -> None:
         """Take the lock.  Raises RunError that names the process which has it."""
         file = self._path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            # A file system without locks leaves what the file says; all else means that somebody has it.
-            holder = self.holder()
-            if holder or error.errno in (errno.EAGAIN, errno.EACCES):
-                file.close()
-                who = f"process {holder.pid} on {holder.host}" if holder else "another process"
-                name = self._path.parent.name
-                raise RunError(
-                    f"{name} is being trained by {who}; wait for it or cancel it there."
-                ) from error
+        if self._is_taken(file, fcntl.LOCK_EX):
+            file.close()
+            holder = self._written()
+            who = f"process {holder.pid} on {holder.host}" if holder else "another process"
+            raise RunError(
+                f"{self._path.parent.name} is being trained by {who}; wait for it or cancel it there."
+            )
         file.seek(0)
         file.truncate()
         json.dump(vars(LockHolder.this_process()), file)
@@ -76,8 +74,34 @@ class RunLock:
 
     def holder(self) -> LockHolder | None:
         """The live process that holds the lock, if any; a stale lock has none."""
+        if self._file is not None:
+            return LockHolder.this_process()
         try:
-            holder = LockHolder(**json.loads(self._path.read_text(encoding="utf-8")))
+            with self._path.open(encoding="utf-8") as file:
+                return self._written() if self._is_taken(file, fcntl.LOCK_SH) else None
+        except OSError:
+            return None
+
+    def _is_taken(self, file: TextIO, operation: int) -> bool:
+        """Whether somebody else has the lock; if not, the open file has it now, until it is closed.
+
+        The kernel decides, whatever host or process the file names.  Where the file system knows no locks,
+        the file does.  Those who only look hold the lock for a moment, hence the patience.
+        """
+        for _ in range(TRIES):
+            try:
+                fcntl.flock(file, operation | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    holder = self._written()
+                    return holder is not None and holder.is_alive()
+                time.sleep(TRY_INTERVAL_S)
+            else:
+                return False
+        return True
+
+    def _written(self) -> LockHolder | None:
+        try:
+            return LockHolder(**json.loads(self._path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
-        return holder if holder.is_alive() else None

@@ -1,5 +1,8 @@
 """`events.jsonl`: written by the process that trains, followed by everyone who watches."""
 
+import contextlib
+import errno
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,28 +15,53 @@ FLUSH_INTERVAL_S = 0.2  # of step events; all others are written at once
 
 
 class EventLog:
-    """Appends events to the log, one a line.  Used by one thread."""
+    """Appends events to the log, one a line.  Used by one thread.
+
+    What a full disk does not take waits in memory and is written when there is space again; `problem` says
+    so until then.  A line is on disk wholly or not at all.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: TextIO = path.open("a", encoding="utf-8")
-        self._flushed_s = time.monotonic()
+        self._file = path.open("ab", buffering=0)
+        self._waiting: list[bytes] = []
+        self._tried_s = time.monotonic()
+        self.problem = ""
 
     def append(self, event: RunEvent) -> None:
-        self._file.write(to_json(event, time.time()) + "\n")
-        now_s = time.monotonic()
-        if not isinstance(event, StepFinished) or now_s - self._flushed_s >= FLUSH_INTERVAL_S:
-            self._file.flush()
-            self._flushed_s = now_s
+        self._waiting.append(to_json(event, time.time()).encode("utf-8") + b"\n")
+        is_urgent = not isinstance(event, StepFinished) and not self.problem
+        if is_urgent or time.monotonic() - self._tried_s >= FLUSH_INTERVAL_S:
+            self._write()
 
     def keep(self, wanted: Callable[[RunEvent], bool]) -> None:
-        """Drop the events that are not wanted, and go on appending."""
+        """Drop the events that are not wanted, and go on appending.  Raises OSError."""
         self.close()
-        keep_events(self._path, wanted)
-        self._file = self._path.open("a", encoding="utf-8")
+        try:
+            keep_events(self._path, wanted)
+        finally:
+            self._file = self._path.open("ab", buffering=0)
 
     def close(self) -> None:
+        self._write()
         self._file.close()
+
+    def _write(self) -> None:
+        self._tried_s = time.monotonic()
+        if not self._waiting:
+            return
+        lines = b"".join(self._waiting)
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            if self._file.write(lines) != len(lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(size)
+            self.problem = f"The log {self._path} cannot be written ({error.strerror}); free some space."
+        else:
+            self._waiting.clear()
+            self.problem = ""
 
 
 def keep_events(path: Path, wanted: Callable[[RunEvent], bool]) -> None:
@@ -42,15 +70,20 @@ def keep_events(path: Path, wanted: Callable[[RunEvent], bool]) -> None:
     Also drops a last line that a killed process left unfinished.  The log is replaced in one move, and only
     if something is to go.
     """
-    kept, dropped = [], False
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        read = from_json(line) if line.endswith("\n") else None
-        if read is not None and wanted(read[0]):
-            kept.append(line)
-        else:
-            dropped = True
-    if dropped:
-        write_atomically(path, "".join(kept).encode("utf-8"))
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept: list[bytes] = []
+    first = len(lines)
+    while first > 0:
+        first -= 1
+        line = lines[first]
+        read = from_json(line.decode("utf-8", "replace")) if line.endswith(b"\n") else None
+        if read is None or not wanted(read[0]):
+            continue
+        kept.append(line)
+        if isinstance(read[0], StepFinished):  # steps stand in order: all before this one is wanted too
+            break
+    if first + len(kept) < len(lines):
+        write_atomically(path, b"".join([*lines[:first], *reversed(kept)]))
 
 
 class EventFollower:

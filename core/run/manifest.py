@@ -77,7 +77,7 @@ class RunManifest:
     def total_steps(self) -> int:
         return self.steps_per_epoch * self.config.epochs
 
-    def with_settings(self, values: Mapping[str, SettingValue], epochs_done: int) -> Self:
+    def with_settings(self, values: Mapping[str, SettingValue], steps_done: int) -> Self:
         """The description of the same run, continued with other settings.
 
         Raises ConfigError for a setting that is fixed when a run begins, and for fewer epochs than are done.
@@ -86,8 +86,9 @@ class RunManifest:
             if name in FIXED_SETTINGS:
                 raise ConfigError(f"{name} is fixed when a run begins; start a new run to change it.")
         config = self.config.with_settings(values).resolved(self.split.training_chunks)
-        if config.epochs < epochs_done:
-            raise ConfigError(f"epochs must be at least {epochs_done}, which are done, not {config.epochs}.")
+        begun = -(-steps_done // self.steps_per_epoch)
+        if config.epochs < begun:
+            raise ConfigError(f"epochs must be at least {begun}, which are begun, not {config.epochs}.")
         return dataclasses.replace(self, config=config)
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,10 +102,15 @@ class RunManifest:
             if version != FORMAT_VERSION:
                 raise RunError(f"its format version is {version}, and this program reads {FORMAT_VERSION}")
             split = record["split"]
+            config = training_config_from_dict(record["config"])
+            if config.batch_size is None or config.preview_interval is None:
+                raise ValueError("batch_size or preview_interval is left open")
+            if record["spectrogram"] != dataclasses.asdict(SpectrogramConfig()):
+                raise ValueError("its spectrogram is not the one that this program computes")
             return cls(
                 preset=str(record["preset"]),
-                config=training_config_from_dict(record["config"]),
-                spectrogram=SpectrogramConfig(**record["spectrogram"]),
+                config=config,
+                spectrogram=SpectrogramConfig(),
                 folder=str(record["folder"]),
                 files=tuple(_dataset_file(file) for file in record["files"]),
                 split=Split(

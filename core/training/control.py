@@ -1,14 +1,20 @@
 """What the world may ask of a training run."""
 
 import threading
+import time
 
 from core.errors import Cancelled
+from core.run import RunRequests
+
+LOOK_INTERVAL_S = 0.2  # for requests of other processes, which are files
 
 
 class Control:
-    """Requests from another thread, answered by the trainer at its next safe point."""
+    """Requests from other threads and processes, answered by the trainer at its next safe point."""
 
-    def __init__(self) -> None:
+    def __init__(self, requests: RunRequests) -> None:
+        self._requests = requests
+        self._looked_s = 0.0
         self._cancel = threading.Event()
         self._save = threading.Event()
 
@@ -21,6 +27,7 @@ class Control:
         self._save.set()
 
     def is_cancelled(self) -> bool:
+        self._look()
         return self._cancel.is_set()
 
     def raise_if_cancelled(self) -> None:
@@ -29,6 +36,17 @@ class Control:
 
     def take_save_request(self) -> bool:
         """Whether a save was asked for since the last call."""
+        self._look()
         asked = self._save.is_set()
         self._save.clear()
         return asked
+
+    def _look(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._looked_s < LOOK_INTERVAL_S:
+            return
+        self._looked_s = now_s
+        if self._requests.take("save"):
+            self._save.set()
+        if self._requests.take("cancel"):
+            self._cancel.set()

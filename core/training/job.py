@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.data.report import printable
-from core.device import be_deterministic, choose_device
+from core.device import be_deterministic, choose_device, use_threads
 from core.errors import Cancelled, CheckpointError, RunError, SdaError
 from core.events import (
     CheckpointSaved,
@@ -39,8 +39,13 @@ class RunReporter:
         self._listener = listener
 
     def emit(self, event: RunEvent) -> None:
+        problem = self._log.problem
         self._log.append(event)
         self._listener(event)
+        if self._log.problem != problem:
+            warning = Warned("log", self._log.problem, getattr(event, "step", 0))
+            self._log.append(warning)  # for those who read it later
+            self._listener(warning)
 
     def rewind(self, progress: Progress) -> None:
         def is_past(event: RunEvent) -> bool:
@@ -53,7 +58,12 @@ class RunReporter:
                     return event.step <= progress.step
             return True
 
-        self._log.keep(is_past)
+        try:
+            self._log.keep(is_past)
+        except OSError as error:
+            raise RunError(
+                f"The log of the run cannot be rewritten ({error.strerror}); free some space."
+            ) from error
 
 
 def train_run(run: RunDirectory, device_name: str | None, control: Control, listener: Listener) -> None:
@@ -70,8 +80,13 @@ def train_run(run: RunDirectory, device_name: str | None, control: Control, list
             f"Cannot write to {printable(str(run.path))} ({error.strerror}); check its permissions."
         ) from error
     try:
+        run.requests.clear()
         with _logging_to(run.log), contextlib.closing(EventLog(run.events)) as log:
             _Job(run, manifest, RunReporter(log, listener), control).execute(device_name)
+    except OSError as error:
+        raise RunError(
+            f"Cannot write to {printable(str(run.path))} ({error.strerror}); free some space."
+        ) from error
     finally:
         run.lock.release()
 
@@ -85,19 +100,18 @@ class _Job:
         self.reporter = reporter
         self.control = control
         self.trainer: Trainer | None = None
+        self._checkpoint_problem = ""
         self.progress = Progress(batch_size=manifest.config.batch_size or 1)
 
     def execute(self, device_name: str | None) -> None:
         try:
             self._train(device_name)
-            self._tell(RunState.FINISHED)
+            self._tell(RunState.FINISHED, self._save("finished"))
         except Cancelled:
-            self._save("cancelled")
-            self._tell(RunState.CANCELLED)
+            self._tell(RunState.CANCELLED, self._save("cancelled"))
         except SdaError as error:
             logger.error("%s", error)
-            self._save("failed")
-            self._tell(RunState.FAILED, str(error))
+            self._tell(RunState.FAILED, " ".join(filter(None, (str(error), self._save("failed")))))
         except Exception as error:
             logger.exception("unexpected error")
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -106,8 +120,11 @@ class _Job:
     def _train(self, device_name: str | None) -> None:
         checkpoint = self._find_checkpoint()
         self._tell(RunState.LOADING)
+        self._warn("checkpoint", self._checkpoint_problem)
         device = choose_device(device_name)
         be_deterministic(self.manifest.config.deterministic)
+        if checkpoint is not None:
+            use_threads(device, checkpoint[0].get("threads"))
         self._warn_of_changes()
         bench = prepare(self.run, self.manifest, device, self.control.is_cancelled, self.reporter.emit)
         for problem in bench.problems:
@@ -135,7 +152,7 @@ class _Job:
         self.progress = read_progress(state, path.name)
         self.reporter.rewind(self.progress)
         if problems:
-            self._warn("checkpoint", f"{' '.join(problems)} Going on from {path.name} instead.")
+            self._checkpoint_problem = f"{' '.join(problems)} Going on from {path.name} instead."
         return state, path.name
 
     def _warn_of_changes(self) -> None:
@@ -143,9 +160,12 @@ class _Job:
             raise RunError(f"The folder {printable(self.manifest.folder)} is gone; put it back to continue.")
         self._warn("dataset", " ".join(self.manifest.changes_since()))
 
-    def _save(self, reason: str) -> None:
-        if self.trainer is not None:
-            self.trainer.save(reason)
+    def _save(self, reason: str) -> str:
+        """Keep the state that the run ends in; a sentence if that failed."""
+        if self.trainer is None:
+            return ""
+        self.trainer.save(reason)
+        return self.trainer.close()
 
     def _warn(self, kind: str, message: str) -> None:
         if message:
@@ -171,6 +191,7 @@ def _logging_to(path: Path) -> Iterator[None]:
     """Send what `core` logs, and Python's warnings, to the run's log while the run lasts."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.handleError = lambda _: None  # type: ignore[assignment, method-assign]  # a full disk must not fill the screen
     names = ("core", "py.warnings")
     logging.captureWarnings(True)
     logging.getLogger("core").setLevel(logging.INFO)

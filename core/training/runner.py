@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import importlib
+import logging
 import os
 import queue
 import threading
@@ -18,6 +19,8 @@ from core.run import EventLog, RunDirectory
 from core.runs import summarise
 from core.training.control import Control
 
+logger = logging.getLogger(__name__)
+
 EngineEvent = RunEvent | EngineReady
 Listener = Callable[[EngineEvent], None]
 
@@ -28,7 +31,7 @@ class _Job:
     def __init__(self, run: RunDirectory, device: str | None) -> None:
         self.run = run
         self.device = device
-        self.control = Control()
+        self.control = Control(run.requests)
         self.ended = threading.Event()
         self.problem: SdaError | None = None
         self._lock = threading.Lock()
@@ -45,11 +48,24 @@ class _Job:
 
             train_run(self.run, self.device, self.control, listener)
         except SdaError as error:
-            self.problem = error
-        except (ImportError, OSError) as error:
-            self.problem = RunError(f"The run {self.run.name} cannot be opened ({error}).")
+            self._refuse(error, listener)
+        except Exception as error:
+            logger.exception("the run could not be opened")
+            self._refuse(RunError(f"The run {self.run.name} cannot be opened ({error})."), listener)
         finally:
             self.ended.set()
+
+    def _refuse(self, problem: SdaError, listener: Listener) -> None:
+        """Tell why nothing was trained, in memory only: the run's log may belong to another process."""
+        self.problem = problem
+        listener(self._state(RunState.FAILED, str(problem)))
+
+    def _state(self, state: RunState, message: str = "") -> StateChanged:
+        summary = summarise(self.run)
+        total_steps, epochs = 0, 0
+        if summary.manifest is not None:
+            total_steps, epochs = summary.manifest.total_steps, summary.manifest.config.epochs
+        return StateChanged(state.value, summary.step, summary.epoch, total_steps, epochs, message)
 
     def cancel(self, listener: Listener) -> None:
         """Stop at the next safe point, or at once while the engine, which takes seconds, still loads."""
@@ -58,11 +74,7 @@ class _Job:
             if self._begun or self.ended.is_set():
                 return
             self.ended.set()
-        summary = summarise(self.run)
-        total_steps, epochs = 0, 0
-        if summary.manifest is not None:
-            total_steps, epochs = summary.manifest.total_steps, summary.manifest.config.epochs
-        event = StateChanged(RunState.CANCELLED.value, summary.step, summary.epoch, total_steps, epochs)
+        event = self._state(RunState.CANCELLED)
         with contextlib.closing(EventLog(self.run.events)) as log:
             log.append(event)
         listener(event)
@@ -101,11 +113,15 @@ class Runner:
 
         Returns at once; what happens is told to the listener and stands in the run's log.
         """
-        if self.is_training:
-            raise RunError("A run is going on; wait for it or cancel it first.")
+        self.require_idle()
         self.load()
         self._job = _Job(run, device)
         self._jobs.put(self._job)
+
+    def require_idle(self) -> None:
+        """Raise RunError while a run goes on here."""
+        if self.is_training:
+            raise RunError("A run is going on; wait for it or cancel it first.")
 
     @property
     def is_training(self) -> bool:

@@ -1,18 +1,16 @@
 """The training loop."""
 
-import copy
 import dataclasses
 import logging
 import math
 import time
-from pathlib import Path
 from typing import Protocol
 
 import torch
 
 from core.device import memory_use
 from core.errors import CheckpointError, TrainingError
-from core.events import CheckpointSaved, EpochFinished, RunEvent, StepFinished, Warned
+from core.events import EpochFinished, RunEvent, StepFinished, Warned
 from core.model.losses import active_dimensions, gaussian_kl, losses
 from core.run import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
@@ -21,6 +19,7 @@ from core.training.control import Control
 from core.training.metrics import Evaluation, RemainingTime, evaluate
 from core.training.overfitting import OverfittingDetector, overfitting_gap, quality
 from core.training.progress import Progress, read_progress
+from core.training.saver import Saver
 from core.training.schedule import kl_weight, learning_rate
 from core.training.workbench import Workbench
 
@@ -61,16 +60,14 @@ class Trainer:
         )
         assert self.config.batch_size is not None
         self.progress = Progress(batch_size=self.config.batch_size)
-        self._run = run
         self._workbench = workbench
         self._control = control
         self._reporter = reporter
         self._checkpoints = CheckpointFolder(run.checkpoints)
+        self._saver = Saver(self._checkpoints, reporter.emit, lambda message: self._warn("disk", message))
         self._remaining = RemainingTime()
         self._detector = OverfittingDetector()
         self._started_s = time.monotonic()
-        self._saved_step = -1
-        self._unsaved_best: State | None = None
         self._bad_steps = 0
         self._warnings: dict[str, str] = {}
 
@@ -82,9 +79,10 @@ class Trainer:
     def train(self) -> None:
         """Go on to the last step.  Raises Cancelled at a safe point, TrainingError when it makes no sense to
         go on; `save` then keeps the state."""
-        if self._saved_step < 0:
+        if self._saver.asked_step < 0:
             self.save("start")
         while True:
+            self._saver.collect()
             if self._control.take_save_request():
                 self.save("manual", by_hand=True)
             if self._is_validation_due():
@@ -94,31 +92,18 @@ class Trainer:
             if self._is_checkpoint_due():
                 self.save("interval")
             if self.progress.step >= self.manifest.total_steps:
-                break
+                return
             self._control.raise_if_cancelled()
             self._train_step()
-        self.save("finished")
 
     def save(self, reason: str, by_hand: bool = False) -> None:
-        """Write a checkpoint of this very step, and the best one if it is newer than its file.
+        """Begin to write a checkpoint of this very step."""
+        self._saver.save(self._state(), self.epoch, self.progress.step, reason, by_hand)
 
-        A disk that takes no checkpoint now may take the next one: training goes on, with a warning.
-        """
-        try:
-            if self._unsaved_best is not None:
-                self._tell_saved(self._checkpoints.save_best(self._unsaved_best), "best")
-                self._unsaved_best = None
-            path = self._checkpoints.save(self._state(), self.progress.step, by_hand)
-        except OSError as error:
-            self._warn(
-                "disk",
-                f"The checkpoint of step {self.progress.step} could not be written to "
-                f"{self._checkpoints.path} ({error.strerror}); free some space.",
-            )
-            return
-        self._saved_step = self.progress.step
-        self._tell_saved(path, reason)
-        self._warn("disk", "")
+    def close(self) -> str:
+        """Wait until everything is written; a sentence if the last checkpoint could not be."""
+        self._saver.close()
+        return self._saver.problem
 
     def restore(self, state: State, name: str) -> None:
         """Go on from a checkpoint.  Raises CheckpointError if it does not fit this run."""
@@ -127,13 +112,15 @@ class Trainer:
         try:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
+            for group in self.optimizer.param_groups:
+                group["weight_decay"] = self.config.weight_decay  # it may have been changed since
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
         self.progress = read_progress(state, name)
         self._detector.epochs_over_limit = self.progress.epochs_over_limit
         self._started_s = time.monotonic()
-        self._saved_step = self.progress.step
-        self._unsaved_best = None
+        self._saver.forget(self.progress.step)
+        self._checkpoints.resumed_from = name
 
     # -- what is due ------------------------------------------------------------------------------------
 
@@ -149,9 +136,10 @@ class Trainer:
         return self._is_at_epoch_end() and at_interval and self.epoch > self.progress.previewed_epoch
 
     def _is_checkpoint_due(self) -> bool:
-        at_interval = self.epoch % self.config.checkpoint_interval == 0
-        is_new = self._saved_step < self.progress.step < self.manifest.total_steps
-        return self._is_at_epoch_end() and at_interval and is_new
+        at_interval = self._is_at_epoch_end() and self.epoch % self.config.checkpoint_interval == 0
+        is_old = self._saver.age_s > self.config.checkpoint_minutes * 60
+        is_new = self._saver.asked_step < self.progress.step < self.manifest.total_steps
+        return (at_interval or is_old) and is_new
 
     # -- steps ------------------------------------------------------------------------------------------
 
@@ -208,12 +196,11 @@ class Trainer:
             found = losses(config.loss, squared_error, kl, log_mel[0].numel(), weight, config.free_bits)
             found.total.backward()  # type: ignore[no-untyped-call]
             norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip_norm)
-            measured = torch.stack([found.total, found.reconstruction, found.kl, norm]).detach()
+            numbers: list[float] = torch.stack([found.total, found.reconstruction, found.kl, norm]).tolist()
+            if all(map(math.isfinite, numbers)):
+                self.optimizer.step()
         except torch.OutOfMemoryError:
             return None
-        numbers: list[float] = measured.tolist()
-        if all(map(math.isfinite, numbers)):
-            self.optimizer.step()
         return numbers
 
     def _halve_batch(self) -> None:
@@ -253,6 +240,7 @@ class Trainer:
                 "to a good checkpoint at half the learning rate; start again with a smaller learning_rate."
             )
         scale = self.progress.learning_rate_scale / 2
+        self._saver.finish()
         state, path, _ = self._checkpoints.newest()
         self.restore(state, path.name)
         self.progress.rollbacks = rollbacks
@@ -283,7 +271,7 @@ class Trainer:
             {name: value for name, value in dataclasses.asdict(event).items() if name != "kl_per_dimension"}
         )
         if self.progress.best_epoch == self.epoch:
-            self._unsaved_best = copy.deepcopy(self._state())
+            self._saver.keep_best(self._state(), self.epoch, self.progress.step)
         self._reporter.emit(event)
         gap = overfitting_gap(train.error, validation.error)
         self._detector.update(gap)
@@ -321,10 +309,17 @@ class Trainer:
         )
 
     def _preview(self) -> None:
-        epoch = self.epoch
-        previews = self._workbench.previews
-        for preview in previews.render(self.model, epoch, self.progress.step, self._control.is_cancelled):
-            self._reporter.emit(preview)
+        epoch, cancelled = self.epoch, self._control.is_cancelled
+        try:
+            for preview in self._workbench.previews.render(self.model, epoch, self.progress.step, cancelled):
+                self._reporter.emit(preview)
+        except OSError as error:
+            self._warn(
+                "preview",
+                f"The previews of epoch {epoch} could not be written ({error.strerror}); free some space.",
+            )
+        else:
+            self._warn("preview", "")
         self.progress.previewed_epoch = epoch
 
     # -- state ------------------------------------------------------------------------------------------
@@ -339,6 +334,7 @@ class Trainer:
             "progress": dataclasses.asdict(self.progress),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "threads": torch.get_num_threads(),
             "kl_weight": kl_weight(self.config, self.progress.step, self.manifest.total_steps),
             "config": dataclasses.asdict(self.config),
             "spectrogram": dataclasses.asdict(self.manifest.spectrogram),
@@ -347,18 +343,16 @@ class Trainer:
     def _elapsed_s(self) -> float:
         return self.progress.elapsed_s + time.monotonic() - self._started_s
 
-    def _tell_saved(self, path: Path, reason: str) -> None:
-        relative = f"{path.parent.name}/{path.name}"
-        size_bytes = path.stat().st_size
-        self._reporter.emit(CheckpointSaved(self.epoch, self.progress.step, relative, reason, size_bytes))
-
     def _warn(self, kind: str, message: str) -> None:
         """Tell what is true now; an empty message takes back what was told before."""
-        if message or self._warnings.get(kind):
-            self._reporter.emit(Warned(kind, message, self.progress.step))
-        if message and message != self._warnings.get(kind):
-            logger.warning("%s", message)
+        before = self._warnings.get(kind, "")
+        if message == before:
+            return
         self._warnings[kind] = message
+        warning = Warned(kind, message, self.progress.step)
+        self._reporter.emit(warning)
+        if warning.is_news_after(before):
+            logger.warning("%s", message)
 
 
 def _latent_warning(evaluation: Evaluation) -> str:

@@ -61,7 +61,7 @@ def prepare(
     model.set_normalisation(band_mean, scale)
     model.to(device)
 
-    clip = sounds.validation.loudest()
+    clip = sounds.validation.loudest(cancelled)
     clip_waveform = sounds.validation.chunks(torch.tensor([clip]))
     previews = PreviewRenderer(
         folder=run.previews,

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from core.data.report import printable
 from core.runs import RunSummary, default_root, list_runs
+from sda_tui.headless.console import Output
 from sda_tui.look import STATES, describe_state, summary_columns
 
 
@@ -22,7 +22,7 @@ def runs_command(root: Path | None, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps([summary_as_dict(each) for each in summaries], indent=1) + "\n")
         return 0
-    console = Console()
+    console = Output()
     if not summaries:
         console.print(
             Text(

@@ -16,6 +16,7 @@ from core.data.plan import require_usable
 from core.data.report import FileReport, ScanProgress, ScanReport
 from core.training.runner import Runner
 from sda_tui import format as fmt
+from sda_tui.headless.console import Output
 from sda_tui.headless.signals import StopOnSignal
 from sda_tui.look import VERDICTS, describe_format, summary_lines
 from sda_tui.terminal import own_terminal
@@ -28,7 +29,7 @@ def scan_command(folder: Path, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps(report_as_dict(report), indent=1) + "\n")
     else:
-        print_report(Console(), report)
+        print_report(Output(), report)
     require_usable(report)
     return 0
 

@@ -24,6 +24,8 @@ class StopOnSignal:
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # under nohup, which says where the output goes
             self._before[number] = signal.signal(number, self._handle)
         return self
 

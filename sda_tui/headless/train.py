@@ -65,7 +65,7 @@ def resume_command(name: str, root: Path | None, assignments: list[str], device:
     engine = _Engine(device)
     engine.wait_until_loaded()
     if values:
-        run.write_manifest(manifest)
+        run.change(manifest)
     about = f"Going on with {run.name} after epoch {summary.epoch}, step {summary.step}."
     return engine.follow(run, manifest, [about])
 
@@ -101,7 +101,7 @@ class _Engine:
             console = Console(file=terminal, highlight=False)
             for line in (*introduction, about):
                 console.print(Text(line))
-            with StopOnSignal(self._runner.cancel) as signals, _Display(console, manifest) as display:
+            with StopOnSignal(self._runner.cancel), _Display(console, manifest) as display:
                 self._runner.train(run, self._device)
                 is_over = False
                 while not is_over:
@@ -111,17 +111,17 @@ class _Engine:
                 raise self._runner.problem
             for line in _closing_lines(run, history):
                 console.print(Text(line))
-        if history.state is RunState.FAILED:
-            raise SdaError(history.message)
-        return INTERRUPTED_STATUS if signals.stopped and history.state is RunState.CANCELLED else 0
+        if history.message or history.state not in (RunState.FINISHED, RunState.CANCELLED):
+            raise SdaError(history.message or "The run ended without saying why; see its log.")
+        return INTERRUPTED_STATUS if history.state is RunState.CANCELLED else 0
 
     def _drain(self, history: RunHistory, display: "_Display") -> None:
         """Take in what happened, then redraw once."""
         while not self._events.empty():
             event = self._events.get()
             if not isinstance(event, EngineReady):
-                history.apply(event, time.time())
                 display.tell(event, history)
+                history.apply(event, time.time())
         display.redraw(history)
 
 
@@ -153,7 +153,7 @@ class _Display:
     def tell(self, event: RunEvent, history: RunHistory) -> None:
         """Print what should stay on the screen."""
         match event:
-            case Warned() if event.message:
+            case Warned(kind=kind) if event.is_news_after(history.warning(kind)):
                 self._console.print(Text(f"! {event.message}"))
             case EpochFinished() if not self._console.is_terminal:
                 self._console.print(Text(f"epoch {event.epoch}/{event.total_epochs}  {_numbers(history)}"))
@@ -184,6 +184,8 @@ def _numbers(history: RunHistory) -> str:
 
 
 def _closing_lines(run: RunDirectory, history: RunHistory) -> list[str]:
+    if history.message:
+        return []
     where = printable(str(run.path))
     match history.state:
         case RunState.FINISHED:

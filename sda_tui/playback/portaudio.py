@@ -1,5 +1,6 @@
 """Playing through this machine's sound card with sounddevice (PortAudio)."""
 
+import contextlib
 import sys
 import threading
 import time
@@ -71,7 +72,8 @@ class PortAudioPlayer:
             return
         try:
             if self._has_failed:  # the list of devices dates from the start: look again
-                sounddevice._terminate()
+                with contextlib.suppress(sounddevice.PortAudioError):  # it may not even have begun
+                    sounddevice._terminate()
                 sounddevice._initialize()
             playback.run(sounddevice)
             self._has_failed = False

@@ -48,11 +48,11 @@ class DatasetScreen(Screen[None]):
         """The list of runs is wanted."""
 
     class Delivered(Message):
-        """A batch of what the scan found; `folder` tells it from the batches of a scan before."""
+        """A batch of what a scan found; `number` tells it from the batches of a scan before."""
 
-        def __init__(self, folder: Path, found: ScanDelivery) -> None:
+        def __init__(self, number: int, found: ScanDelivery) -> None:
             super().__init__()
-            self.folder = folder
+            self.number = number
             self.found = found
 
     def __init__(self, session: Session, folder: Path | None, demo: bool) -> None:
@@ -61,6 +61,7 @@ class DatasetScreen(Screen[None]):
         self._first_folder = folder
         self._first_demo = demo
         self._folder: Path | None = None
+        self._scan_number = 0
         self._report: ScanReport | None = None
 
     def compose(self) -> ComposeResult:
@@ -100,11 +101,13 @@ class DatasetScreen(Screen[None]):
         self.query_one("#totals", Static).update("")
         self._set_scanning(True)
         self._show_status(f"Scanning {show_path(folder)}")
-        self._session.scan(folder, lambda found: self.post_message(self.Delivered(folder, found)))
+        self._scan_number += 1
+        number = self._scan_number
+        self._session.scan(folder, lambda found: self.post_message(self.Delivered(number, found)))
 
     @on(Delivered)
     def take_delivery(self, message: Delivered) -> None:
-        if message.folder != self._folder:
+        if message.number != self._scan_number:
             return
         files = {each.path: each for each in message.found if isinstance(each, FileReport)}
         self.query_one(ScanTable).add_files(files.values())
@@ -223,5 +226,6 @@ class DatasetScreen(Screen[None]):
     def action_stop_scan(self) -> None:
         if self.query_one("#scan-progress").display:
             self._session.stop_scan()
+            self._scan_number += 1  # what is on its way comes too late
             self._set_scanning(False)
             self._show_status("Scan stopped. Choose a folder.")

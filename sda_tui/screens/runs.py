@@ -136,10 +136,8 @@ class RunsScreen(Screen[None]):
         try:
             changes = self._changes(summary)
             manifest = summary.continued(changes)
-            if changes:
-                summary.run.write_manifest(manifest)
-            self._session.resume(summary.run)
-        except (SdaError, OSError) as error:
+            self._session.resume(summary.run, changed=manifest if changes else None)
+        except SdaError as error:
             self.notify(str(error), title="Cannot continue", severity="error", timeout=10)
         else:
             self.post_message(self.Opened(summary.run))

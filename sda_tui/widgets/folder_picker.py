@@ -14,6 +14,8 @@ from textual.widgets import DirectoryTree, Input, OptionList
 from textual.widgets.option_list import Option
 
 from core.data.report import printable
+from core.errors import SdaError
+from core.paths import expand
 from sda_tui.look import show_path
 
 DEMO = "demo"
@@ -27,10 +29,10 @@ class FolderSuggester(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         parent, separator, start = value.rpartition("/")
-        folder = Path(parent + separator).expanduser() if separator else Path()
         try:
+            folder = expand(Path(parent + separator)) if separator else Path()
             names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
-        except OSError:
+        except (OSError, SdaError):
             return None
         matching = [name for name in names if name.startswith(start) and (start or not name.startswith("."))]
         return f"{parent}{separator}{matching[0]}/" if matching and value else None
@@ -94,7 +96,7 @@ class FolderPicker(Vertical):
     def submit_path(self, event: Input.Submitted) -> None:
         event.stop()
         if event.value.strip():
-            self.post_message(self.Picked(Path(event.value.strip()).expanduser()))
+            self.post_message(self.Picked(Path(event.value.strip())))
 
     @on(OptionList.OptionSelected, "#recent")
     def select_recent(self, event: OptionList.OptionSelected) -> None:

@@ -13,6 +13,8 @@ from core.errors import ConfigError, RunError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, to_json
 from core.run import EventLog, RunDirectory, RunManifest, estimate_run
 from core.runs import default_root, find_run, list_runs, suggest_name, summarise
+from core.training.control import Control
+from core.training.job import train_run
 from tests.conftest import MakeRun, scan_folder
 from tests.sounds import write_tone
 
@@ -202,9 +204,9 @@ def test_a_run_continues_with_settings_that_may_change(make_run: MakeRun) -> Non
 
 
 def test_a_finished_run_asks_for_more_epochs(make_run: MakeRun) -> None:
-    run = make_run(epochs=10)
-    write_events(run, state(RunState.FINISHED, 100))
-    with pytest.raises(RunError, match=r"has finished its 10 epochs; .* --set epochs=20"):
+    run = make_run(epochs=10)  # of 8 steps
+    write_events(run, state(RunState.FINISHED, 80))
+    with pytest.raises(RunError, match=r"has finished its .* epochs; .* --set epochs=20"):
         summarise(run).continued({})
     assert summarise(run).continued({"epochs": 11}).config.epochs == 11
     with pytest.raises(ConfigError, match="epochs must be at least 10"):
@@ -232,3 +234,82 @@ def test_an_estimate_adds_up(make_run: MakeRun) -> None:
     assert estimate.total_steps == manifest.steps_per_epoch * 2 == manifest.total_steps
     weights = manifest.config.model_config(manifest.spectrogram).parameter_count
     assert estimate.disk_bytes > 4 * 12 * weights
+
+
+def test_a_run_may_not_end_before_where_it_is(make_run: MakeRun) -> None:
+    run = make_run(epochs=10)
+    write_events(run, state(RunState.CANCELLED, 17))
+    with pytest.raises(ConfigError, match="epochs must be at least 3, which are begun, not 2"):
+        summarise(run).continued({"epochs": 2})
+    assert summarise(run).continued({"epochs": 3}).total_steps == 24
+
+
+def test_the_last_epoch_is_found_however_long_ago(make_run: MakeRun) -> None:
+    run = make_run()
+    epoch = EpochFinished(*[0] * 10, (0.0,), 1, 1, *[0.0] * 3, 0, 77.0, None, *[0] * 3)  # fmt: skip
+    with run.events.open("w") as file:
+        file.write(to_json(step(1), 0.0) + "\n" + to_json(epoch, 0.0) + "\n")
+        file.writelines(to_json(step(number), 0.0) + "\n" for number in range(2, 6000))
+    summary = summarise(run)
+    assert (summary.step, summary.elapsed_s) == (5999, 77.0)
+    assert summary.last_epoch == epoch
+
+
+def test_one_bad_run_does_not_hide_the_others(
+    make_run: MakeRun, open_path: Path, request: pytest.FixtureRequest
+) -> None:
+    good, foreign, closed = (make_run(name) for name in ("good", "foreign", "closed"))
+    foreign.events.write_text(
+        '{"event":"state","time":1,"state":"paused","step":1,"epoch":0,"total_steps":1,"total_epochs":1}\n'
+        '{"event":"step","time":1,"step":"many"}\n'
+    )
+    for folder in (good.path.parent, good.path, foreign.path):
+        folder.chmod(0o755)
+    closed.path.chmod(0)
+    request.getfixturevalue("ordinary_user")
+    assert {summary.name for summary in list_runs(good.path.parent)} == {"good", "foreign"}
+
+
+def test_a_run_that_cannot_be_written_is_told(
+    make_run: MakeRun, open_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run = make_run()
+    manifest = run.read_manifest()
+    for folder in (run.path.parent, run.path):
+        folder.chmod(0o755)
+    request.getfixturevalue("ordinary_user")
+    with pytest.raises(
+        RunError, match=r"Cannot write .*run.json \(Permission denied\); check its permissions"
+    ):
+        run.change(manifest)
+    with pytest.raises(RunError, match=r"Cannot write to .* \(Permission denied\); check its permissions"):
+        train_run(run, "cpu", Control(run.requests), lambda _: None)
+    with pytest.raises(RunError, match="Cannot ask the process that trains: Permission denied"):
+        run.requests.ask("cancel")
+
+
+def test_a_name_that_no_run_can_have_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="There is no run"):
+        find_run("x" * 300, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("batch_size", None), ("chunk_duration_s", 1e9), ("latent_dim", "many"), ("epochs", -1)],
+)
+def test_a_description_that_makes_no_sense_is_told(make_run: MakeRun, field: str, value: object) -> None:
+    run = make_run()
+    record = json.loads(run.run_file.read_text())
+    record["config"][field] = value
+    run.run_file.write_text(json.dumps(record))
+    with pytest.raises(RunError, match="it is not a run's description"):
+        run.read_manifest()
+
+
+def test_another_spectrogram_is_told_before_anything_is_allocated(make_run: MakeRun) -> None:
+    run = make_run()
+    record = json.loads(run.run_file.read_text())
+    record["spectrogram"]["n_fft"] = 2**40
+    run.run_file.write_text(json.dumps(record))
+    with pytest.raises(RunError, match="spectrogram is not the one that this program computes"):
+        run.read_manifest()

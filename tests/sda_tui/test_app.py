@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Collapsible, Input, OptionList, Select, Static
 
 from core.config import SETTINGS
+from core.errors import RunError
 from core.events import CheckpointSaved, RunState, StepFinished, Warned
 from core.run import EventLog, RunDirectory
 from core.runs import summarise
@@ -538,3 +539,43 @@ async def test_quit_asks_while_a_run_trains(tmp_path: Path, sounds: Path) -> Non
             await pilot.pause()
             assert app.return_value is leave
             assert app.session.is_training
+
+
+async def test_a_user_who_does_not_exist_is_told(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("slash", *"~nosuchuser/x", "enter")
+        status = app.screen.query_one("#scan-status", Static)
+        await until(pilot, lambda: "There is no user 'nosuchuser'" in str(status.content))
+
+
+async def test_a_second_run_leaves_nothing_behind_while_one_trains(tmp_path: Path, make_run: MakeRun) -> None:
+    session = Session(tmp_path / "runs")
+    run, other = make_run("one", epochs=5000), make_run("other")
+    session.resume(run)
+    try:
+        with pytest.raises(RunError, match="A run is going on"):
+            session.start("two", run.read_manifest(), None)
+        assert not (tmp_path / "runs" / "two").exists()
+        before = other.run_file.read_bytes()
+        changed = other.read_manifest().with_settings({"epochs": 9}, 0)
+        with pytest.raises(RunError, match="A run is going on"):
+            session.resume(other, changed=changed)
+        assert other.run_file.read_bytes() == before
+    finally:
+        session.cancel()
+        assert await asyncio.to_thread(session.wait, 60)
+
+
+async def test_a_run_that_cannot_be_opened_is_told(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run("broken")
+    run.events.unlink()
+    run.events.mkdir()
+    async with running(tmp_path) as (app, pilot):
+        app.session.resume(run)
+        await until(
+            pilot,
+            lambda: any(
+                "cannot be opened" in each.message or "Cannot write" in each.message
+                for each in app._notifications
+            ),
+        )

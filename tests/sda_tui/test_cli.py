@@ -191,6 +191,47 @@ def test_a_second_interrupt_stops_at_once(training: "subprocess.Popen[str]") -> 
     assert training.wait(90) == 130
 
 
+def test_under_nohup_the_output_goes_on(sounds: Path, tmp_path: Path) -> None:
+    told = tmp_path / "nohup.out"
+    with told.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sda_tui", "train", sounds, "--set", "epochs=9", *QUICK, "--name", "long"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "SDA_RUNS": "runs"},
+            stdout=output,
+            stderr=output,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        )
+        wait_for_step(tmp_path, 5)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(90) == 0
+    assert "Finished after" in told.read_text()
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(sounds: Path, tmp_path: Path) -> None:
+    command = f"'{sys.executable}' -m sda_tui scan '{sounds}' | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+def test_letters_that_the_terminal_lacks_do_no_harm(sounds: Path) -> None:
+    write_tone(sounds / "Glöckchen 🔔.wav", 999.0)
+    done = subprocess.run(
+        [sys.executable, "-m", "sda_tui", "scan", sounds],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "Glöckchen ?".encode("latin-1") in done.stdout
+
+
 def test_a_hang_up_changes_nothing(training: "subprocess.Popen[str]", tmp_path: Path) -> None:
     training.send_signal(signal.SIGHUP)
     wait_for_step(tmp_path, last_step(tmp_path) + 10)
@@ -224,6 +265,9 @@ def test_two_processes_do_not_train_one_run(training: "subprocess.Popen[str]", s
         (["scan", "{sounds}/tone-0.wav"], 1, "is a file; give the folder"),
         (["resume", "gone"], 1, "There is no run 'gone'"),
         (["resume", "gone", "--set", "epochs"], 2, "write KEY=VALUE"),
+        (["scan", "~nosuchuser/x"], 1, "There is no user 'nosuchuser'"),
+        (["resume", "x" * 300], 1, "There is no run"),
+        (["runs", "--runs", "~nosuchuser/x"], 1, "There is no user 'nosuchuser'"),
         (["fly", "there", "now"], 2, "unrecognized arguments"),
     ],
 )

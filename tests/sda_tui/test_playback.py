@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -156,12 +156,14 @@ def player(
         monkeypatch.setenv(name, value)
     import sounddevice
 
-    sounddevice._terminate()
+    with suppress(sounddevice.PortAudioError):
+        sounddevice._terminate()
     sounddevice._initialize()
     complaints: list[str] = []
     player = PortAudioPlayer(complaints.append)
     yield player, complaints
     player.stop()
+    wait_until_silent(player)
 
 
 def wait_until_silent(player: PortAudioPlayer) -> None:

@@ -1,7 +1,6 @@
 """The verdict of every file, on folders as people have them."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import soundfile
 from core.data.plan import replan, require_usable
 from core.data.report import FileReport, ScanProgress, Verdict, printable
 from core.data.scan import WORKERS, scan
-from core.errors import Cancelled, DatasetError
+from core.errors import Cancelled, DatasetError, SdaError
 from tests.conftest import scan_folder
 from tests.sounds import tone, write_tone
 
@@ -170,26 +169,6 @@ def test_a_folder_that_cannot_be_scanned_is_told(tmp_path: Path) -> None:
         scan_folder(write_tone(tmp_path / "a.wav"))
 
 
-@pytest.fixture
-def ordinary_user() -> Iterator[None]:
-    """Root may read everything; for these tests we are nobody."""
-    was_root = os.geteuid() == 0
-    if was_root:
-        os.seteuid(65_534)
-    yield
-    if was_root:
-        os.seteuid(0)
-
-
-@pytest.fixture
-def open_path(tmp_path: Path) -> Path:
-    """A temporary folder that nobody may enter too."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.getuid() and "pytest" in str(folder):
-            folder.chmod(0o755)
-    return tmp_path
-
-
 def test_a_folder_and_files_without_permission_are_told(
     open_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -266,3 +245,27 @@ def test_another_chunk_duration_needs_no_second_reading(tmp_path: Path) -> None:
 def test_printable_keeps_what_a_terminal_can_show() -> None:
     assert printable("Glöckchen 🔔 太鼓") == "Glöckchen 🔔 太鼓"
     assert printable("a\x1b[31mb\nc") == "a�[31mb�c"
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_absurdly_large_samples_are_told(tmp_path: Path, channels: int) -> None:
+    samples = np.full((4800, channels), 0.1)
+    samples[100] = 1e30
+    soundfile.write(tmp_path / "huge.wav", samples, 48_000, subtype="FLOAT")
+    write_tone(tmp_path / "good.wav")
+    files = {file.path: file for file in scan_folder(tmp_path).files}
+    assert files["good.wav"].usable
+    assert (files["huge.wav"].verdict, files["huge.wav"].usable) == (Verdict.UNREADABLE, False)
+    assert "samples of up to 1e+30, where 1 is full scale" in files["huge.wav"].detail
+
+
+def test_infinite_samples_of_both_signs_do_not_warn(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    soundfile.write(tmp_path / "bad.wav", np.array([[np.inf, -np.inf]] * 4800), 48_000, subtype="FLOAT")
+    (report,) = scan_folder(tmp_path).files
+    assert report.verdict is Verdict.UNREADABLE
+    assert not recwarn.list
+
+
+def test_an_unknown_user_is_told() -> None:
+    with pytest.raises(SdaError, match="There is no user 'nosuchuser'"):
+        scan_folder(Path("~nosuchuser/sounds"))

@@ -1,5 +1,7 @@
 """Dividing sounds between training and validation."""
 
+import dataclasses
+
 import pytest
 
 from core.data.report import FileReport, Split, Verdict
@@ -70,6 +72,13 @@ def test_few_files_have_their_ends_held_out_after_a_gap(count: int) -> None:
         assert validation.start_s - train.stop_s >= 1.0
         assert max(train.chunk_starts_s) + 1.0 <= train.stop_s
         assert min(validation.chunk_starts_s) >= validation.start_s
+
+
+def test_silence_at_the_end_is_not_what_is_held_out() -> None:
+    (validation,) = split_files([a_file("decay.wav", 10.0, silent_from_s=6.0)], 1.0, seed=0).validation
+    assert (validation.start_s, validation.stop_s) == (4.8, 6.0)
+    late = dataclasses.replace(a_file("late.wav", 10.0), peaks=(0.0,) * 34 + (0.5,) * 6)
+    assert split_files([late], 1.0, seed=0).method == "none"
 
 
 def test_few_short_files_are_split_by_file_and_one_is_not_split() -> None:

@@ -92,7 +92,7 @@ def test_speed_moves_pitch_and_time_alike(speed: float) -> None:
 
 def test_the_loudest_chunk_is_found_with_its_file() -> None:
     sounds = store(tone(440.0, 0.1), 2 * tone(440.0, 0.1), tone(100.0, 0.1))
-    assert sounds.loudest() == 1
+    assert sounds.loudest(lambda: False) == 1
     assert sounds.path_of(1) == "1.wav"
 
 

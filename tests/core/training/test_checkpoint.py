@@ -2,13 +2,15 @@
 
 import io
 import pickle
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from core.errors import CheckpointError
-from core.training.checkpoint import CheckpointFolder, read_checkpoint
+from core.training.checkpoint import CheckpointFolder, read_checkpoint, seal, serialise
 
 
 @pytest.fixture
@@ -20,8 +22,8 @@ def names(folder: CheckpointFolder) -> list[str]:
     return sorted(path.name for path in folder.path.iterdir())
 
 
-def state(step: int) -> dict[str, object]:
-    return {"step": step, "model": {"weight": torch.full((3,), float(step))}}
+def state(step: int) -> bytes:
+    return serialise({"step": step, "model": {"weight": torch.full((3,), float(step))}})
 
 
 def test_the_three_newest_the_best_and_those_saved_by_hand_are_kept(folder: CheckpointFolder) -> None:
@@ -87,17 +89,59 @@ class Payload:
         return Path.touch, (self.path,)
 
 
-@pytest.mark.parametrize("wrapped", [True, False])
-def test_a_payload_is_refused_and_does_not_run(tmp_path: Path, wrapped: bool) -> None:
+@pytest.mark.parametrize("kind", ["sealed", "not sealed", "bare pickle"])
+def test_a_payload_is_refused_and_does_not_run(tmp_path: Path, kind: str) -> None:
     ran = tmp_path / "ran"
     path = tmp_path / "step-000000001.pt"
-    if wrapped:
-        torch.save({"format_version": 1, "model": Payload(ran)}, path)
-    else:
-        path.write_bytes(pickle.dumps(Payload(ran)))
+    buffer = io.BytesIO()
+    torch.save({"format_version": 1, "model": Payload(ran)}, buffer)
+    contents = {
+        "sealed": seal(buffer.getvalue()),
+        "not sealed": buffer.getvalue(),
+        "bare pickle": pickle.dumps(Payload(ran)),
+    }
+    path.write_bytes(contents[kind])
     with pytest.raises(CheckpointError):
         read_checkpoint(path)
     assert not ran.exists()
+    torch.load(io.BytesIO(buffer.getvalue()), weights_only=False)  # the payload is a real one
+    assert ran.exists()
+
+
+def test_a_compressed_archive_is_refused_before_it_unfolds(tmp_path: Path) -> None:
+    buffer, packed = io.BytesIO(), io.BytesIO()
+    torch.save({"format_version": 1, "model": torch.zeros(1 << 20)}, buffer)
+    with zipfile.ZipFile(buffer) as plain, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in plain.namelist():
+            archive.writestr(name, plain.read(name))
+    path = tmp_path / "step-000000001.pt"
+    path.write_bytes(seal(packed.getvalue()))
+    with pytest.raises(CheckpointError, match="it is compressed"):
+        read_checkpoint(path)
+
+
+def test_a_flipped_bit_anywhere_is_noticed(folder: CheckpointFolder) -> None:
+    path = folder.save(state(6), 6)
+    data = path.read_bytes()
+    draws = np.random.default_rng(0)
+    for position in range(len(data)):
+        damaged = bytearray(data)
+        damaged[position] ^= 1 << int(draws.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"step-000000006.pt is damaged"):
+            read_checkpoint(path)
+
+
+def test_torch_alone_reads_a_checkpoint(folder: CheckpointFolder) -> None:
+    assert torch.load(folder.save(state(6), 6), weights_only=True)["step"] == 6
+
+
+def test_the_one_resumed_from_is_kept(folder: CheckpointFolder) -> None:
+    folder.resumed_from = folder.save(state(1), 1).name
+    for step in range(2, 8):
+        folder.save(state(step), step)
+    assert "step-000000001.pt" in names(folder)
+    assert "step-000000002.pt" not in names(folder)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +155,7 @@ def test_a_payload_is_refused_and_does_not_run(tmp_path: Path, wrapped: bool) ->
 def test_a_foreign_file_is_told(tmp_path: Path, content: object, told: str) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    (tmp_path / "a.pt").write_bytes(buffer.getvalue())
+    (tmp_path / "a.pt").write_bytes(seal(buffer.getvalue()))
     with pytest.raises(CheckpointError, match=told):
         read_checkpoint(tmp_path / "a.pt")
 

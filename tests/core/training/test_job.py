@@ -27,7 +27,7 @@ from core.events import (
 )
 from core.model import losses as losses_module
 from core.model.vae import VAE
-from core.run import RunDirectory
+from core.run import RunDirectory, RunHistory
 from core.runs import summarise
 from core.training.checkpoint import read_checkpoint
 from core.training.control import Control
@@ -42,7 +42,7 @@ def train(
     run: RunDirectory, listener: Listener = lambda _: None, control: Control | None = None
 ) -> list[RunEvent]:
     """Train to the end or until the listener cancels; what the log holds then."""
-    train_run(run, "cpu", control or Control(), listener)
+    train_run(run, "cpu", control or Control(run.requests), listener)
     return logged(run)
 
 
@@ -173,7 +173,7 @@ def cancel_when(control: Control, condition: Callable[[RunEvent], bool]) -> List
 
 def train_to(run: RunDirectory, step: int) -> list[RunEvent]:
     """Train until this step is done, then cancel."""
-    control = Control()
+    control = Control(run.requests)
     return train(
         run,
         cancel_when(control, lambda event: isinstance(event, StepFinished) and event.step == step),
@@ -199,7 +199,8 @@ def test_a_run_cancelled_in_any_phase_goes_on_to_the_same_end(
     uninterrupted = make_run("whole")
     assert uninterrupted.read_manifest().steps_per_epoch == 8
     train(uninterrupted)
-    run, control = make_run("cancelled"), Control()
+    run = make_run("cancelled")
+    control = Control(run.requests)
     seen: list[RunEvent] = []
     stop = cancel_when(control, condition)
     events = train(run, lambda event: (seen.append(event), stop(event))[0], control)
@@ -245,7 +246,8 @@ def test_a_killed_run_repeats_what_was_not_saved(make_run: MakeRun, kill_at: int
 
 def test_previews_saves_and_validation_do_not_change_the_outcome(make_run: MakeRun) -> None:
     plain = make_run("plain", preview_interval=100, checkpoint_interval=100)
-    busy, control = make_run("busy", preview_interval=1, preview_samples=3, checkpoint_interval=1), Control()
+    busy = make_run("busy", preview_interval=1, preview_samples=3, checkpoint_interval=1)
+    control = Control(busy.requests)
     train(plain)
     train(busy, lambda event: control.save() if isinstance(event, StepFinished) else None, control)
     expected = weights(plain)
@@ -253,7 +255,8 @@ def test_previews_saves_and_validation_do_not_change_the_outcome(make_run: MakeR
 
 
 def test_a_checkpoint_saved_by_hand_is_of_that_step_and_stays(make_run: MakeRun) -> None:
-    run, control = make_run(epochs=8, checkpoint_interval=1), Control()
+    run = make_run(epochs=8, checkpoint_interval=1)
+    control = Control(run.requests)
 
     def save(event: RunEvent) -> None:
         if isinstance(event, StepFinished) and event.step == 3:
@@ -274,7 +277,8 @@ def test_a_run_is_extended_with_more_epochs(make_run: MakeRun) -> None:
 
 
 def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_taken(make_run: MakeRun) -> None:
-    uninterrupted, run, control = make_run("whole"), make_run("damaged"), Control()
+    uninterrupted, run = make_run("whole"), make_run("damaged")
+    control = Control(run.requests)
     train(uninterrupted)
     train(
         run, cancel_when(control, lambda event: isinstance(event, StepFinished) and event.step == 13), control
@@ -285,6 +289,34 @@ def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_taken(make_run: 
     assert any("step-000000013.pt is damaged" in each.message for each in of(Warned, events))
     assert any("Going on from step-000000008.pt" in each.message for each in of(Warned, events))
     assert_same_outcome(run, uninterrupted)
+
+
+def test_damaged_checkpoints_do_not_take_the_place_of_good_ones(make_run: MakeRun) -> None:
+    run = make_run(epochs=5)
+    train(run)
+    kept = sorted(run.checkpoints.glob("step-*.pt"))
+    assert [path.name for path in kept] == [f"step-{step:09}.pt" for step in (24, 32, 40)]
+    for path in kept[1:]:
+        path.write_bytes(b"damaged")
+    events = train_to(run, 27)
+    assert "step-000000040.pt is damaged" in of(Warned, events)[-1].message
+    assert {path.name for path in run.checkpoints.iterdir()} >= {
+        "step-000000024.pt",
+        "step-000000027.pt",
+        "step-000000032.damaged",
+        "step-000000040.damaged",
+    }
+
+
+@pytest.mark.parametrize("setting", ["weight_decay", "learning_rate", "dropout", "gradient_clip_norm"])
+def test_a_setting_changed_on_the_way_takes_effect(make_run: MakeRun, setting: str) -> None:
+    run, same = make_run("changed"), make_run("same")
+    for each in (run, same):
+        train_to(each, 8)
+    run.change(run.read_manifest().with_settings({setting: 0.05}, 8))
+    for each in (run, same):
+        train(each)
+    assert any(not torch.equal(mine, weights(same)[name]) for name, mine in weights(run).items())
 
 
 def test_a_run_without_any_whole_checkpoint_does_not_start_over(make_run: MakeRun) -> None:
@@ -416,6 +448,21 @@ def test_a_full_disk_is_told_and_training_goes_on(make_run: MakeRun, monkeypatch
     assert (run.checkpoints / "step-000000016.pt").exists()
 
 
+def test_a_last_checkpoint_that_cannot_be_written_is_told_with_the_end(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("core.training.checkpoint.write_atomically", full)
+    cancelled = end(train_to(make_run("cancelled"), 3))
+    assert cancelled.state == "cancelled"
+    assert "step 3 could not be written" in cancelled.message
+    finished = end(train(make_run("finished")))
+    assert finished.state == "finished"
+    assert "step 16 could not be written" in finished.message
+
+
 def test_a_run_that_another_process_trains_is_left_alone(make_run: MakeRun) -> None:
     run = make_run()
     other = RunDirectory(run.path)
@@ -442,6 +489,37 @@ def test_changes_of_the_dataset_are_told_when_a_run_goes_on(make_run: MakeRun, s
     sounds.rmdir()
     run.write_manifest(summarise(run).continued({"epochs": 9}))
     assert "is gone; put it back to continue" in end(train(run)).message
+
+
+def test_a_warning_is_taken_back_when_it_is_no_longer_true(make_run: MakeRun, sounds: Path) -> None:
+    run = make_run()
+    train_to(run, 3)
+    sound = next(iter(sounds.iterdir()))
+    hidden = sound.rename(sounds.parent / sound.name)
+    train_to(run, 5)
+    assert set(history(run).warnings) >= {"dataset", "unreadable"}
+    hidden.rename(sound)
+    train_to(run, 7)
+    assert not {"dataset", "unreadable"} & set(history(run).warnings)
+
+
+def history(run: RunDirectory) -> RunHistory:
+    found = RunHistory()
+    for event in logged(run):
+        found.apply(event, 0.0)
+    return found
+
+
+def test_a_file_that_became_shorter_is_left_out(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = tmp_path / "shrinking"
+    folder.mkdir()
+    for index in range(3):
+        write_tone(folder / f"{index}.wav", 200.0 + index, 6.0)
+    run = make_run("shrinking", folder, chunk_duration_s=1.0)
+    write_tone(folder / "1.wav", 201.0, 0.3)
+    events = train(run)
+    assert end(events).state == "finished"
+    assert any("1.wav is left out: it became shorter" in each.message for each in of(Warned, events))
 
 
 def test_an_unexpected_error_is_a_sentence_and_its_traceback_is_in_the_log(
