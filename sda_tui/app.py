@@ -13,6 +13,7 @@ from core.data.report import printable
 from core.events import EngineReady, RunState, StateChanged
 from core.run import RunDirectory
 from sda_tui.keymap import KEYMAP
+from sda_tui.look import show_path
 from sda_tui.palette import KeyCommands
 from sda_tui.playback import PortAudioPlayer
 from sda_tui.screens.choice import Choice, ChoiceScreen
@@ -56,12 +57,19 @@ class SdaApp(App[Leave]):
             super().__init__()
             self.sentence = sentence
 
-    def __init__(self, session: Session, folder: Path | None = None, demo: bool = False) -> None:
+    def __init__(
+        self,
+        session: Session,
+        folder: Path | None = None,
+        demo: bool = False,
+        attached: RunDirectory | None = None,
+    ) -> None:
         super().__init__()
         self.animation_level = "none"  # nothing here needs it, and every frame goes over the wire
         self.session = session
         self._folder = folder
         self._demo = demo
+        self._attached = attached
         self._player = PortAudioPlayer(lambda sentence: self.post_message(self.PlaybackFailed(sentence)))
         self._has_told_no_sound = False
 
@@ -71,7 +79,10 @@ class SdaApp(App[Leave]):
         loop.add_signal_handler(signal.SIGHUP, self.exit, Leave.TERMINAL_GONE)
         loop.add_signal_handler(signal.SIGTERM, self.exit, Leave.STOP)
         self.push_screen(DatasetScreen(self.session, self._folder, self._demo))
-        self.call_after_refresh(self.session.load_engine)
+        if self._attached is not None:
+            self.push_screen(self._dashboard(self._attached))
+        else:
+            self.call_after_refresh(self.session.load_engine)
 
     # -- news -------------------------------------------------------------------------------------------
 
@@ -85,11 +96,15 @@ class SdaApp(App[Leave]):
                     if isinstance(screen, SettingsScreen):
                         screen.show_devices()
             case StateChanged() as change:
-                self._tell_end(change)
+                self._tell_state(change)
 
-    def _tell_end(self, change: StateChanged) -> None:
+    def _tell_state(self, change: StateChanged) -> None:
         name = printable(self.session.run.name) if self.session.run else "The run"
         match RunState(change.state):
+            case RunState.TRAINING:
+                assert self.session.run is not None
+                where = show_path(self.session.run.path)
+                self.notify(f"Safe to disconnect: training goes on. `sda-tui attach {where}` comes back.")
             case RunState.CANCELLED | RunState.FINISHED if change.message:
                 self.notify(change.message, title=f"{name} is not saved", severity="error", timeout=20)
             case RunState.FINISHED:
@@ -109,6 +124,7 @@ class SdaApp(App[Leave]):
 
     @on(DatasetScreen.Proceed)
     def show_settings(self, message: DatasetScreen.Proceed) -> None:
+        self.session.load_engine()
         self.push_screen(SettingsScreen(self.session, message.report))
 
     @on(DatasetScreen.ShowRuns)

@@ -62,7 +62,13 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.command == "open":
         from sda_tui.launch import open_app
 
-        return open_app(parsed.folder, parsed.runs, demo=parsed.demo)
+        return open_app(parsed.folder, parsed.runs, parsed.demo)
+    if parsed.command == "attach":
+        from core.runs import default_root, find_run
+        from sda_tui.launch import open_app
+
+        run = find_run(parsed.run, parsed.runs or default_root())
+        return open_app(None, parsed.runs, attached=run)
     if parsed.command == "scan":
         from sda_tui.headless.scan import scan_command
 
@@ -107,6 +113,9 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     resume = commands.add_parser("resume", help="continue a run from its newest checkpoint")
     resume.add_argument("run", metavar="RUN", help="name of a run, or path of its directory")
 
+    attach = commands.add_parser("attach", help="the dashboard of a run that another process trains")
+    attach.add_argument("run", metavar="RUN", help="name of a run, or path of its directory")
+
     runs = commands.add_parser("runs", help="every run with its state")
     runs.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -115,7 +124,7 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
             "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable"
         )
         command.add_argument("--device", help="cuda, cuda:1, mps or cpu; the best there is if left out")
-    for command in (app, train, resume, runs):
+    for command in (app, train, resume, attach, runs):
         command.add_argument(
             "--runs", type=Path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
         )

@@ -9,17 +9,20 @@ from pathlib import Path
 
 import platformdirs
 
-from core.data.report import printable
 from core.errors import SdaError
 from core.paths import expand
+from core.run import RunDirectory
 from core.runs import default_root
+from sda_tui.look import show_path
 from sda_tui.terminal import leave_terminal, own_terminal
 
 SWITCH_INTERVAL_S = 0.0005  # lets the training have the interpreter back from the screen ten times sooner
 
 
-def open_app(folder: Path | None, root: Path | None, demo: bool) -> int:
-    """Show the app and return the exit status.
+def open_app(
+    folder: Path | None, root: Path | None, demo: bool = False, attached: RunDirectory | None = None
+) -> int:
+    """Show the app, on a run of another process if one is given, and return the exit status.
 
     Raises SdaError if there is no terminal.  The app runs in a child, so that it can go on training in the
     background when it is left: a thread that trains cannot be moved to a process of its own, but the
@@ -29,7 +32,7 @@ def open_app(folder: Path | None, root: Path | None, demo: bool) -> int:
         raise SdaError("The app needs a terminal; `sda-tui train FOLDER` works without one.")
     child = os.fork()
     if child == 0:
-        os._exit(_show_safely(folder, root or default_root(), demo))
+        os._exit(_show_safely(folder, root or default_root(), demo, attached))
     return _wait_for(child)
 
 
@@ -44,10 +47,10 @@ def _wait_for(child: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _show_safely(folder: Path | None, root: Path, demo: bool) -> int:
+def _show_safely(folder: Path | None, root: Path, demo: bool, attached: RunDirectory | None) -> int:
     """Nothing may leave the child but its status: beyond this point is the parent's code."""
     try:
-        return _show(folder, root, demo)
+        return _show(folder, root, demo, attached)
     except SdaError as error:
         sys.stderr.write(f"sda-tui: {error}\n")
     except BaseException:
@@ -59,14 +62,14 @@ def _show_safely(folder: Path | None, root: Path, demo: bool) -> int:
     return 1
 
 
-def _show(folder: Path | None, root: Path, demo: bool) -> int:
+def _show(folder: Path | None, root: Path, demo: bool, attached: RunDirectory | None) -> int:
     from sda_tui.app import Leave, SdaApp
     from sda_tui.session import Session
 
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     session = Session(expand(root).absolute())
     with own_terminal(_log_path()):
-        app = SdaApp(session, folder, demo)
+        app = SdaApp(session, folder, demo, attached)
         leave = app.run(mouse=True)
     status = app.return_code or 0
     if not session.is_training:
@@ -82,9 +85,9 @@ def _show(folder: Path | None, root: Path, demo: bool) -> int:
         return status
     if leave is Leave.KEEP_TRAINING:
         sys.stderr.write(
-            f"sda-tui: {session.run.name} goes on training as process {os.getpid()}, logging to "
-            f"{printable(str(session.run.path))}.\n"
-            f"`sda-tui runs` shows it, `kill {os.getpid()}` saves and stops it.\n"
+            f"sda-tui: {session.run.name} goes on training as process {os.getpid()}.\n"
+            f"`sda-tui attach {show_path(session.run.path)}` comes back to it, "
+            f"`kill {os.getpid()}` saves and stops it.\n"
         )
         os.setsid()
         os.kill(os.getppid(), signal.SIGUSR1)

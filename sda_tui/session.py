@@ -9,9 +9,9 @@ from pathlib import Path
 
 from core.config import TrainingConfig
 from core.data.report import ScanEvent, ScanReport
-from core.errors import Cancelled, SdaError
-from core.events import DeviceInfo, EngineReady, StateChanged
-from core.run import RunDirectory, RunManifest
+from core.errors import Cancelled, RunError, SdaError
+from core.events import DeviceInfo, EngineReady, StateChanged, Warned
+from core.run import Request, RunDirectory, RunManifest
 from core.training.runner import EngineEvent, Runner
 
 logger = logging.getLogger(__name__)
@@ -78,6 +78,9 @@ class Session:
         self.root = root
         self.devices: tuple[DeviceInfo, ...] = ()
         self.last_state: StateChanged | None = None
+        self.warnings: dict[
+            str, str
+        ] = {}  # of the run that is trained here: known even when no log takes them
         self.run: RunDirectory | None = None
         self._runner = Runner(self._hear)
         self._tell: Callable[[RareEvent], object] = lambda _: None
@@ -120,7 +123,7 @@ class Session:
         self._runner.require_idle()
         if changed is not None:
             run.change(changed)
-        self.last_state = None
+        self.last_state, self.warnings = None, {}
         self._runner.train(run, device)
         self.run = run
 
@@ -133,10 +136,22 @@ class Session:
         return self.is_training and self.run is not None and self.run.path == run.path
 
     def cancel(self) -> None:
+        """Stop what is trained here, with its state saved."""
         self._runner.cancel()
 
-    def save(self) -> None:
-        self._runner.save()
+    def ask(self, run: RunDirectory, request: Request) -> None:
+        """Have a run saved or cancelled by whoever trains it.  Raises RunError if nobody can be asked.
+
+        The answer stands in the run's log.
+        """
+        if not self.trains(run):
+            if run.lock.holder() is None:
+                raise RunError("This run is not being trained. Runs (r on the first screen) can continue it.")
+            run.requests.ask(request)
+        elif request == "save":
+            self._runner.save()
+        else:
+            self._runner.cancel()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is trained any more."""
@@ -147,5 +162,7 @@ class Session:
             self.devices = event.devices
         if isinstance(event, StateChanged):
             self.last_state = event
+        if isinstance(event, Warned):
+            self.warnings[event.kind] = event.message
         if isinstance(event, EngineReady | StateChanged):
             self._tell(event)

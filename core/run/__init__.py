@@ -9,13 +9,14 @@ from core.run.history import RunHistory
 from core.run.lock import RunLock
 from core.run.log import EventFollower, EventLog
 from core.run.manifest import DatasetFile, RunManifest
-from core.run.requests import RunRequests
+from core.run.requests import Request, RunRequests
 
 __all__ = [
     "RUN_FILE",
     "DatasetFile",
     "EventFollower",
     "EventLog",
+    "Request",
     "RunDirectory",
     "RunEstimate",
     "RunHistory",

@@ -11,8 +11,8 @@ from textual.widgets import Footer, ProgressBar, Sparkline, Static
 
 from core.data.report import printable
 from core.errors import RunError
-from core.events import CheckpointSaved, PreviewReady, RunEvent, RunState
-from core.run import EventFollower, RunDirectory, RunHistory, RunManifest
+from core.events import CheckpointSaved, RunEvent, RunState
+from core.run import EventFollower, Request, RunDirectory, RunHistory, RunManifest
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_state
@@ -47,6 +47,7 @@ class DashboardScreen(Screen[None]):
         self._player = player
         self._follower = EventFollower(run.events)
         self._generation = 0
+        self._is_live = False  # what is read from now on happens now
         self._manifest: RunManifest | None = None
 
     def compose(self) -> ComposeResult:
@@ -90,7 +91,9 @@ class DashboardScreen(Screen[None]):
             self.history = RunHistory()
         for event, time_s in events:
             self.history.apply(event, time_s)
-        self._tell_saved([event for event, _ in events])
+        if self._is_live:
+            self._tell_saved([event for event, _ in events])
+        self._is_live = self._is_live or self._follower.has_caught_up
         if self.is_current:
             self._draw([event for event, _ in events])
         if not self._follower.has_caught_up:
@@ -146,7 +149,10 @@ class DashboardScreen(Screen[None]):
     def _draw_banner(self) -> None:
         """What stays true: why the run ended badly, and every warning that was not taken back."""
         history, state = self.history, self.state
-        lines = [f"! {warning.message}" for warning in history.warnings.values()]
+        warnings = {kind: warning.message for kind, warning in history.warnings.items()}
+        if self.is_trained_here:
+            warnings |= self._session.warnings
+        lines = [f"! {message}" for message in warnings.values() if message]
         if state is RunState.FAILED:
             lines.insert(0, f"✗ {history.message}")
         elif state is RunState.INTERRUPTED:
@@ -198,7 +204,7 @@ class DashboardScreen(Screen[None]):
 
     def _tell_saved(self, events: list[RunEvent]) -> None:
         for event in events:
-            if isinstance(event, CheckpointSaved) and event.reason == "manual" and self.is_trained_here:
+            if isinstance(event, CheckpointSaved) and event.reason == "manual":
                 self.notify(f"Saved at step {event.step}: {event.path} (kept).")
 
     # -- playing ----------------------------------------------------------------------------------------
@@ -208,9 +214,6 @@ class DashboardScreen(Screen[None]):
         preview = message.preview
         self.query_one(Waveform).envelope = preview.envelope if preview else ()
         self._show_playback()
-
-    def _path(self, preview: PreviewReady) -> Path:
-        return self.run.path / preview.path
 
     def _show_playback(self) -> None:
         """Mark what is heard and how far it is."""
@@ -239,9 +242,17 @@ class DashboardScreen(Screen[None]):
     @on(PreviewList.OptionSelected)
     def action_play(self) -> None:
         chosen = self.query_one(PreviewList).chosen
-        if chosen is not None:
-            self._player.play(self._path(chosen))
-            self._show_playback()
+        if chosen is None:
+            return
+        path = self.run.path / chosen.path
+        if not path.resolve().is_relative_to(self.run.path.resolve()):  # the log of a run from elsewhere
+            self.notify(
+                f"{printable(chosen.path)} is not in the run's directory, and is not played.",
+                severity="warning",
+            )
+            return
+        self._player.play(path)
+        self._show_playback()
 
     def action_stop(self) -> None:
         self._player.stop()
@@ -254,11 +265,11 @@ class DashboardScreen(Screen[None]):
     # -- asking the engine ------------------------------------------------------------------------------
 
     def action_save(self) -> None:
-        if self._may_command():
-            self._session.save()  # the toast comes when the log tells of it
+        self._ask("save")  # the toast comes when the log tells of it
 
     def action_cancel(self) -> None:
-        if not self._may_command():
+        if not self.state.is_active:
+            self.notify("This run is not being trained. Runs (r on the first screen) can continue it.")
             return
         stop = Choice("stop", "Stop and save", "y", "warning")
         stay = Choice("stay", "Go on", "n")
@@ -268,17 +279,13 @@ class DashboardScreen(Screen[None]):
             "goes on from there.",
             (stop, stay),
         )
-        self.app.push_screen(question, lambda answer: self._session.cancel() if answer == "stop" else None)
+        self.app.push_screen(question, lambda answer: self._ask("cancel") if answer == "stop" else None)
 
-    def _may_command(self) -> bool:
-        if self.is_trained_here:
-            return True
-        holder = self.run.lock.holder()
-        if holder is not None:
-            self.notify(f"This run is trained by process {holder.pid}; cancel or save it there.")
-        else:
-            self.notify("This run is not being trained. Runs (r on the first screen) can continue it.")
-        return False
+    def _ask(self, request: Request) -> None:
+        try:
+            self._session.ask(self.run, request)
+        except RunError as error:
+            self.notify(str(error), severity="warning")
 
     def action_back(self) -> None:
         self._player.stop()

@@ -172,7 +172,7 @@ def _describe(summary: RunSummary) -> str:
             "loss: training {}, validation {}, best {} at epoch ".format(*losses) + str(last.best_epoch)
         )
     if summary.state.is_active:
-        lines.append(f"Trained by process {summary.holder_pid} now; View shows it.")
+        lines.append(f"Trained by process {summary.holder_pid} now; View attaches to it.")
     if summary.message:
         lines.append(f"✗ {summary.message}")
     lines += [f"! {sentence}" for sentence in manifest.changes_since()]

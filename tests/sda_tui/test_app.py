@@ -476,9 +476,7 @@ async def test_a_run_tells_what_changed_and_takes_more_epochs(
         assert summarise(run).epoch == 3
 
 
-async def test_a_run_trained_elsewhere_can_be_watched_but_not_commanded(
-    tmp_path: Path, make_run: MakeRun
-) -> None:
+async def test_a_run_trained_elsewhere_is_watched_and_asked(tmp_path: Path, make_run: MakeRun) -> None:
     run = make_run()
     write_run(run, a_step(1, 1.0))
     elsewhere = RunDirectory(run.path)
@@ -489,7 +487,10 @@ async def test_a_run_trained_elsewhere_can_be_watched_but_not_commanded(
         await until(pilot, lambda: screen.history.step == 1)
         assert screen.state is not RunState.INTERRUPTED
         await pilot.press("s")
-        assert "trained by process" in toasts(app)[-1]
+        assert elsewhere.requests.take("save")
+        assert not elsewhere.requests.take("cancel")
+        await pilot.press("c", "y")
+        await until(pilot, lambda: elsewhere.requests.take("cancel"))
     elsewhere.lock.release()
 
 
