@@ -30,20 +30,18 @@ class PortAudioPlayer:
     def __init__(self, complain: Callable[[str], object]) -> None:
         self._complain = complain
         self._lock = threading.Lock()
+        self._output = threading.Lock()  # PortAudio aborts the process if two threads begin or end it at once
         self._current: _Playback | None = None
         self._has_failed = False
 
     def play(self, path: Path) -> None:
+        """Play a sound from its start, instead of the one that plays now."""
         playback = _Playback(path)
-        with self._lock:
-            before, self._current = self._current, playback
-        threading.Thread(target=self._run, args=(playback, before), name="playback", daemon=True).start()
+        self._replace(playback)
+        threading.Thread(target=self._run, args=(playback,), name="playback", daemon=True).start()
 
     def stop(self) -> None:
-        with self._lock:
-            playback, self._current = self._current, None
-        if playback is not None:
-            playback.stop()
+        self._replace(None)
 
     @property
     def playing(self) -> Playing | None:
@@ -51,14 +49,18 @@ class PortAudioPlayer:
             playback = self._current
         return playback.now() if playback is not None else None
 
-    def _run(self, playback: "_Playback", before: "_Playback | None") -> None:
+    def _replace(self, playback: "_Playback | None") -> None:
+        with self._lock:
+            before, self._current = self._current, playback
+        if before is not None:
+            before.stop()
+
+    def _run(self, playback: "_Playback") -> None:
         try:
-            if before is not None:
-                before.stop()
-                before.ended.wait()
-            self._play(playback)
+            with self._output:
+                if not playback.is_stopped:  # while it waited for its turn
+                    self._play(playback)
         finally:
-            playback.ended.set()
             with self._lock:
                 if self._current is playback:
                     self._current = None
@@ -93,13 +95,16 @@ class _Playback:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.ended = threading.Event()
         self._stopped = threading.Event()
         self._started_s = 0.0
         self._duration_s = 0.0
 
     def stop(self) -> None:
         self._stopped.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopped.is_set()
 
     def now(self) -> Playing:
         position_s = time.monotonic() - self._started_s if self._started_s else 0.0
@@ -115,7 +120,7 @@ class _Playback:
         ) as stream:
             self._started_s = time.monotonic() + stream.latency
             for start in range(0, len(samples), block):
-                if self._stopped.is_set():
+                if self.is_stopped:
                     stream.abort()
                     return
                 stream.write(samples[start : start + block])

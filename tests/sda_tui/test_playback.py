@@ -163,7 +163,8 @@ def player(
     player = PortAudioPlayer(complaints.append)
     yield player, complaints
     player.stop()
-    wait_until_silent(player)
+    with player._output:  # the thread that plays has ended
+        pass
 
 
 def wait_until_silent(player: PortAudioPlayer) -> None:

@@ -23,7 +23,6 @@ from core.events import (
     StateChanged,
     StepFinished,
     Warned,
-    from_json,
 )
 from core.model import losses as losses_module
 from core.model.vae import VAE
@@ -33,6 +32,7 @@ from core.training.checkpoint import read_checkpoint
 from core.training.control import Control
 from core.training.job import train_run
 from tests.conftest import MakeRun
+from tests.outcome import assert_same_outcome, logged, newest_state, of
 from tests.sounds import write_tone
 
 Listener = Callable[[RunEvent], None]
@@ -46,17 +46,6 @@ def train(
     return logged(run)
 
 
-def logged(run: RunDirectory) -> list[RunEvent]:
-    lines = run.events.read_text(encoding="utf-8").splitlines()
-    events = [from_json(line) for line in lines]
-    assert None not in events
-    return [event for each in events if each is not None for event in each[:1]]
-
-
-def of(kind: type[RunEvent], events: list[RunEvent]) -> list:
-    return [event for event in events if isinstance(event, kind)]
-
-
 def end(events: list[RunEvent]) -> StateChanged:
     (*_, last) = of(StateChanged, events)
     assert events[-1] is last
@@ -64,37 +53,7 @@ def end(events: list[RunEvent]) -> StateChanged:
 
 
 def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
-    newest = max(run.checkpoints.glob("step-*.pt"))
-    return read_checkpoint(newest)["model"]
-
-
-def assert_same_outcome(run: RunDirectory, other: RunDirectory) -> None:
-    """Equal weights, optimiser, losses and previews, bit for bit."""
-    for mine, theirs in zip(
-        sorted(run.checkpoints.iterdir())[-1:], sorted(other.checkpoints.iterdir())[-1:], strict=True
-    ):
-        state, expected = read_checkpoint(mine), read_checkpoint(theirs)
-        assert state["step"] == expected["step"]
-        assert all(torch.equal(state["model"][name], expected["model"][name]) for name in expected["model"])
-        moments, expected_moments = state["optimizer"]["state"], expected["optimizer"]["state"]
-        assert all(
-            torch.equal(moments[key][name], expected_moments[key][name])
-            for key in expected_moments
-            for name in ("exp_avg", "exp_avg_sq")
-        )
-
-    def numbers(run: RunDirectory) -> list[tuple[object, ...]]:
-        events = logged(run)
-        steps = [
-            (each.step, each.epoch, each.train_loss, each.learning_rate) for each in of(StepFinished, events)
-        ]
-        epochs = [(each.epoch, each.validation_loss, each.train_error) for each in of(EpochFinished, events)]
-        previews = [(each.path, each.envelope) for each in of(PreviewReady, events)]
-        return [*steps, *epochs, *previews]
-
-    assert numbers(run) == numbers(other)
-    for wav in sorted(other.previews.glob("*.wav")):
-        assert (run.previews / wav.name).read_bytes() == wav.read_bytes()
+    return newest_state(run)["model"]
 
 
 def test_a_run_leaves_everything_that_it_should(make_run: MakeRun) -> None:

@@ -1,0 +1,184 @@
+"""Kills training processes, at random moments and at each point of saving, and lets the runs go on.
+
+Every one of them must end with the very weights, optimiser, losses and previews of a run that was never
+interrupted.  The suite runs a short version, `make test-faults` the long one.
+
+    python -m tests.faults [--kills 100] [--seed 0]
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import torch._dynamo  # noqa: F401  (each child would import it with its first optimiser, which takes seconds)
+
+import core.atomic
+from core.config import TrainingConfig
+from core.data.report import ScanReport
+from core.data.scan import scan
+from core.run import RunDirectory, RunManifest
+from core.training.control import Control
+from core.training.job import train_run
+from tests.outcome import assert_same_outcome, logged
+from tests.sounds import write_tone
+
+SETTINGS = {
+    "epochs": 5,
+    "chunk_duration_s": 0.25,
+    "latent_dim": 4,
+    "augmentation_expansion": 1,
+    "batch_size": 2,
+    "preview_samples": 1,
+    "preview_interval": 2,
+    "checkpoint_interval": 1,
+}
+KILLED_AGAIN = 0.3  # of the runs are killed a second time while they go on
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_around(owner: object, name: str, nth: int, after: bool) -> Callable[[], None]:
+    """Makes the process die before or after the nth call of a function that concerns a checkpoint."""
+
+    def install() -> None:
+        real = getattr(owner, name)
+        calls = 0
+
+        def wrapped(*arguments: object, **options: object) -> object:
+            nonlocal calls
+            calls += any(
+                str(each).endswith((".pt", ".pt.tmp", f".pt.{os.getpid()}.tmp")) for each in arguments
+            )
+            if calls == nth and not after:
+                die()
+            result = real(*arguments, **options)
+            if calls == nth:
+                die()
+            return result
+
+        setattr(owner, name, wrapped)
+
+    return install
+
+
+# Of write_atomically and retention; the third checkpoint is one with a best one beside it.
+POINTS: dict[str, Callable[[], None]] = {
+    "before the temporary file": kill_around(core.atomic.Path, "open", 4, after=False),
+    "after the temporary file is opened": kill_around(core.atomic.Path, "open", 4, after=True),
+    "after the temporary write, before the rename": kill_around(core.atomic.Path, "replace", 4, after=False),
+    "after the rename": kill_around(core.atomic.Path, "replace", 4, after=True),
+    "before a deletion": kill_around(core.atomic.Path, "unlink", 1, after=False),
+    "after a deletion": kill_around(core.atomic.Path, "unlink", 1, after=True),
+}
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Start `work` in a process of its own.  This one imports torch and never computes, so it may fork."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    return pid
+
+
+def wait(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def train(run: RunDirectory, install: Callable[[], None] = lambda: None) -> int:
+    def work() -> None:
+        install()
+        train_run(run, "cpu", Control(run.requests), lambda _: None)
+
+    return in_child(work)
+
+
+class Trials:
+    """Copies of one run that was never trained, and the run that was never interrupted."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._folder = folder
+        self._draws = random.Random(seed)
+        sounds = folder / "sounds"
+        sounds.mkdir()
+        for index in range(8):
+            write_tone(sounds / f"tone-{index}.wav", 110.0 * (index + 1), 1.0)
+        config = TrainingConfig().with_settings(SETTINGS)
+        *_, report = scan(sounds, config.chunk_duration_s)
+        assert isinstance(report, ScanReport)
+        self._template = RunDirectory.create(
+            folder, "template", RunManifest.from_scan(report, "balanced", config)
+        )
+        self._whole = self._copy("whole")
+        started_s = time.monotonic()
+        assert wait(train(self._whole)) == 0
+        self._duration_s = time.monotonic() - started_s
+
+    def kill_at_random(self, name: str) -> str:
+        """Kill a run at a random moment, perhaps twice, let it go on, compare; what it did when it died."""
+        run = self._copy(name)
+        doing = self._kill(run, self._duration_s)
+        if self._draws.random() < KILLED_AGAIN:
+            self._kill(run, self._duration_s / 2)
+        self._compare(run)
+        return doing
+
+    def kill_at(self, name: str, install: Callable[[], None]) -> None:
+        run = self._copy(name)
+        assert wait(train(run, install)) == -signal.SIGKILL, "the point was not reached"
+        self._compare(run)
+
+    def _kill(self, run: RunDirectory, within_s: float) -> str:
+        pid = train(run)
+        time.sleep(self._draws.uniform(0, within_s))
+        os.kill(pid, signal.SIGKILL)
+        if wait(pid) == 0:
+            return "done already"
+        lines = run.events.read_bytes().splitlines()
+        return "before anything" if not lines else lines[-1].split(b'"')[3].decode()
+
+    def _copy(self, name: str) -> RunDirectory:
+        shutil.copytree(self._template.path, self._folder / name)
+        return RunDirectory(self._folder / name)
+
+    def _compare(self, run: RunDirectory) -> None:
+        assert wait(train(run)) == 0
+        assert logged(run)[-1].state == "finished"
+        assert wait(in_child(lambda: assert_same_outcome(run, self._whole))) == 0
+        shutil.rmtree(run.path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=100, help="random moments")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        trials = Trials(Path(folder), arguments.seed)
+        for number, (name, install) in enumerate(POINTS.items()):
+            trials.kill_at(f"point-{number}", install)
+            print(f"killed {name}: the same model", flush=True)
+        last_event = Counter(trials.kill_at_random(f"kill-{number}") for number in range(arguments.kills))
+        print(f"killed at {arguments.kills} random moments: the same model each time")
+        print("last event before the kill:", ", ".join(f"{name} {n}" for name, n in last_event.most_common()))
+
+
+if __name__ == "__main__":
+    main()

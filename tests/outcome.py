@@ -1,0 +1,59 @@
+"""What a run left, and whether two runs left the same."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, from_json
+from core.run import RunDirectory
+from core.training.checkpoint import State, read_checkpoint
+
+
+def logged(run: RunDirectory) -> list[RunEvent]:
+    lines = run.events.read_text(encoding="utf-8").splitlines()
+    events = [from_json(line) for line in lines]
+    assert None not in events
+    return [event for each in events if each is not None for event in each[:1]]
+
+
+def of(kind: type[RunEvent], events: list[RunEvent]) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def newest_state(run: RunDirectory) -> State:
+    return read_checkpoint(max(run.checkpoints.glob("step-*.pt")))
+
+
+def assert_same_outcome(run: RunDirectory, other: RunDirectory) -> None:
+    """Equal weights, optimiser, losses and previews, bit for bit; no step missing, none twice."""
+    state, expected = newest_state(run), newest_state(other)
+    assert state["step"] == expected["step"]
+    assert _same(state["model"], expected["model"])
+    assert _same(state["optimizer"], expected["optimizer"])
+    assert _numbers(run) == _numbers(other)
+    assert _wavs(run) == _wavs(other)
+
+
+def _same(mine: object, theirs: object) -> bool:
+    if isinstance(mine, torch.Tensor) and isinstance(theirs, torch.Tensor):
+        return np.array_equal(mine.numpy(), theirs.numpy(), equal_nan=True)
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        return mine.keys() == theirs.keys() and all(_same(mine[key], theirs[key]) for key in mine)
+    if isinstance(mine, list) and isinstance(theirs, list):
+        return len(mine) == len(theirs) and all(map(_same, mine, theirs))
+    return mine == theirs
+
+
+def _numbers(run: RunDirectory) -> list[tuple[object, ...]]:
+    events = logged(run)
+    steps = [
+        (each.step, each.epoch, each.train_loss, each.learning_rate) for each in of(StepFinished, events)
+    ]
+    epochs = [(each.epoch, each.validation_loss, each.train_error) for each in of(EpochFinished, events)]
+    previews = [(each.path, each.envelope) for each in of(PreviewReady, events)]
+    return [*steps, *epochs, *previews]
+
+
+def _wavs(run: RunDirectory) -> dict[str, bytes]:
+    return {path.name: Path(path).read_bytes() for path in run.previews.glob("*.wav")}
