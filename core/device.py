@@ -74,6 +74,11 @@ def has_room_for(device: torch.device, size_bytes: int) -> bool:
     return device.type == "cpu"
 
 
+def fits_memory(size_bytes: int) -> bool:
+    """Whether data of this size, which is copied once, takes at most half of the memory that is free."""
+    return bool(2 * size_bytes < psutil.virtual_memory().available / 2)
+
+
 def be_deterministic(enabled: bool) -> None:
     """Let torch use only kernels that give the same bits each time, or any."""
     if (

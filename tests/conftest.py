@@ -1,6 +1,8 @@
 """Sounds, tiny runs and the things that a machine may or may not have."""
 
+import contextlib
 import os
+import resource
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the tests share the cores among themselves
 
@@ -76,6 +78,17 @@ def open_path(tmp_path: Path) -> Path:
         if folder.stat().st_uid == os.getuid() and "pytest" in str(folder):
             folder.chmod(0o755)
     return tmp_path
+
+
+@contextlib.contextmanager
+def file_size_limit(limit_bytes: int) -> Iterator[None]:
+    """No file may become longer: writing fails as on a full disk, in this process alone."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def scan_folder(folder: Path, chunk_duration_s: float = 1.0) -> ScanReport:

@@ -31,7 +31,7 @@ from tests.outcome import assert_same_outcome, logged
 from tests.sounds import write_tone
 
 SETTINGS = {
-    "epochs": 5,
+    "epochs": 4,
     "chunk_duration_s": 0.25,
     "latent_dim": 4,
     "augmentation_expansion": 1,

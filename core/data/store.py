@@ -1,10 +1,12 @@
 """Sounds decoded once and kept in memory, and the batches cut from them as a function of the step."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +21,18 @@ from core.seeding import generator
 
 INT16_FULL_SCALE = 32767
 DECODERS = 4
+DECODED_AHEAD = 2 * DECODERS  # files in memory at a time, besides those that are kept
 ENERGY_BATCH = 32
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Sound:
+class Cut:
     """A stretch of one file, mono: int16 samples that times `scale` give ±1 full scale, and its chunks.
 
-    Each sound is scaled to its own peak before it becomes int16, so that quiet ones keep their resolution
-    and floating-point files above full scale keep their peaks.
+    Each is scaled to its own peak before it becomes int16, so that quiet ones keep their resolution and
+    floating-point files above full scale keep their peaks.
     """
 
     path: str
@@ -36,12 +41,10 @@ class Sound:
     chunk_starts: npt.NDArray[np.int64]
 
     @classmethod
-    def cut(cls, decoded: Samples, excerpt: Excerpt, sample_rate: int) -> Self | None:
+    def of(cls, decoded: Samples, excerpt: Excerpt, sample_rate: int) -> Self | None:
         """The excerpt of a decoded file, or None if the file no longer reaches that far."""
         first, last = round(excerpt.start_s * sample_rate), round(excerpt.stop_s * sample_rate)
         samples = decoded[first : max(last, first + 1)]
-        if len(samples) == 0:
-            return None
         starts = np.round(np.array(excerpt.chunk_starts_s) * sample_rate).astype(np.int64) - first
         starts = starts[starts < len(samples)]
         if len(starts) == 0:
@@ -51,17 +54,58 @@ class Sound:
         return cls(excerpt.path, integers, peak / INT16_FULL_SCALE, starts)
 
 
-class ChunkStore:
-    """Sounds as one int16 tensor on the device, and a table of the chunks in them."""
+@dataclass(frozen=True)
+class Sound:
+    """Where a cut lies among all samples."""
 
-    def __init__(self, sounds: Sequence[Sound], chunk_samples: int, device: torch.device) -> None:
-        lengths = [len(sound.samples) for sound in sounds]
+    path: str
+    offset: int
+    length: int
+    scale: float
+    chunk_starts: npt.NDArray[np.int64]
+
+
+class SampleArena:
+    """The samples of all sounds, one after the other: in memory, or in a file where that is too small.
+
+    The file is in `folder` and has no name, so it goes with the process, however that ends.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder) if folder is not None else None  # noqa: SIM115
+        self._parts: list[npt.NDArray[np.int16]] = []
+        self._length = 0
+
+    def place(self, cut: Cut) -> Sound:
+        """Take in the samples of a cut.  Raises OSError if the disk is full."""
+        if self._file is not None:
+            self._file.write(cut.samples.data)
+        else:
+            self._parts.append(cut.samples)
+        sound = Sound(cut.path, self._length, len(cut.samples), cut.scale, cut.chunk_starts)
+        self._length += len(cut.samples)
+        return sound
+
+    def tensor(self) -> Tensor:
+        """All samples, int16, for as long as the tensor lives."""
+        if self._file is None:
+            return torch.from_numpy(np.concatenate(self._parts))
+        self._file.flush()
+        # Private to this process, as torch would complain of memory that it may not write to.
+        return torch.from_numpy(np.memmap(self._file, np.int16, mode="c"))
+
+
+class ChunkStore:
+    """Sounds among the samples [all] of a dataset, on their device, and a table of the chunks in them."""
+
+    def __init__(self, sounds: Sequence[Sound], samples: Tensor, chunk_samples: int) -> None:
+        device = samples.device
         counts = [len(sound.chunk_starts) for sound in sounds]
         self.chunk_samples = chunk_samples
         self._paths = [sound.path for sound in sounds]
-        self._samples = torch.from_numpy(np.concatenate([sound.samples for sound in sounds])).to(device)
-        self._offset = torch.tensor(np.cumsum([0, *lengths[:-1]]), device=device)
-        self._length = torch.tensor(lengths, device=device)
+        self._samples = samples
+        self._offset = torch.tensor([sound.offset for sound in sounds], device=device)
+        self._length = torch.tensor([sound.length for sound in sounds], device=device)
         self._scale = torch.tensor([sound.scale for sound in sounds], device=device)
         self._sound_of_chunk = torch.tensor(np.repeat(np.arange(len(sounds)), counts), device=device)
         self._start_of_chunk = torch.tensor(
@@ -176,12 +220,13 @@ def load_sounds(
     sample_rate: int,
     chunk_samples: int,
     device: torch.device,
+    arena: SampleArena,
     cancelled: Callable[[], bool],
     progress: Callable[[int, int], None],
 ) -> LoadedSounds:
     """Decode the files of a split in parallel; `progress` is told the files done and their total.
 
-    Raises DatasetError if no training sound is left, Cancelled.
+    Raises DatasetError if no training sound is left or the disk is full, Cancelled.
     """
     excerpts: dict[str, list[tuple[list[Sound], Excerpt]]] = {}
     train: list[Sound] = []
@@ -190,30 +235,46 @@ def load_sounds(
         for excerpt in parts:
             excerpts.setdefault(excerpt.path, []).append((side, excerpt))
 
-    def decode(path: str) -> list[Sound | None]:
+    def decode(path: str) -> list[Cut | None]:
         decoded = decode_mono(folder / path, sample_rate, cancelled)
-        return [Sound.cut(decoded, excerpt, sample_rate) for _, excerpt in excerpts[path]]
+        return [Cut.of(decoded, excerpt, sample_rate) for _, excerpt in excerpts[path]]
 
     problems = []
-    with ThreadPoolExecutor(DECODERS, thread_name_prefix="decode") as pool:
-        decoding = [(path, pool.submit(decode, path)) for path in excerpts]
+    for done, (path, future) in enumerate(_in_order(decode, excerpts), 1):
         try:
-            for done, (path, future) in enumerate(decoding, 1):  # in order: the store must not depend on luck
-                try:
-                    for sound, (side, _) in zip(future.result(), excerpts[path], strict=True):
-                        if sound is None:
-                            raise AudioFileError("it became shorter")
-                        side.append(sound)
-                except AudioFileError as error:
-                    problems.append(f"{printable(path)} is left out: {error}.")
-                progress(done, len(decoding))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            for cut, (side, _) in zip(future.result(), excerpts[path], strict=True):
+                if cut is None:
+                    raise AudioFileError("it became shorter")
+                side.append(arena.place(cut))
+        except AudioFileError as error:
+            problems.append(f"{printable(path)} is left out: {error}.")
+        except OSError as error:
+            raise DatasetError(
+                f"The sounds fit neither into memory nor on the disk ({error.strerror}); free some space, or "
+                "train on fewer."
+            ) from error
+        progress(done, len(excerpts))
     if not train:
         raise DatasetError(f"No training sound could be read. {' '.join(problems[:3])}")
     if not validation:
         problems.append("No validation sound is left: validation repeats the training sounds.")
-    training_store = ChunkStore(train, chunk_samples, device)
-    validation_store = ChunkStore(validation, chunk_samples, device) if validation else training_store
+    samples = arena.tensor().to(device)
+    training_store = ChunkStore(train, samples, chunk_samples)
+    validation_store = ChunkStore(validation, samples, chunk_samples) if validation else training_store
     return LoadedSounds(training_store, validation_store, tuple(problems))
+
+
+def _in_order(work: Callable[[str], T], items: Iterable[str]) -> Iterator[tuple[str, Future[T]]]:
+    """Do `work` on several threads, a few items ahead.  In order: the store must not depend on luck."""
+    with ThreadPoolExecutor(DECODERS, thread_name_prefix="decode") as pool:
+        waiting: deque[tuple[str, Future[T]]] = deque()
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(work, item)))
+                if len(waiting) > DECODED_AHEAD:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

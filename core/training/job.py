@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from core.events import (
     StepFinished,
     Warned,
 )
-from core.run import EventLog, RunDirectory, RunManifest
+from core.run import EventLog, RunDirectory, RunManifest, estimate_run
 from core.training.checkpoint import CheckpointFolder, State
 from core.training.control import Control
 from core.training.progress import Progress, read_progress
@@ -126,6 +127,7 @@ class _Job:
         if checkpoint is not None:
             use_threads(device, checkpoint[0].get("threads"))
         self._warn_of_changes()
+        self._warn_of_space()
         bench = prepare(self.run, self.manifest, device, self.control.is_cancelled, self.reporter.emit)
         for problem in bench.problems:
             logger.warning("%s", problem)
@@ -159,6 +161,16 @@ class _Job:
         if not Path(self.manifest.folder).is_dir():
             raise RunError(f"The folder {printable(self.manifest.folder)} is gone; put it back to continue.")
         self._warn("dataset", " ".join(self.manifest.changes_since()))
+
+    def _warn_of_space(self) -> None:
+        needed = estimate_run(self.manifest).disk_bytes - self.run.size_bytes()
+        free = shutil.disk_usage(self.run.path).free
+        if free < needed:
+            self._warn(
+                "space",
+                f"The run will take {needed / 1e6:,.0f} MB more, and {free / 1e6:,.0f} MB are free in "
+                f"{printable(str(self.run.path))}; free some, or checkpoints and previews will be lost.",
+            )
 
     def _save(self, reason: str) -> str:
         """Keep the state that the run ends in; a sentence if that failed."""

@@ -11,8 +11,8 @@ from torch import Tensor
 from core.audio.spectrogram import LogMelSpectrogram
 from core.data.batches import TrainingBatches
 from core.data.report import printable
-from core.data.store import ChunkStore, LoadedSounds, load_sounds
-from core.device import has_room_for
+from core.data.store import ChunkStore, LoadedSounds, SampleArena, load_sounds
+from core.device import fits_memory, has_room_for
 from core.errors import Cancelled
 from core.events import LoadProgress
 from core.model.vae import VAE
@@ -53,7 +53,7 @@ def prepare(
     """
     config = manifest.config
     spectrogram = LogMelSpectrogram(manifest.spectrogram).to(device)
-    sounds = _load(manifest, device, cancelled, emit)
+    sounds = _load(run, manifest, device, cancelled, emit)
     band_mean, scale = _statistics(sounds.train, spectrogram, device, cancelled, emit)
 
     torch.manual_seed(derive_seed(config.seed, "weights"))
@@ -84,6 +84,7 @@ def prepare(
 
 
 def _load(
+    run: RunDirectory,
     manifest: RunManifest,
     device: torch.device,
     cancelled: Callable[[], bool],
@@ -91,7 +92,7 @@ def _load(
 ) -> LoadedSounds:
     sample_rate = manifest.spectrogram.sample_rate
     excerpts = (*manifest.split.train, *manifest.split.validation)
-    size_bytes = sum((each.stop_s - each.start_s) * sample_rate * INT16_BYTES for each in excerpts)
+    size_bytes = round(sum((each.stop_s - each.start_s) * sample_rate * INT16_BYTES for each in excerpts))
     told_s = 0.0
 
     def progress(done: int, total: int) -> None:
@@ -105,7 +106,8 @@ def _load(
         manifest.split,
         sample_rate,
         manifest.config.chunk_samples(manifest.spectrogram),
-        device if has_room_for(device, round(size_bytes)) else torch.device("cpu"),
+        device if has_room_for(device, size_bytes) else torch.device("cpu"),
+        SampleArena() if fits_memory(size_bytes) else SampleArena(run.path),
         cancelled,
         progress,
     )

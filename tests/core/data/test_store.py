@@ -12,8 +12,9 @@ from core.audio.spectrogram import LogMelSpectrogram
 from core.config import SpectrogramConfig, TrainingConfig
 from core.data.batches import TrainingBatches
 from core.data.report import Excerpt, Split
-from core.data.store import BatchOrder, ChunkStore, Sound, load_sounds
+from core.data.store import BatchOrder, ChunkStore, Cut, SampleArena, load_sounds
 from core.errors import Cancelled, DatasetError
+from tests.conftest import file_size_limit
 from tests.sounds import tone, write_tone
 
 CPU = torch.device("cpu")
@@ -21,13 +22,13 @@ CHUNK = 1000
 
 
 def store(*signals: np.ndarray, starts: tuple[float, ...] = (0.0,), chunk_samples: int = CHUNK) -> ChunkStore:
-    sounds = []
+    sounds, arena = [], SampleArena()
     for index, signal in enumerate(signals):
         excerpt = Excerpt(f"{index}.wav", 0.0, len(signal) / 48_000, starts)
-        sound = Sound.cut(signal.astype(np.float32), excerpt, 48_000)
-        assert sound is not None
-        sounds.append(sound)
-    return ChunkStore(sounds, chunk_samples, CPU)
+        cut = Cut.of(signal.astype(np.float32), excerpt, 48_000)
+        assert cut is not None
+        sounds.append(arena.place(cut))
+    return ChunkStore(sounds, arena.tensor(), chunk_samples)
 
 
 def still(batch: int) -> Augmentation:
@@ -129,8 +130,10 @@ def test_batches_are_a_function_of_the_step() -> None:
     assert torch.equal(other.batch(2, 1), forwards[2][:1])  # halved for lack of memory
 
 
-def load(folder: Path, split: Split, cancelled: bool = False):
-    return load_sounds(folder, split, 48_000, CHUNK, CPU, lambda: cancelled, lambda done, total: None)
+def load(folder: Path, split: Split, cancelled: bool = False, arena: SampleArena | None = None):
+    return load_sounds(
+        folder, split, 48_000, CHUNK, CPU, arena or SampleArena(), lambda: cancelled, lambda done, total: None
+    )
 
 
 def excerpt(name: str, stop_s: float = 0.5) -> Excerpt:
@@ -161,6 +164,27 @@ def test_a_file_that_is_gone_or_shorter_is_told_and_the_rest_goes_on(tmp_path: P
         "No validation sound is left",
     ]
     assert sounds.validation is sounds.train
+
+
+def test_samples_on_disk_are_those_in_memory(tmp_path: Path) -> None:
+    for name, frequency_hz in (("a.wav", 440.0), ("b.wav", 330.0)):
+        write_tone(tmp_path / name, frequency_hz, 0.5)
+    split = Split("file", "", (excerpt("a.wav"),), (excerpt("b.wav"),))
+    before = set(tmp_path.iterdir())
+    on_disk, in_memory = load(tmp_path, split, arena=SampleArena(tmp_path)), load(tmp_path, split)
+    index = torch.arange(2)
+    assert torch.equal(on_disk.train.chunks(index), in_memory.train.chunks(index))
+    assert torch.equal(on_disk.validation.chunks(index), in_memory.validation.chunks(index))
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_disk_without_room_for_the_samples_is_told(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav", 440.0, 0.5)
+    with (
+        file_size_limit(1000),
+        pytest.raises(DatasetError, match=r"neither into memory nor on the disk \(File too large\)"),
+    ):
+        load(tmp_path, Split("file", "", (excerpt("a.wav"),), ()), arena=SampleArena(tmp_path))
 
 
 def test_no_training_sound_left_is_told(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Whole runs on real sounds: finished, cancelled anywhere, continued, broken and mended."""
 
+import contextlib
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +33,7 @@ from core.runs import summarise
 from core.training.checkpoint import read_checkpoint
 from core.training.control import Control
 from core.training.job import train_run
-from tests.conftest import MakeRun
+from tests.conftest import MakeRun, file_size_limit
 from tests.outcome import assert_same_outcome, logged, newest_state, of
 from tests.sounds import write_tone
 
@@ -175,7 +177,7 @@ def test_a_run_cancelled_in_any_phase_goes_on_to_the_same_end(
 def test_many_cancels_and_resumes_leave_no_gap_and_no_step_twice(make_run: MakeRun) -> None:
     uninterrupted, run = make_run("whole", epochs=3), make_run("stopped", epochs=3)
     train(uninterrupted)
-    for stop_at in (2, 3, 7, 16, 17):
+    for stop_at in (1, 2, 3, 5, 7, 8, 11, 16, 17, 23):
         train_to(run, stop_at)
     train(run)
     assert [each.step for each in of(StepFinished, logged(run))] == list(range(1, 25))
@@ -405,6 +407,76 @@ def test_a_full_disk_is_told_and_training_goes_on(make_run: MakeRun, monkeypatch
     assert "No space left on device" in told[0]
     assert told[-1] == ""
     assert (run.checkpoints / "step-000000016.pt").exists()
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing_but_that_time(make_run: MakeRun) -> None:
+    """Neither log nor checkpoints can be written from step 10 to step 30 of 48."""
+    uninterrupted, run = make_run("whole", epochs=6), make_run("full", epochs=6)
+    train(uninterrupted)
+    heard: list[RunEvent] = []
+    seen_while_full: list[int] = []
+    with contextlib.ExitStack() as full:
+
+        def listen(event: RunEvent) -> None:
+            heard.append(event)
+            if isinstance(event, StepFinished) and event.step == 10:
+                full.enter_context(file_size_limit(run.events.stat().st_size + 700))
+            if isinstance(event, StepFinished) and event.step == 30:
+                seen_while_full.append(summarise(run).step)
+                assert newest_state(run)["step"] == 8
+                full.close()
+
+        train(run, listen)
+    assert seen_while_full[0] < 16
+    told = {(each.kind, bool(each.message)) for each in of(Warned, heard)}
+    assert {("disk", True), ("disk", False), ("log", True), ("log", False)} <= told
+    assert newest_state(run)["step"] == 48
+    steps = [each.step for each in of(StepFinished, logged(run))]
+    assert steps == list(range(1, 49))
+    assert weights(run).keys() == weights(uninterrupted).keys()
+    assert all(torch.equal(mine, weights(uninterrupted)[name]) for name, mine in weights(run).items())
+    assert not history(run).warnings.keys() & {"disk", "log"}
+
+
+def test_too_little_space_is_told_before_it_runs_out(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage("/")._replace(free=1_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    run = make_run()
+    warnings = {each.kind: each.message for each in of(Warned, train(run))}
+    assert "MB more, and 1 MB are free in" in warnings["space"]
+    assert "could not be written" in warnings["disk"]
+    assert not list(run.checkpoints.iterdir())
+
+
+def test_a_dataset_that_does_not_fit_into_memory_trains_from_disk(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uninterrupted, run = make_run("whole"), make_run("on-disk")
+    train(uninterrupted)
+    monkeypatch.setattr("core.training.workbench.fits_memory", lambda size_bytes: False)
+    train(run)
+    assert_same_outcome(run, uninterrupted)
+
+
+def test_a_file_poisoned_after_the_scan_is_left_out(make_run: MakeRun, sounds: Path) -> None:
+    run = make_run()
+    soundfile.write(sounds / "tone-2.wav", np.full(48_000, np.nan), 48_000, subtype="FLOAT")
+    events = train(run)
+    assert end(events).state == "finished"
+    assert any(
+        "tone-2.wav is left out: it holds samples that are infinite" in each.message
+        for each in of(Warned, events)
+    )
+    assert all(each.train_loss is not None for each in of(StepFinished, events))
+
+
+def test_an_absurd_learning_rate_ends_with_finite_numbers_or_a_sentence(make_run: MakeRun) -> None:
+    run = make_run(epochs=6, learning_rate=1.0, gradient_clip_norm=1000.0, learning_rate_warmup_fraction=0.0)
+    last = end(train(run))
+    assert last.state == "finished" or "smaller learning_rate" in last.message
+    assert all(torch.isfinite(value).all() for value in weights(run).values())
 
 
 def test_a_last_checkpoint_that_cannot_be_written_is_told_with_the_end(
