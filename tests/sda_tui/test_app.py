@@ -11,7 +11,7 @@ from textual.widgets import Button, Collapsible, Input, OptionList, Select, Stat
 
 from core.config import SETTINGS
 from core.errors import RunError
-from core.events import CheckpointSaved, RunState, StepFinished, Warned
+from core.events import CheckpointSaved, PreviewReady, RunState, StepFinished, Warned
 from core.run import EventLog, RunDirectory
 from core.runs import summarise
 from sda_tui.app import Leave, SdaApp
@@ -540,6 +540,18 @@ async def test_quit_asks_while_a_run_trains(tmp_path: Path, sounds: Path) -> Non
             await pilot.pause()
             assert app.return_value is leave
             assert app.session.is_training
+
+
+async def test_a_preview_outside_of_the_run_is_not_played(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    write_tone(tmp_path / "secret.wav")
+    write_run(run, PreviewReady(0, 0, "sample", "sample 1", "../../secret.wav", 1.0, (1.0,)))
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: bool(screen.history.previews))
+        await pilot.press("right")
+        await until(pilot, lambda: any("is not in the run's directory" in toast for toast in toasts(app)))
+        assert app._player.playing is None
 
 
 async def test_a_user_who_does_not_exist_is_told(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 def test_killed_runs_end_as_if_nothing_had_happened() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults", "--kills", "3"],
+        [sys.executable, "-m", "tests.faults", "--kills", "2"],
         cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,

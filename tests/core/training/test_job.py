@@ -181,6 +181,8 @@ def test_many_cancels_and_resumes_leave_no_gap_and_no_step_twice(make_run: MakeR
         train_to(run, stop_at)
     train(run)
     assert [each.step for each in of(StepFinished, logged(run))] == list(range(1, 25))
+    assert [each.epoch for each in of(EpochFinished, logged(run))] == [1, 2, 3]
+    assert [each.eta_s > 0 for each in of(EpochFinished, logged(run))] == [True, True, False]
     assert_same_outcome(run, uninterrupted)
 
 
@@ -269,12 +271,12 @@ def test_damaged_checkpoints_do_not_take_the_place_of_good_ones(make_run: MakeRu
     }
 
 
-@pytest.mark.parametrize("setting", ["weight_decay", "learning_rate", "dropout", "gradient_clip_norm"])
-def test_a_setting_changed_on_the_way_takes_effect(make_run: MakeRun, setting: str) -> None:
+def test_a_setting_changed_on_the_way_takes_effect(make_run: MakeRun) -> None:
+    """Weight decay, which the optimiser keeps among its own state."""
     run, same = make_run("changed"), make_run("same")
     for each in (run, same):
         train_to(each, 8)
-    run.change(run.read_manifest().with_settings({setting: 0.05}, 8))
+    run.change(run.read_manifest().with_settings({"weight_decay": 0.5}, 8))
     for each in (run, same):
         train(each)
     assert any(not torch.equal(mine, weights(same)[name]) for name, mine in weights(run).items())
