@@ -27,11 +27,11 @@ from core.data.scan import scan
 from core.run import RunDirectory, RunManifest
 from core.training.control import Control
 from core.training.job import train_run
-from tests.outcome import assert_same_outcome, logged
 from tests.sounds import write_tone
+from tests.training import assert_same_outcome, logged
 
 SETTINGS = {
-    "epochs": 4,
+    "epochs": 3,
     "chunk_duration_s": 0.25,
     "latent_dim": 4,
     "augmentation_expansion": 1,

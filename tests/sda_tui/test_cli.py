@@ -113,12 +113,12 @@ def test_real_sounds_from_scan_to_previews(sda_tui: Command, sonic_pi: Path, tmp
     assert scanned["suggested_preset"] == "balanced"
 
     done = sda_tui(
-        "train", sonic_pi, "--set", "epochs=3", "--set", "augmentation_expansion=1", "--name", "real"
+        "train", sonic_pi, "--set", "epochs=2", "--set", "augmentation_expansion=1", "--name", "real"
     )
     assert done.returncode == 0, done.stderr
     run = tmp_path / "runs" / "real"
     losses = [event["validation_loss"] for event in events(run) if event["event"] == "epoch"]
-    assert losses[2] < losses[0]
+    assert losses[1] < losses[0]
     steps = [event["step"] for event in events(run) if event["event"] == "step"]
     assert steps == list(range(1, len(steps) + 1))
     assert (run / "checkpoints" / "best.pt").exists()
@@ -232,17 +232,16 @@ def test_letters_that_the_terminal_lacks_do_no_harm(sounds: Path) -> None:
     assert "Glöckchen ?".encode("latin-1") in done.stdout
 
 
-def test_a_hang_up_changes_nothing(training: "subprocess.Popen[str]", tmp_path: Path) -> None:
+def test_a_hang_up_changes_nothing_and_nobody_else_trains_the_run(
+    training: "subprocess.Popen[str]", sda_tui: Command, tmp_path: Path
+) -> None:
     training.send_signal(signal.SIGHUP)
     wait_for_step(tmp_path, last_step(tmp_path) + 10)
+    other = sda_tui("resume", "long")
+    assert other.returncode == 1
+    assert f"long is being trained by process {training.pid}" in other.stderr
     training.send_signal(signal.SIGTERM)
     assert training.wait(90) == 130
-
-
-def test_two_processes_do_not_train_one_run(training: "subprocess.Popen[str]", sda_tui: Command) -> None:
-    done = sda_tui("resume", "long")
-    assert done.returncode == 1
-    assert f"long is being trained by process {training.pid}" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,61 @@
-"""What a run left, and whether two runs left the same."""
+"""Training in tests: to the end or to a step, what it left, and whether two runs left the same."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, from_json
-from core.run import RunDirectory
+from core.events import EpochFinished, PreviewReady, RunEvent, StateChanged, StepFinished, from_json
+from core.run import RunDirectory, RunHistory
 from core.training.checkpoint import State, read_checkpoint
+from core.training.control import Control
+from core.training.job import train_run
+
+Listener = Callable[[RunEvent], None]
+
+
+def train(
+    run: RunDirectory, listener: Listener = lambda _: None, control: Control | None = None
+) -> list[RunEvent]:
+    """Train to the end or until the listener cancels; what the log holds then."""
+    train_run(run, "cpu", control or Control(run.requests), listener)
+    return logged(run)
+
+
+def train_to(run: RunDirectory, step: int) -> list[RunEvent]:
+    """Train until this step is done, then cancel."""
+    control = Control(run.requests)
+    return train(
+        run,
+        cancel_when(control, lambda event: isinstance(event, StepFinished) and event.step == step),
+        control,
+    )
+
+
+def cancel_when(control: Control, condition: Callable[[RunEvent], bool]) -> Listener:
+    def listen(event: RunEvent) -> None:
+        if condition(event):
+            control.cancel()
+
+    return listen
+
+
+def end(events: list[RunEvent]) -> StateChanged:
+    (*_, last) = of(StateChanged, events)
+    assert events[-1] is last
+    return last
+
+
+def history(run: RunDirectory) -> RunHistory:
+    found = RunHistory()
+    for event in logged(run):
+        found.apply(event, 0.0)
+    return found
+
+
+def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
+    return newest_state(run)["model"]
 
 
 def logged(run: RunDirectory) -> list[RunEvent]:

@@ -1,0 +1,290 @@
+"""Whole runs in trouble: bad numbers, no memory, a full disk, sounds that change underneath."""
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core.errors import RunError
+from core.events import RunEvent, StepFinished, Warned
+from core.model import losses as losses_module
+from core.model.vae import VAE
+from core.run import RunDirectory
+from core.runs import summarise
+from tests.conftest import MakeRun, file_size_limit
+from tests.sounds import write_tone
+from tests.training import (
+    assert_same_outcome,
+    end,
+    history,
+    logged,
+    newest_state,
+    of,
+    train,
+    train_to,
+    weights,
+)
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> None:
+    """Make the loss of some steps not a number, as the n-th call since the start."""
+    calls = 0
+    real = losses_module.losses
+
+    def losses(kind: str, squared_error: torch.Tensor, *rest: object) -> losses_module.Losses:
+        nonlocal calls
+        calls += 1
+        return real(kind, squared_error * (float("nan") if is_bad(calls) else 1.0), *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("core.training.trainer.losses", losses)
+
+
+def test_a_step_that_is_not_finite_is_skipped_counted_and_told(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, lambda call: call in (3, 4, 9))
+    run = make_run()
+    events = train(run)
+    assert end(events).state == "finished"
+    assert [each.step for each in of(StepFinished, events) if each.train_loss is None] == [3, 4, 9]
+    assert of(Warned, events)[-1].message.startswith("3 steps skipped: the loss was not a finite number")
+    assert all(torch.isfinite(value).all() for value in weights(run).values())
+
+
+def test_ten_bad_steps_in_a_row_go_back_with_half_the_learning_rate(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, lambda call: 17 <= call <= 26)  # steps 17 to 26; then the run is back at step 16
+    settings = {"epochs": 4, "checkpoint_interval": 2}
+    run, plain = make_run("bad", **settings), make_run("plain", **settings)
+    events = train(run)
+    assert end(events).state == "finished"
+    steps = of(StepFinished, events)
+    assert [each.step for each in steps] == list(range(1, 33))
+    assert all(each.train_loss is not None for each in steps)
+    assert any(
+        "back at step 16, with 0.5 times the learning rate" in each.message for each in of(Warned, events)
+    )
+    expected = {each.step: each.learning_rate for each in of(StepFinished, train(plain))}
+    assert steps[15].learning_rate == expected[16]
+    assert steps[16].learning_rate == pytest.approx(expected[17] / 2)
+
+
+def test_a_loss_that_stays_bad_ends_the_run_with_its_state_saved(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, lambda call: call > 4)
+    run = make_run(epochs=6)
+    last = end(train(run))
+    assert last.state == "failed"
+    assert "after 3 returns to a good checkpoint" in last.message
+    assert "smaller learning_rate" in last.message
+    assert all(torch.isfinite(value).all() for value in weights(run).values())
+
+
+def test_lack_of_memory_halves_the_batch_and_goes_on(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = VAE.forward
+
+    def forward(self: VAE, log_mel: torch.Tensor, noise: torch.Tensor):
+        if len(log_mel) > 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(self, log_mel, noise)
+
+    monkeypatch.setattr(VAE, "forward", forward)
+    run = make_run(batch_size=4)
+    events = train(run)
+    assert end(events).state == "finished"
+    assert "batches now have 1 chunks, not 2" in of(Warned, events)[-1].message
+    assert [each.step for each in of(StepFinished, events)] == list(
+        range(1, run.read_manifest().total_steps + 1)
+    )
+
+
+def test_lack_of_memory_for_one_chunk_ends_the_run_with_advice(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forward(self: VAE, log_mel: torch.Tensor, noise: torch.Tensor) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(VAE, "forward", forward)
+    last = end(train(make_run()))
+    assert last.state == "failed"
+    assert "one chunk of 0.25 s with 4 latent dimensions; choose a smaller chunk_duration_s" in last.message
+
+
+def test_a_full_disk_is_told_and_training_goes_on(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core import atomic
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name == "step-000000008.pt":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        atomic.write_atomically(path, data)
+
+    monkeypatch.setattr("core.training.checkpoint.write_atomically", full)
+    run = make_run()
+    events = train(run)
+    told = [each.message for each in of(Warned, events) if each.kind == "disk"]
+    assert "step 8 could not be written" in told[0]
+    assert "No space left on device" in told[0]
+    assert told[-1] == ""
+    assert (run.checkpoints / "step-000000016.pt").exists()
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing_but_that_time(make_run: MakeRun) -> None:
+    """Neither log nor checkpoints can be written from step 10 to step 30 of 48."""
+    uninterrupted, run = make_run("whole", epochs=6), make_run("full", epochs=6)
+    train(uninterrupted)
+    heard: list[RunEvent] = []
+    seen_while_full: list[int] = []
+    with contextlib.ExitStack() as full:
+
+        def listen(event: RunEvent) -> None:
+            heard.append(event)
+            if isinstance(event, StepFinished) and event.step == 10:
+                full.enter_context(file_size_limit(run.events.stat().st_size + 700))
+            if isinstance(event, StepFinished) and event.step == 30:
+                seen_while_full.append(summarise(run).step)
+                assert newest_state(run)["step"] == 8
+                full.close()
+
+        train(run, listen)
+    assert seen_while_full[0] < 16
+    told = {(each.kind, bool(each.message)) for each in of(Warned, heard)}
+    assert {("disk", True), ("disk", False), ("log", True), ("log", False)} <= told
+    assert newest_state(run)["step"] == 48
+    steps = [each.step for each in of(StepFinished, logged(run))]
+    assert steps == list(range(1, 49))
+    assert weights(run).keys() == weights(uninterrupted).keys()
+    assert all(torch.equal(mine, weights(uninterrupted)[name]) for name, mine in weights(run).items())
+    assert not history(run).warnings.keys() & {"disk", "log"}
+
+
+def test_too_little_space_is_told_before_it_runs_out(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage("/")._replace(free=1_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    run = make_run()
+    warnings = {each.kind: each.message for each in of(Warned, train(run))}
+    assert "MB more, and 1 MB are free in" in warnings["space"]
+    assert "could not be written" in warnings["disk"]
+    assert not list(run.checkpoints.iterdir())
+
+
+def test_a_dataset_that_does_not_fit_into_memory_trains_from_disk(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uninterrupted, run = make_run("whole"), make_run("on-disk")
+    train(uninterrupted)
+    monkeypatch.setattr("core.training.workbench.fits_memory", lambda size_bytes: False)
+    train(run)
+    assert_same_outcome(run, uninterrupted)
+
+
+def test_a_file_poisoned_after_the_scan_is_left_out(make_run: MakeRun, sounds: Path) -> None:
+    run = make_run()
+    soundfile.write(sounds / "tone-2.wav", np.full(48_000, np.nan), 48_000, subtype="FLOAT")
+    events = train(run)
+    assert end(events).state == "finished"
+    assert any(
+        "tone-2.wav is left out: it holds samples that are infinite" in each.message
+        for each in of(Warned, events)
+    )
+    assert all(each.train_loss is not None for each in of(StepFinished, events))
+
+
+def test_an_absurd_learning_rate_ends_with_finite_numbers_or_a_sentence(make_run: MakeRun) -> None:
+    run = make_run(epochs=6, learning_rate=1.0, gradient_clip_norm=1000.0, learning_rate_warmup_fraction=0.0)
+    last = end(train(run))
+    assert last.state == "finished" or "smaller learning_rate" in last.message
+    assert all(torch.isfinite(value).all() for value in weights(run).values())
+
+
+def test_a_last_checkpoint_that_cannot_be_written_is_told_with_the_end(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("core.training.checkpoint.write_atomically", full)
+    cancelled = end(train_to(make_run("cancelled"), 3))
+    assert cancelled.state == "cancelled"
+    assert "step 3 could not be written" in cancelled.message
+    finished = end(train(make_run("finished")))
+    assert finished.state == "finished"
+    assert "step 16 could not be written" in finished.message
+
+
+def test_a_run_that_another_process_trains_is_left_alone(make_run: MakeRun) -> None:
+    run = make_run()
+    other = RunDirectory(run.path)
+    other.lock.acquire()
+    before = run.events.read_bytes()
+    with pytest.raises(RunError, match="is being trained by process"):
+        train(run)
+    assert run.events.read_bytes() == before
+    other.lock.release()
+
+
+def test_changes_of_the_dataset_are_told_when_a_run_goes_on(make_run: MakeRun, sounds: Path) -> None:
+    run = make_run()
+    train_to(run, 3)
+    gone = run.read_manifest().split.train[0].path
+    (sounds / gone).unlink()
+    events = train(run)
+    assert end(events).state == "finished"
+    told = " ".join(each.message for each in of(Warned, events))
+    assert f"{gone} is gone since the run began" in told
+    assert f"{gone} is left out" in told
+    for path in sounds.iterdir():
+        path.unlink()
+    sounds.rmdir()
+    run.write_manifest(summarise(run).continued({"epochs": 9}))
+    assert "is gone; put it back to continue" in end(train(run)).message
+
+
+def test_a_warning_is_taken_back_when_it_is_no_longer_true(make_run: MakeRun, sounds: Path) -> None:
+    run = make_run()
+    train_to(run, 3)
+    sound = next(iter(sounds.iterdir()))
+    hidden = sound.rename(sounds.parent / sound.name)
+    train_to(run, 5)
+    assert set(history(run).warnings) >= {"dataset", "unreadable"}
+    hidden.rename(sound)
+    train_to(run, 7)
+    assert not {"dataset", "unreadable"} & set(history(run).warnings)
+
+
+def test_a_file_that_became_shorter_is_left_out(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = tmp_path / "shrinking"
+    folder.mkdir()
+    for index in range(3):
+        write_tone(folder / f"{index}.wav", 200.0 + index, 6.0)
+    run = make_run("shrinking", folder, chunk_duration_s=1.0)
+    write_tone(folder / "1.wav", 201.0, 0.3)
+    events = train(run)
+    assert end(events).state == "finished"
+    assert any("1.wav is left out: it became shorter" in each.message for each in of(Warned, events))
+
+
+def test_an_unexpected_error_is_a_sentence_and_its_traceback_is_in_the_log(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("core.training.trainer.evaluate", fail)
+    run = make_run()
+    last = end(train(run))
+    assert last.state == "failed"
+    assert "ZeroDivisionError: division by zero" in last.message
+    assert "Traceback" in run.log.read_text()

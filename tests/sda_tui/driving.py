@@ -1,0 +1,96 @@
+"""Driving the app by keys, on the real engine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from core.config import SETTINGS
+from core.events import StepFinished
+from core.run import EventLog, RunDirectory
+from sda_tui.app import Leave, SdaApp
+from sda_tui.screens.dashboard import DashboardScreen
+from sda_tui.screens.datasets import DatasetScreen
+from sda_tui.screens.runs import RunsScreen
+from sda_tui.screens.settings import SettingsScreen
+from sda_tui.session import Session
+from sda_tui.widgets.setting_row import SettingRow
+from tests.conftest import TINY
+
+WIDE, NARROW = (120, 36), (80, 24)
+
+
+@asynccontextmanager
+async def running(
+    tmp_path: Path, folder: Path | None = None, size: tuple[int, int] = WIDE, demo: bool = False
+) -> AsyncIterator[tuple[SdaApp, Pilot[Leave]]]:
+    """The app in a terminal of this size; the engine is stopped afterwards."""
+    session = Session(tmp_path / "runs")
+    app = SdaApp(session, folder, demo)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield app, pilot
+        session.cancel()
+        assert await asyncio.to_thread(session.wait, 60)
+
+
+async def until(pilot: Pilot[Leave], condition: Callable[[], bool], what: str = "") -> None:
+    for _ in range(1200):
+        if condition():
+            await pilot.pause()
+            return
+        await pilot.pause(0.05)
+    pytest.fail(f"this did not happen: {what or condition}")
+
+
+async def to_settings(app: SdaApp, pilot: Pilot[Leave]) -> SettingsScreen:
+    await until(pilot, lambda: isinstance(app.screen, DatasetScreen) and app.screen.is_ready, "scan")
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, SettingsScreen), "settings")
+    assert isinstance(app.screen, SettingsScreen)
+    return app.screen
+
+
+async def to_dashboard(app: SdaApp, pilot: Pilot[Leave], **settings: object) -> DashboardScreen:
+    screen = await to_settings(app, pilot)
+    for name, value in {**TINY, "epochs": 5000, **settings}.items():
+        row = screen.query_one(f"#setting-{name}", SettingRow)
+        row.query_one(Input).value = SETTINGS[name].show(value)  # type: ignore[arg-type]
+    await pilot.pause(0.3)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, DashboardScreen), "dashboard")
+    assert isinstance(app.screen, DashboardScreen)
+    return app.screen
+
+
+def text(app: SdaApp, selector: str) -> str:
+    return str(app.screen.query_one(selector, Static).render())
+
+
+def toasts(app: SdaApp) -> list[str]:
+    return [notification.message for notification in app._notifications]
+
+
+def write_run(run: RunDirectory, *events: object) -> None:
+    log = EventLog(run.events)
+    for event in events:
+        log.append(event)  # type: ignore[arg-type]
+    log.close()
+
+
+async def open_dashboard(app: SdaApp, pilot: Pilot[Leave], run: RunDirectory) -> DashboardScreen:
+    await pilot.press("r")
+    await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)
+    await pilot.press("v")
+    await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
+    assert isinstance(app.screen, DashboardScreen)
+    assert app.screen.run.path == run.path
+    return app.screen
+
+
+def a_step(number: int, loss: float | None) -> StepFinished:
+    return StepFinished(1, number, 100, loss, loss, loss, 1.0, 1e-3, loss, 0.1)

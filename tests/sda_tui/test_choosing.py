@@ -1,0 +1,233 @@
+"""Before a run: the choice of a folder and of settings, by keys."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.widgets import Button, Collapsible, Input, OptionList, Select, Static
+
+from core.config import SETTINGS
+from sda_tui.screens.datasets import DatasetScreen
+from sda_tui.screens.settings import SettingsScreen
+from sda_tui.widgets.preset_chooser import PresetChooser
+from sda_tui.widgets.scan_table import ScanTable
+from sda_tui.widgets.setting_row import SettingRow
+from tests.conftest import MakeRun
+from tests.sda_tui.driving import NARROW, WIDE, running, text, to_settings, toasts, until
+from tests.sounds import write_tone
+
+# -- datasets ---------------------------------------------------------------------------------------------
+
+
+async def test_without_a_folder_the_first_screen_says_what_to_do(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, _):
+        assert "Choose a folder of sounds" in text(app, "#scan-status")
+        assert not app.screen.query_one("#proceed").display
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_a_scan_shows_verdicts_totals_split_and_suggestion(
+    tmp_path: Path, sounds: Path, size: tuple[int, int]
+) -> None:
+    write_tone(sounds / "short.wav", 300.0, 0.1)
+    (sounds / "[red]notes.txt").write_text("x")
+    async with running(tmp_path, sounds, size) as (app, pilot):
+        await until(pilot, lambda: app.screen.is_ready)
+        table = app.screen.query_one(ScanTable)
+        rows = {
+            str(table.get_row_at(row)[0]): str(table.get_row_at(row)[1]) for row in range(table.row_count)
+        }
+        assert rows["short.wav"] == "✓ padded"
+        assert rows["[red]notes.txt"] == "✗ unsupported"
+        assert len(rows) == 10
+        totals = text(app, "#totals")
+        assert "Usable: 9 files" in totals
+        assert "held out for validation" in totals
+        assert "Suggested preset: conservative" in totals
+        assert app.focused is app.screen.query_one("#proceed")
+
+
+async def test_the_table_is_sorted_by_key_and_by_head(tmp_path: Path, sounds: Path) -> None:
+    write_tone(sounds / "zz-long.wav", 300.0, 3.0)
+    async with running(tmp_path, sounds) as (app, pilot):
+        await until(pilot, lambda: app.screen.is_ready)
+        table = app.screen.query_one(ScanTable)
+        assert str(table.get_row_at(0)[0]) == "tone-0.wav"
+        await pilot.press("o", "o")
+        assert str(table.get_row_at(0)[0]) == "zz-long.wav"
+        assert [str(column.label) for column in table.columns.values()][2] == "Length ▲"
+        await pilot.click(ScanTable, offset=(3, 0))
+        assert str(table.get_row_at(0)[0]) == "tone-0.wav"
+        await pilot.click(ScanTable, offset=(3, 0))
+        assert str(table.get_row_at(0)[0]) == "zz-long.wav"
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda folder: folder / "gone", "There is no folder"),
+        (lambda folder: folder, "holds no files"),
+        (lambda folder: write_tone(folder / "a.wav"), "is a file"),
+        (lambda folder: (folder / "a.txt").write_text("x") and folder, "None of them can be used"),
+    ],
+    ids=["missing", "empty", "file", "unusable"],
+)
+async def test_a_bad_folder_is_told_and_there_is_no_way_forward(
+    tmp_path: Path, make: Callable[[Path], Path], told: str
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    async with running(tmp_path, make(folder)) as (app, pilot):
+        await until(pilot, lambda: app.screen.query_one("#scan-status").has_class("-error"))
+        assert told in text(app, "#scan-status")
+        assert app.screen.query_one("#proceed", Button).disabled
+        await pilot.press("n")
+        assert isinstance(app.screen, DatasetScreen)
+        assert "Choose a folder with sounds first." in toasts(app)
+
+
+async def test_a_path_is_typed_with_completion(
+    tmp_path: Path, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("slash", "s", "o")
+        field = app.screen.query_one("#path", Input)
+        await until(pilot, lambda: field._suggestion == "sounds/")
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: app.screen.is_ready)
+        assert "8 files" in text(app, "#scan-status")
+
+
+async def test_a_folder_is_picked_in_the_tree(
+    tmp_path: Path, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(tmp_path) as (app, pilot):
+        tree = app.screen.query_one("#tree")
+        tree.focus()
+        await until(pilot, lambda: any(str(node.label) == "sounds" for node in tree.root.children))  # type: ignore[attr-defined]
+        await pilot.press("down")
+        while str(tree.cursor_node.label) != "sounds":  # type: ignore[attr-defined]
+            await pilot.press("down")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.is_ready)
+        await pilot.press("backspace")
+        await until(pilot, lambda: str(tree.path) == str(tmp_path.parent))  # type: ignore[attr-defined]
+
+
+async def test_recent_folders_come_from_the_runs(tmp_path: Path, make_run: MakeRun, sounds: Path) -> None:
+    make_run("before")
+    async with running(tmp_path) as (app, pilot):
+        recent = app.screen.query_one("#recent", OptionList)
+        await until(pilot, lambda: recent.option_count == 2)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: app.screen.is_ready)
+        assert "8 files" in text(app, "#scan-status")
+
+
+async def test_the_demo_is_one_key_away(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("d")
+        await until(pilot, lambda: app.screen.is_ready)
+        assert "40 files" in text(app, "#scan-status")
+
+
+# -- settings ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_the_suggested_preset_is_chosen_and_the_estimate_shown(
+    tmp_path: Path, sounds: Path, size: tuple[int, int]
+) -> None:
+    async with running(tmp_path, sounds, size) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        assert screen.query_one(PresetChooser).chosen == "conservative"
+        assert app.focused is screen.query_one(PresetChooser)
+        assert screen.query_one("#preset-conservative").border_title == "★ suggested"
+        await until(pilot, lambda: "steps" in text(app, "#estimate"))
+        assert "100 epochs of" in text(app, "#estimate")
+        assert "MB on disk" in text(app, "#estimate")
+        assert screen.query_one("#advanced", Collapsible).collapsed
+        assert screen.query_one("#name", Input).value == "sounds-001"
+        await until(pilot, lambda: bool(app.session.devices), "engine loaded")
+        await until(pilot, lambda: screen.query_one("#device", Select).value == "cpu")
+
+
+async def test_arrows_and_digits_choose_a_preset(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        chooser = screen.query_one(PresetChooser)
+        await pilot.press("right")
+        assert chooser.chosen == "balanced"
+        await until(pilot, lambda: "200 epochs" in text(app, "#estimate"))
+        await pilot.press("right", "right")
+        assert chooser.chosen == "aggressive"
+        await pilot.press("1")
+        assert chooser.chosen == "conservative"
+        await pilot.press("tab")
+        assert chooser.chosen == "conservative"
+
+
+async def test_every_setting_has_a_row_with_unit_range_and_help(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        await pilot.press("a")
+        rows = {row.setting.name: row for row in screen.query(SettingRow)}
+        assert set(rows) == set(SETTINGS)
+        row = rows["chunk_duration_s"]
+        assert "s  0.25 to 4" in str(row.query_one(".setting-range", Static).render())
+        assert row.setting.help in str(row.query_one(".setting-help", Static).render())
+        assert rows["dropout"].query_one(Input).value == "0.4"
+
+
+async def test_a_bad_value_is_told_as_it_is_typed_and_stops_the_start(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        await pilot.press("a")
+        row = screen.query_one("#setting-epochs", SettingRow)
+        await pilot.press("x")
+        assert row.has_class("-invalid")
+        assert "not 'x'" in str(row.query_one(".setting-help", Static).render())
+        await until(pilot, lambda: screen.query_one("#start", Button).disabled)
+        await pilot.press("ctrl+n")
+        assert isinstance(app.screen, SettingsScreen)
+        await pilot.press("backspace", "7")
+        assert row.has_class("-differs")
+        assert "preset: 100" in str(row.query_one(".setting-mark", Static).render())
+        await until(pilot, lambda: "7 epochs" in text(app, "#estimate"))
+        assert "1 changed" in str(screen.query_one("#advanced", Collapsible).title)
+        await pilot.press("ctrl+r")
+        assert row.query_one(Input).value == "100"
+        assert not row.has_class("-differs")
+        await until(pilot, lambda: "100 epochs" in text(app, "#estimate"))
+
+
+async def test_changes_survive_another_preset_and_end_with_a_reset_of_all(
+    tmp_path: Path, sounds: Path
+) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        field = screen.query_one("#setting-latent_dim Input", Input)
+        field.value = "16"
+        await pilot.pause()
+        await pilot.press("2")
+        assert field.value == "16"
+        screen.query_one(PresetChooser).focus()
+        await pilot.press("ctrl+r")
+        assert field.value == "64"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("taken", "There is a run 'taken'"), ("a b", "cannot name a run")]
+)
+async def test_a_name_that_cannot_be_used_is_told(
+    tmp_path: Path, sounds: Path, make_run: MakeRun, name: str, told: str
+) -> None:
+    make_run("taken")
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        screen.query_one("#name", Input).value = name
+        await pilot.press("n")
+        await until(pilot, lambda: any(told in toast for toast in toasts(app)))
+        assert isinstance(app.screen, SettingsScreen)
