@@ -117,6 +117,9 @@ class _Job:
             logger.exception("unexpected error")
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             self._tell(RunState.FAILED, f"An unexpected error ended the run ({what}); see {self.run.log}.")
+        finally:
+            if self.trainer is not None:
+                self.trainer.close()  # nothing may be written once the lock is given back
 
     def _train(self, device_name: str | None) -> None:
         checkpoint = self._find_checkpoint()
@@ -177,7 +180,7 @@ class _Job:
         if self.trainer is None:
             return ""
         self.trainer.save(reason)
-        return self.trainer.close()
+        return self.trainer.finish_saving()
 
     def _warn(self, kind: str, message: str) -> None:
         if message:

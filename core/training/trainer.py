@@ -100,10 +100,14 @@ class Trainer:
         """Begin to write a checkpoint of this very step."""
         self._saver.save(self._state(), self.epoch, self.progress.step, reason, by_hand)
 
-    def close(self) -> str:
+    def finish_saving(self) -> str:
         """Wait until everything is written; a sentence if the last checkpoint could not be."""
-        self._saver.close()
+        self._saver.finish()
         return self._saver.problem
+
+    def close(self) -> None:
+        """Let nothing go on in the background."""
+        self._saver.close()
 
     def restore(self, state: State, name: str) -> None:
         """Go on from a checkpoint.  Raises CheckpointError if it does not fit this run."""
@@ -116,7 +120,14 @@ class Trainer:
                 group["weight_decay"] = self.config.weight_decay  # it may have been changed since
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
-        self.progress = read_progress(state, name)
+        progress = read_progress(state, name)
+        assert self.config.batch_size is not None
+        if not (
+            0 <= progress.step <= self.manifest.total_steps
+            and 1 <= progress.batch_size <= self.config.batch_size
+        ):
+            raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible here.")
+        self.progress = progress
         self._detector.epochs_over_limit = self.progress.epochs_over_limit
         self._started_s = time.monotonic()
         self._saver.forget(self.progress.step)

@@ -22,11 +22,21 @@ from core.events import (
     Warned,
 )
 from core.runs import summarise
-from core.training.checkpoint import read_checkpoint
+from core.training.checkpoint import CheckpointFolder, read_checkpoint, serialise
 from core.training.control import Control
 from tests.conftest import MakeRun
 from tests.sounds import write_tone
-from tests.training import assert_same_outcome, cancel_when, end, logged, of, train, train_to, weights
+from tests.training import (
+    assert_same_outcome,
+    cancel_when,
+    end,
+    logged,
+    newest_state,
+    of,
+    train,
+    train_to,
+    weights,
+)
 
 
 def test_a_run_leaves_everything_that_it_should(make_run: MakeRun) -> None:
@@ -247,6 +257,19 @@ def test_a_run_without_any_whole_checkpoint_does_not_start_over(make_run: MakeRu
     for path in run.checkpoints.iterdir():
         path.unlink()
     assert "checkpoints of run are gone" in end(train(run)).message
+
+
+@pytest.mark.parametrize(("name", "value"), [("batch_size", 10**12), ("step", 10**12), ("step", -1)])
+def test_a_checkpoint_with_impossible_sizes_is_told(make_run: MakeRun, name: str, value: int) -> None:
+    run = make_run()
+    train_to(run, 3)
+    state = newest_state(run)
+    state["progress"][name] = value
+    del state["format_version"]
+    CheckpointFolder(run.checkpoints).save(serialise(state), 4)
+    last = end(train(run))
+    assert last.state == "failed"
+    assert "step-000000004.pt is not of this run" in last.message
 
 
 def test_a_checkpoint_of_another_model_is_told(make_run: MakeRun) -> None:
