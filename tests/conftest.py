@@ -8,7 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the tests share t
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +52,11 @@ def sonic_pi() -> Path:
 
 @pytest.fixture
 def sounds(tmp_path: Path) -> Path:
+    return write_tones(tmp_path / "sounds")
+
+
+def write_tones(folder: Path) -> Path:
     """Eight tones of a second: with TINY, four on each side of the split and eight steps an epoch."""
-    folder = tmp_path / "sounds"
     folder.mkdir()
     for index in range(8):
         write_tone(folder / f"tone-{index}.wav", 110.0 * (index + 1), 1.0)
@@ -106,11 +109,27 @@ def make_run(tmp_path: Path, sounds: Path) -> MakeRun:
     """Makes runs on tones, or on another folder, with tiny settings and those given."""
 
     def make(name: str = "run", folder: Path = sounds, **settings: SettingValue) -> RunDirectory:
-        config = TrainingConfig().with_settings({**TINY, **settings})
-        manifest = RunManifest.from_scan(scan_folder(folder, config.chunk_duration_s), "balanced", config)
-        return RunDirectory.create(tmp_path / "runs", name, manifest)
+        return create_run(tmp_path / "runs", name, folder, settings)
 
     return make
+
+
+def create_run(root: Path, name: str, folder: Path, settings: Mapping[str, SettingValue]) -> RunDirectory:
+    config = TrainingConfig().with_settings({**TINY, **settings})
+    manifest = RunManifest.from_scan(scan_folder(folder, config.chunk_duration_s), "balanced", config)
+    return RunDirectory.create(root, name, manifest)
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run as `make_run` makes it, trained to its end at once: what others are compared with."""
+    from tests.training import train
+
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    run = create_run(folder, "run", write_tones(folder / "sounds"), {})
+    assert run.read_manifest().steps_per_epoch == 8
+    train(run)
+    return run
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

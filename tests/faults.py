@@ -73,7 +73,6 @@ def kill_around(owner: object, name: str, nth: int, after: bool) -> Callable[[],
 
 # Of write_atomically and retention; the third checkpoint is one with a best one beside it.
 POINTS: dict[str, Callable[[], None]] = {
-    "before the temporary file": kill_around(core.atomic.Path, "open", 4, after=False),
     "after the temporary file is opened": kill_around(core.atomic.Path, "open", 4, after=True),
     "after the temporary write, before the rename": kill_around(core.atomic.Path, "replace", 4, after=False),
     "after the rename": kill_around(core.atomic.Path, "replace", 4, after=True),

@@ -21,6 +21,7 @@ from core.events import (
     StepFinished,
     Warned,
 )
+from core.run import RunDirectory
 from core.runs import summarise
 from core.training.checkpoint import CheckpointFolder, read_checkpoint, serialise
 from core.training.control import Control
@@ -118,11 +119,8 @@ def test_training_lowers_the_loss(make_run: MakeRun) -> None:
     ],
 )  # fmt: skip
 def test_a_run_cancelled_in_any_phase_goes_on_to_the_same_end(
-    make_run: MakeRun, phase: str, condition: Callable[[RunEvent], bool]
+    make_run: MakeRun, uninterrupted: RunDirectory, phase: str, condition: Callable[[RunEvent], bool]
 ) -> None:
-    uninterrupted = make_run("whole")
-    assert uninterrupted.read_manifest().steps_per_epoch == 8
-    train(uninterrupted)
     run = make_run("cancelled")
     control = Control(run.requests)
     seen: list[RunEvent] = []
@@ -155,9 +153,8 @@ class Killed(BaseException):
     """Stands for the death of the process: nothing catches it and nothing is saved."""
 
 
-def test_a_killed_run_repeats_what_was_not_saved(make_run: MakeRun) -> None:
-    uninterrupted, run = make_run("whole"), make_run("killed")
-    train(uninterrupted)
+def test_a_killed_run_repeats_what_was_not_saved(make_run: MakeRun, uninterrupted: RunDirectory) -> None:
+    run = make_run("killed")
 
     def kill(event: RunEvent) -> None:
         if isinstance(event, StepFinished) and event.step == 11:
@@ -203,10 +200,11 @@ def test_a_run_is_extended_with_more_epochs(make_run: MakeRun) -> None:
     assert [each.step for each in of(StepFinished, events)] == list(range(1, 25))
 
 
-def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_taken(make_run: MakeRun) -> None:
-    uninterrupted, run = make_run("whole"), make_run("damaged")
+def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_taken(
+    make_run: MakeRun, uninterrupted: RunDirectory
+) -> None:
+    run = make_run("damaged")
     control = Control(run.requests)
-    train(uninterrupted)
     train(
         run, cancel_when(control, lambda event: isinstance(event, StepFinished) and event.step == 13), control
     )
@@ -282,8 +280,9 @@ def test_a_checkpoint_of_another_model_is_told(make_run: MakeRun) -> None:
     assert "does not fit the model of this run" in last.message
 
 
-@pytest.mark.parametrize("loss", ["calibrated", "usual"])
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    ("preset", "loss"), [*((preset, "calibrated") for preset in PRESETS), ("balanced", "usual")]
+)
 def test_every_preset_and_loss_trains(make_run: MakeRun, preset: str, loss: str) -> None:
     values = {
         name: value for name, value in PRESETS[preset].values.items() if name in ("dropout", "weight_decay")

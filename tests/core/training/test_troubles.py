@@ -181,10 +181,9 @@ def test_too_little_space_is_told_before_it_runs_out(
 
 
 def test_a_dataset_that_does_not_fit_into_memory_trains_from_disk(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+    make_run: MakeRun, uninterrupted: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uninterrupted, run = make_run("whole"), make_run("on-disk")
-    train(uninterrupted)
+    run = make_run("on-disk")
     monkeypatch.setattr("core.training.workbench.fits_memory", lambda size_bytes: False)
     train(run)
     assert_same_outcome(run, uninterrupted)
