@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, Footer, ProgressBar, Static
+from textual.widgets import Button, DataTable, Footer, ProgressBar, Static
 
 from core.data.report import FileReport, ScanProgress, ScanReport, printable
 from core.errors import SdaError
@@ -72,6 +72,7 @@ class DatasetScreen(Screen[None]):
                 yield Static(WELCOME, id="scan-status")
                 yield ProgressBar(id="scan-progress", show_eta=False)
                 yield ScanTable(id="files")
+                yield Static(id="file-detail")
                 yield Static(id="totals")
                 yield Button("Continue with these sounds  ⏎", id="proceed", variant="primary", disabled=True)
         yield Footer()
@@ -143,6 +144,15 @@ class DatasetScreen(Screen[None]):
         proceed = self.query_one("#proceed", Button)
         proceed.disabled = False
         proceed.focus()
+
+    @on(DataTable.RowHighlighted, "#files")
+    def show_detail(self) -> None:
+        """The whole of what the table's last column may cut off."""
+        file = self.query_one(ScanTable).chosen
+        detail = self.query_one("#file-detail", Static)
+        detail.display = file is not None and bool(file.detail)
+        if file is not None:
+            detail.update(Text(f"{file.printable_path}: {file.detail}"))
 
     def _show_status(self, sentence: str, is_error: bool = False) -> None:
         status = self.query_one("#scan-status", Static)

@@ -32,6 +32,14 @@ class ScanTable(DataTable[Text]):
     def on_mount(self) -> None:
         self._label_columns()
 
+    @property
+    def chosen(self) -> FileReport | None:
+        """The file that the cursor is on."""
+        if not self.row_count:
+            return None
+        key = self.coordinate_to_cell_key(self.cursor_coordinate).row_key.value
+        return self._files.get(str(key))
+
     def empty(self) -> None:
         self._files.clear()
         self.clear()

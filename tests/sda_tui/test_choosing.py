@@ -62,6 +62,18 @@ async def test_the_table_is_sorted_by_key_and_by_head(tmp_path: Path, sounds: Pa
         assert str(table.get_row_at(0)[0]) == "zz-long.wav"
 
 
+async def test_the_detail_of_the_chosen_file_is_shown_whole(tmp_path: Path, sounds: Path) -> None:
+    write_tone(sounds / "a-short.wav", 300.0, 0.1)
+    async with running(tmp_path, sounds, NARROW) as (app, pilot):
+        await until(pilot, lambda: not app.screen.query_one("#proceed", Button).disabled)
+        detail = app.screen.query_one("#file-detail", Static)
+        await until(pilot, lambda: str(detail.content) == "a-short.wav: under a chunk of 1 s; padded")
+        assert detail.display
+        app.screen.query_one(ScanTable).focus()
+        await pilot.press("down")
+        await until(pilot, lambda: not detail.display)
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
