@@ -91,7 +91,7 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         prog="sda-tui", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=importlib.metadata.version("sda-tui"))
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="without a screen")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     app = commands.add_parser("open")
     app.add_argument("folder", nargs="?", type=Path, metavar="FOLDER")
