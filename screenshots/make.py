@@ -23,7 +23,7 @@ from sda_tui.screens.settings import SettingsScreen
 from sda_tui.session import Session
 
 EPOCHS = 14
-PATIENCE_S = 600.0
+PATIENCE_S = 1800.0
 
 
 async def until(pilot: Pilot[Leave], condition: Callable[[], bool]) -> None:
