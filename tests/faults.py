@@ -129,9 +129,12 @@ class Trials:
         self._duration_s = time.monotonic() - started_s
 
     def kill_at_random(self, name: str) -> str:
-        """Kill a run at a random moment, perhaps twice, let it go on, compare; what it did when it died."""
+        """Kill a run at a random moment, perhaps twice, let it go on, compare; what it had done last."""
         run = self._copy(name)
-        doing = self._kill(run, self._duration_s)
+        while (doing := self._kill(run, self._duration_s)) is None:
+            self._duration_s *= 0.9  # it had ended already: the machine is quicker now
+            shutil.rmtree(run.path)
+            run = self._copy(name)
         if self._draws.random() < KILLED_AGAIN:
             self._kill(run, self._duration_s / 2)
         self._compare(run)
@@ -142,12 +145,13 @@ class Trials:
         assert wait(train(run, install)) == -signal.SIGKILL, "the point was not reached"
         self._compare(run)
 
-    def _kill(self, run: RunDirectory, within_s: float) -> str:
+    def _kill(self, run: RunDirectory, within_s: float) -> str | None:
+        """The last event before the kill; None if the run had ended."""
         pid = train(run)
         time.sleep(self._draws.uniform(0, within_s))
         os.kill(pid, signal.SIGKILL)
         if wait(pid) == 0:
-            return "done already"
+            return None
         lines = run.events.read_bytes().splitlines()
         return "before anything" if not lines else lines[-1].split(b'"')[3].decode()
 
@@ -174,9 +178,11 @@ def main() -> None:
         for number, (name, install) in enumerate(POINTS.items()):
             trials.kill_at(f"point-{number}", install)
             print(f"killed {name}: the same model", flush=True)
-        last_event = Counter(trials.kill_at_random(f"kill-{number}") for number in range(arguments.kills))
+        last_events = Counter(trials.kill_at_random(f"kill-{number}") for number in range(arguments.kills))
         print(f"killed at {arguments.kills} random moments: the same model each time")
-        print("last event before the kill:", ", ".join(f"{name} {n}" for name, n in last_event.most_common()))
+        print(
+            "last event before the kill:", ", ".join(f"{name} {n}" for name, n in last_events.most_common())
+        )
 
 
 if __name__ == "__main__":
