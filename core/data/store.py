@@ -80,6 +80,7 @@ class SampleArena:
         """Take in the samples of a cut.  Raises OSError if the disk is full."""
         if self._file is not None:
             self._file.write(cut.samples.data)
+            self._file.flush()  # a full disk is told here, not later
         else:
             self._parts.append(cut.samples)
         sound = Sound(cut.path, self._length, len(cut.samples), cut.scale, cut.chunk_starts)
@@ -90,7 +91,6 @@ class SampleArena:
         """All samples, int16, for as long as the tensor lives."""
         if self._file is None:
             return torch.from_numpy(np.concatenate(self._parts))
-        self._file.flush()
         # Private to this process, as torch would complain of memory that it may not write to.
         return torch.from_numpy(np.memmap(self._file, np.int16, mode="c"))
 
