@@ -18,6 +18,7 @@ from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import STATES, describe_state, show_path, summary_columns
 from sda_tui.session import Session
+from sda_tui.widgets.table import Table
 from sda_tui.widgets.title_bar import TitleBar
 
 COLUMNS = ("Run", "State", "Epoch", "Train", "Valid.", "Best", "Age", "Size")
@@ -43,7 +44,7 @@ class RunsScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield TitleBar("runs", show_path(self._session.root))
         with Vertical(id="runs"):
-            yield DataTable[Text](id="run-table", cursor_type="row", zebra_stripes=True)
+            yield Table("run-table")
             yield Static("Reading the runs…", id="run-summary")
             with Horizontal(classes="choice-line", id="run-epochs"):
                 yield Label("Epochs in all")
@@ -54,7 +55,7 @@ class RunsScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        table = self.query_one(DataTable)
+        table = self.query_one(Table)
         for name in COLUMNS:
             table.add_column(name, key=name)
         table.focus()
@@ -84,7 +85,7 @@ class RunsScreen(Screen[None]):
         self.query_one("#run-summary", Static).update(Text(f"✗ {sentence}"))
 
     def _show(self, summaries: list[RunSummary]) -> None:
-        table = self.query_one(DataTable)
+        table = self.query_one(Table)
         chosen = self._chosen
         self._summaries = {summary.name: summary for summary in summaries}
         table.clear()
@@ -99,7 +100,7 @@ class RunsScreen(Screen[None]):
 
     @property
     def _chosen(self) -> RunSummary | None:
-        table = self.query_one(DataTable)
+        table = self.query_one(Table)
         if not table.row_count or not self._summaries:
             return None
         key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value

@@ -10,6 +10,7 @@ from textual.widgets import DataTable
 from core.data.report import FileReport
 from sda_tui import format as fmt
 from sda_tui.look import VERDICTS, describe_format
+from sda_tui.widgets.table import Table
 
 ORDERS: dict[str, Callable[[FileReport], Any]] = {
     "File": lambda file: file.printable_path.lower(),
@@ -20,11 +21,11 @@ ORDERS: dict[str, Callable[[FileReport], Any]] = {
 }
 
 
-class ScanTable(DataTable[Text]):
+class ScanTable(Table):
     """A row per file; sorted by a click on a column's head, or by `sort_by_next`."""
 
     def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id, cursor_type="row", zebra_stripes=True)
+        super().__init__(id)
         self._files: dict[str, FileReport] = {}
         self._order = "File"
         self._reversed = False
