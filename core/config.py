@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,15 +126,27 @@ class SpectrogramConfig:
 class ModelConfig:
     """Shape of the variational autoencoder.  Follows from the training configuration."""
 
+    kind: str
     n_mels: int
     n_frames: int
     latent_dim: int
     dropout: float
-    channels: tuple[int, ...] = (32, 64, 128, 256)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of the convolutions, from the largest feature map to the smallest."""
+        return (32, 64, 96) if self.kind == "refined" else (32, 64, 128, 256)
+
+    @property
+    def patch(self) -> int:
+        """Side of the squares that the refining network sees as one point."""
+        return 4
 
     @property
     def stride(self) -> int:
         """Total down-sampling along each axis; time is padded to a multiple of it."""
+        if self.kind == "refined":
+            return int(self.patch * 2 ** (len(self.channels) - 1))
         return int(2 ** len(self.channels))
 
     @property
@@ -141,8 +154,16 @@ class ModelConfig:
         return math.ceil(self.n_frames / self.stride) * self.stride
 
     @property
+    def bottleneck(self) -> tuple[int, int, int]:
+        """Shape of the innermost feature map: [channels, mels, frames]."""
+        return self.channels[-1], self.n_mels // self.stride, self.padded_frames // self.stride
+
+    @property
     def parameter_count(self) -> int:
         """Number of weights of the VAE of this shape; its disk and memory use follow from it."""
+        return self._refined_weights() if self.kind == "refined" else self._convolutional_weights()
+
+    def _convolutional_weights(self) -> int:
         features = math.prod(self.bottleneck)
         linear = features * 2 * self.latent_dim + 2 * self.latent_dim + self.latent_dim * features + features
         pairs = list(zip((1, *self.channels), self.channels, strict=False))
@@ -150,10 +171,16 @@ class ModelConfig:
         decoder = sum(inputs * outputs * 4 * 4 + 3 * inputs for inputs, outputs in pairs[1:])
         return linear + encoder + decoder + self.channels[0] * 4 * 4 + 1
 
-    @property
-    def bottleneck(self) -> tuple[int, int, int]:
-        """Shape of the innermost feature map: [channels, mels, frames]."""
-        return self.channels[-1], self.n_mels // self.stride, self.padded_frames // self.stride
+    def _refined_weights(self) -> int:
+        features, first = self.n_mels * self.n_frames, self.channels[0]
+        linear = 2 * features * self.latent_dim + features + 2 * self.latent_dim
+        patches = 2 * first * self.patch**2 * 3 * 3 + first + self.patch**2
+        blocks = [2 * width + 2 * (width * width * 3 * 3 + width) for width in self.channels]
+        steps = sum(
+            upper * lower * 2 * 2 + lower + lower * upper + upper
+            for upper, lower in itertools.pairwise(self.channels)
+        )
+        return linear + patches + 2 * sum(blocks[:-1]) + blocks[-1] + steps
 
 
 @dataclass(frozen=True)
@@ -193,6 +220,10 @@ class TrainingConfig:
         "Training", False, "Bit-exact repeats on a GPU too, at some cost in speed; a CPU always repeats.",
     )
 
+    model: str = _setting(
+        "Model", "refined", "refined starts as PCA and learns the rest; convolutional is the usual VAE.",
+        choices=("refined", "convolutional"),
+    )
     latent_dim: int = _setting(
         "Model", 64, "Numbers that describe one chunk; more keep more detail, fewer are easier to explore.",
         unit="dimensions", minimum=2, maximum=512,
@@ -299,6 +330,7 @@ class TrainingConfig:
 
     def model_config(self, spectrogram: SpectrogramConfig) -> ModelConfig:
         return ModelConfig(
+            kind=self.model,
             n_mels=spectrogram.n_mels,
             n_frames=spectrogram.frames(self.chunk_samples(spectrogram)),
             latent_dim=self.latent_dim,
@@ -338,6 +370,7 @@ def find_setting(name: str) -> Setting:
 # What a run's weights, its order of chunks and its best validation loss depend on cannot change under it.
 FIXED_SETTINGS = frozenset(
     {
+        "model",
         "latent_dim",
         "chunk_duration_s",
         "seed",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from core.run.manifest import RunManifest
 
 CHECKPOINTS = 5  # three newest, the best, and one while it is being written
-BYTES_PER_WEIGHT = 12  # the weight and AdamW's two moments, in float32
+BYTES_PER_WEIGHT = 16  # the weight, its moving average and AdamW's two moments, in float32
 BYTES_PER_STEP_EVENT = 270
 WAV_BYTES_PER_SAMPLE = 2
 MEL_BYTES_PER_VALUE = 4

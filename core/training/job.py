@@ -131,7 +131,9 @@ class _Job:
             use_threads(device, checkpoint[0].get("threads"))
         self._warn_of_changes()
         self._warn_of_space()
-        bench = prepare(self.run, self.manifest, device, self.control.is_cancelled, self.reporter.emit)
+        bench = prepare(
+            self.run, self.manifest, device, self.control.is_cancelled, self.reporter.emit, checkpoint is None
+        )
         for problem in bench.problems:
             logger.warning("%s", problem)
         if bench.problems:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from core.config import TrainingConfig
 from core.errors import Cancelled
+from core.model import VAE
 from core.model.losses import gaussian_kl, losses
-from core.model.vae import VAE
 
 STEPS_FOR_ETA = 200
 

@@ -14,7 +14,7 @@ from core.audio.inversion import MelInverter
 from core.config import SpectrogramConfig
 from core.errors import Cancelled
 from core.events import PreviewReady
-from core.model.vae import VAE
+from core.model import VAE
 from core.seeding import generator
 
 LARGEST_LOG_MEL = 16.0  # more than full scale can give; keeps expm1 of an untrained model's output finite

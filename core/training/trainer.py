@@ -1,5 +1,6 @@
 """The training loop."""
 
+import copy
 import dataclasses
 import logging
 import math
@@ -17,6 +18,7 @@ from core.seeding import derive_seed, generator
 from core.training.checkpoint import CheckpointFolder, State
 from core.training.control import Control
 from core.training.metrics import Evaluation, RemainingTime, evaluate
+from core.training.optimizer import AdamW, follow
 from core.training.overfitting import OverfittingDetector, overfitting_gap, quality
 from core.training.progress import Progress, read_progress
 from core.training.saver import Saver
@@ -55,9 +57,8 @@ class Trainer:
         self.config = manifest.config
         self.model = workbench.model
         self.device = workbench.validation_set.device
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
-        )
+        self.average = copy.deepcopy(self.model).eval()  # of the weights over the last steps: what is heard
+        self.optimizer = AdamW(self.model.parameter_groups(), self.config.weight_decay)
         assert self.config.batch_size is not None
         self.progress = Progress(batch_size=self.config.batch_size)
         self._workbench = workbench
@@ -115,9 +116,8 @@ class Trainer:
             raise CheckpointError(f"{name} was made with another spectrogram; its sounds would not fit.")
         try:
             self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            for group in self.optimizer.param_groups:
-                group["weight_decay"] = self.config.weight_decay  # it may have been changed since
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
         progress = read_progress(state, name)
@@ -196,9 +196,7 @@ class Trainer:
         torch.manual_seed(derive_seed(config.seed, "dropout", step))
         noise = torch.randn(size, config.latent_dim, generator=generator(config.seed, "posterior", step))
         self.model.train()
-        self.optimizer.zero_grad(set_to_none=True)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        self.optimizer.zero_grad()
         try:
             log_mel = self._workbench.batches.batch(step, size)
             output = self.model(log_mel, noise.to(self.device))
@@ -209,7 +207,8 @@ class Trainer:
             norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip_norm)
             numbers: list[float] = torch.stack([found.total, found.reconstruction, found.kl, norm]).tolist()
             if all(map(math.isfinite, numbers)):
-                self.optimizer.step()
+                self.optimizer.step(rate)
+                follow(self.average, self.model, step + 1)
         except torch.OutOfMemoryError:
             return None
         return numbers
@@ -223,7 +222,7 @@ class Trainer:
                 f"{self.config.chunk_duration_s:g} s with {self.config.latent_dim} latent dimensions; "
                 "choose a smaller chunk_duration_s or another device."
             )
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         self.progress.batch_size = size // 2
@@ -269,8 +268,8 @@ class Trainer:
         """Measure both sides of the split alike, and tell."""
         started_s = time.perf_counter()
         bench, cancelled = self._workbench, self._control.is_cancelled
-        train = evaluate(self.model, bench.training_set, self.config, EVALUATION_BATCH, cancelled)
-        validation = evaluate(self.model, bench.validation_set, self.config, EVALUATION_BATCH, cancelled)
+        train = evaluate(self.average, bench.training_set, self.config, EVALUATION_BATCH, cancelled)
+        validation = evaluate(self.average, bench.validation_set, self.config, EVALUATION_BATCH, cancelled)
         self._remaining.add_evaluation(time.perf_counter() - started_s)
         self.progress.validated_epochs = self.epoch
         best = math.inf if self.progress.best_loss is None else self.progress.best_loss
@@ -322,7 +321,9 @@ class Trainer:
     def _preview(self) -> None:
         epoch, cancelled = self.epoch, self._control.is_cancelled
         try:
-            for preview in self._workbench.previews.render(self.model, epoch, self.progress.step, cancelled):
+            for preview in self._workbench.previews.render(
+                self.average, epoch, self.progress.step, cancelled
+            ):
                 self._reporter.emit(preview)
         except OSError as error:
             self._warn(
@@ -344,6 +345,7 @@ class Trainer:
             "epoch": self.epoch,
             "progress": dataclasses.asdict(self.progress),
             "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "threads": torch.get_num_threads(),
             "kl_weight": kl_weight(self.config, self.progress.step, self.manifest.total_steps),

@@ -15,17 +15,19 @@ from core.data.store import ChunkStore, LoadedSounds, SampleArena, load_sounds
 from core.device import fits_memory, has_room_for
 from core.errors import Cancelled
 from core.events import LoadProgress
-from core.model.vae import VAE
+from core.model import VAE, build_model
 from core.run import RunDirectory, RunManifest
-from core.seeding import derive_seed
+from core.seeding import derive_seed, generator
 from core.training.preview import PreviewRenderer
 
 EVALUATION_CHUNKS = 512  # at most, of either side, evenly spread: bounds the cost of validation
-STATISTICS_CHUNKS = 2048  # at most, evenly spread: the mean of a band needs no more
+CROPS = 2048  # augmented chunks that the model starts from, at most
+CROPS_PER_CHUNK = 32
+CROP_BYTES = 256 << 20  # of them at most, which long chunks would exceed
 SPECTROGRAM_BATCH = 32
-SMALLEST_SCALE = 0.05  # of log-mel: a dataset of one constant sound must not be blown up
 PROGRESS_INTERVAL_S = 0.1
 INT16_BYTES = 2
+FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -46,20 +48,22 @@ def prepare(
     device: torch.device,
     cancelled: Callable[[], bool],
     emit: Callable[[LoadProgress], None],
+    is_new: bool = True,
 ) -> Workbench:
     """Decode the sounds, measure them and make the model, all as the manifest says.
 
-    Raises DatasetError if nothing is left to train on, Cancelled within a second.
+    The model of a run that is not new is left as it is, for a checkpoint to be loaded into.  Raises
+    DatasetError if nothing is left to train on, Cancelled within a second.
     """
     config = manifest.config
     spectrogram = LogMelSpectrogram(manifest.spectrogram).to(device)
     sounds = _load(run, manifest, device, cancelled, emit)
-    band_mean, scale = _statistics(sounds.train, spectrogram, device, cancelled, emit)
+    batches = TrainingBatches(sounds.train, spectrogram, config, manifest.steps_per_epoch, device)
 
     torch.manual_seed(derive_seed(config.seed, "weights"))
-    model = VAE(config.model_config(manifest.spectrogram))
-    model.set_normalisation(band_mean, scale)
-    model.to(device)
+    model = build_model(config.model_config(manifest.spectrogram)).to(device)
+    if is_new:
+        _initialise(model, batches, config.seed, cancelled, emit)
 
     clip = sounds.validation.loudest(cancelled)
     clip_waveform = sounds.validation.chunks(torch.tensor([clip]))
@@ -75,7 +79,7 @@ def prepare(
     )
     return Workbench(
         model=model,
-        batches=TrainingBatches(sounds.train, spectrogram, config, manifest.steps_per_epoch, device),
+        batches=batches,
         training_set=_fixed_chunks(sounds.train, EVALUATION_CHUNKS, spectrogram, device, cancelled),
         validation_set=_fixed_chunks(sounds.validation, EVALUATION_CHUNKS, spectrogram, device, cancelled),
         previews=previews,
@@ -93,14 +97,6 @@ def _load(
     sample_rate = manifest.spectrogram.sample_rate
     excerpts = (*manifest.split.train, *manifest.split.validation)
     size_bytes = round(sum((each.stop_s - each.start_s) * sample_rate * INT16_BYTES for each in excerpts))
-    told_s = 0.0
-
-    def progress(done: int, total: int) -> None:
-        nonlocal told_s
-        if done == total or time.monotonic() - told_s > PROGRESS_INTERVAL_S:
-            told_s = time.monotonic()
-            emit(LoadProgress("decoding", done, total))
-
     return load_sounds(
         Path(manifest.folder),
         manifest.split,
@@ -109,31 +105,37 @@ def _load(
         device if has_room_for(device, size_bytes) else torch.device("cpu"),
         SampleArena() if fits_memory(size_bytes) else SampleArena(run.path),
         cancelled,
-        progress,
+        _at_intervals(emit, "decoding"),
     )
 
 
-def _statistics(
-    store: ChunkStore,
-    spectrogram: LogMelSpectrogram,
-    device: torch.device,
+def _initialise(
+    model: VAE,
+    batches: TrainingBatches,
+    seed: int,
     cancelled: Callable[[], bool],
     emit: Callable[[LoadProgress], None],
-) -> tuple[Tensor, Tensor]:
-    """Mean of each mel band [mels] and the deviation around them [] over the training chunks."""
-    chunks = _spread(len(store), STATISTICS_CHUNKS)
-    total = torch.zeros(spectrogram.config.n_mels, dtype=torch.float64)
-    total_square = torch.zeros_like(total)
-    frames = 0
-    for index in torch.split(chunks, SPECTROGRAM_BATCH):
-        log_mel = _log_mel(store, index, spectrogram, device, cancelled).squeeze(1).cpu().double()
-        total += log_mel.sum(dim=(0, 2))
-        total_square += log_mel.square().sum(dim=(0, 2))
-        frames += log_mel.shape[0] * log_mel.shape[2]
-    emit(LoadProgress("measuring", len(chunks), len(chunks)))
-    mean = total / frames
-    variance = (total_square / frames - mean.square()).clamp_min(0).mean()
-    return mean.float(), variance.sqrt().float().clamp_min(SMALLEST_SCALE)
+) -> None:
+    """Show the model many augmented training sounds at once."""
+    config = model.config
+    affordable = CROP_BYTES // (FLOAT32_BYTES * config.n_mels * config.n_frames)
+    count = min(CROPS, CROPS_PER_CHUNK * batches.chunks, affordable)
+    progress = _at_intervals(emit, "measuring")
+    crops = batches.random_crops(count, cancelled, lambda done: progress(done, count))
+    model.initialise(crops, generator(seed, "principal components"), cancelled)
+
+
+def _at_intervals(emit: Callable[[LoadProgress], None], phase: str) -> Callable[[int, int], None]:
+    """What takes the number done and the total, and tells of them not too often."""
+    told_s = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told_s
+        if done == total or time.monotonic() - told_s > PROGRESS_INTERVAL_S:
+            told_s = time.monotonic()
+            emit(LoadProgress(phase, done, total))
+
+    return progress
 
 
 def _fixed_chunks(

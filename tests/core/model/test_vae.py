@@ -1,21 +1,33 @@
-"""The autoencoder's shapes, units and size."""
+"""The autoencoders' shapes, units, size and beginnings."""
 
 import pytest
 import torch
 
 from core.config import SpectrogramConfig, TrainingConfig
-from core.model.vae import VAE
+from core.model import VAE, build_model
+
+KINDS = ("refined", "convolutional")
 
 
-def model(chunk_duration_s: float = 1.0, latent_dim: int = 16) -> VAE:
-    config = TrainingConfig(chunk_duration_s=chunk_duration_s, latent_dim=latent_dim)
+def make(kind: str = "refined", chunk_duration_s: float = 1.0, latent_dim: int = 16) -> VAE:
+    config = TrainingConfig(model=kind, chunk_duration_s=chunk_duration_s, latent_dim=latent_dim)
     torch.manual_seed(0)
-    return VAE(config.model_config(SpectrogramConfig()))
+    return build_model(config.model_config(SpectrogramConfig()))
 
 
+def draws(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(params=KINDS)
+def vae(request: pytest.FixtureRequest) -> VAE:
+    return make(request.param)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("chunk_duration_s", [0.25, 0.3, 0.5, 1.0, 1.7, 2.0, 3.3, 4.0])
-def test_any_chunk_duration_comes_back_in_its_own_shape(chunk_duration_s: float) -> None:
-    vae = model(chunk_duration_s)
+def test_any_chunk_duration_comes_back_in_its_own_shape(kind: str, chunk_duration_s: float) -> None:
+    vae = make(kind, chunk_duration_s)
     frames = SpectrogramConfig().frames(round(48_000 * chunk_duration_s))
     log_mel = torch.rand(2, 1, 128, frames)
     output = vae(log_mel, torch.randn(2, 16))
@@ -23,48 +35,86 @@ def test_any_chunk_duration_comes_back_in_its_own_shape(chunk_duration_s: float)
     assert output.mean.shape == output.log_variance.shape == (2, 16)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("chunk_duration_s", [0.25, 1.0, 4.0])
 @pytest.mark.parametrize("latent_dim", [2, 64])
-def test_the_number_of_weights_is_known_beforehand(chunk_duration_s: float, latent_dim: int) -> None:
-    vae = model(chunk_duration_s, latent_dim)
+def test_the_number_of_weights_is_known_beforehand(
+    kind: str, chunk_duration_s: float, latent_dim: int
+) -> None:
+    vae = make(kind, chunk_duration_s, latent_dim)
     assert sum(weight.numel() for weight in vae.parameters()) == vae.config.parameter_count
 
 
-def test_the_default_model_has_about_three_million_weights() -> None:
-    assert 2.5e6 < model(1.0, 64).config.parameter_count < 4e6
+def test_all_weights_are_in_one_group_each(vae: VAE) -> None:
+    grouped = [weight for group in vae.parameter_groups() for weight in group.parameters]
+    assert len(grouped) == len(set(map(id, grouped)))
+    assert set(map(id, grouped)) == set(map(id, vae.parameters()))
 
 
-def test_normalisation_is_inside_and_part_of_the_state() -> None:
-    vae = model().eval()
+def test_normalisation_is_inside_and_part_of_the_state(vae: VAE) -> None:
+    vae.eval()
     log_mel = torch.rand(2, 1, 128, 94)
     latent = torch.randn(2, 16)
     mean, plain = vae.encode(log_mel)[0], vae.decode(latent)
-    vae.set_normalisation(torch.full((128,), 5.0), torch.tensor(3.0))
+    vae.band_mean.fill_(5.0)
+    vae.scale.fill_(3.0)
     assert torch.allclose(vae.encode(3 * log_mel + 5)[0], mean, atol=1e-4)
     assert torch.allclose(vae.decode(latent), 3 * plain + 5, atol=1e-4)
-    again = model()
+    again = make("refined" if hasattr(vae, "refiner") else "convolutional")
     again.load_state_dict(vae.state_dict())
     assert float(again.scale) == 3.0
 
 
-def test_noise_moves_the_reconstruction_and_its_absence_does_not() -> None:
-    vae = model().eval()
+def test_it_begins_with_the_mean_of_each_band_and_one_deviation(vae: VAE) -> None:
+    log_mel = torch.rand(40, 1, 128, 94, generator=draws()) * 2 + torch.arange(128.0).view(1, 1, 128, 1)
+    vae.initialise(log_mel, draws())
+    assert torch.allclose(vae.band_mean.squeeze(), log_mel.mean(dim=(0, 1, 3)))
+    assert float(vae.scale) == pytest.approx(float((log_mel - vae.band_mean).square().mean().sqrt()))
+
+
+def test_a_dataset_of_one_constant_sound_is_not_blown_up(vae: VAE) -> None:
+    log_mel = torch.full((8, 1, 128, 94), 3.0)
+    vae.initialise(log_mel, draws())
+    output = vae.eval()(log_mel, torch.zeros(8, 16))
+    assert float(vae.scale) >= 0.05
+    assert torch.isfinite(output.reconstruction).all()
+
+
+def test_the_refined_model_begins_as_principal_components() -> None:
+    vae = make("refined").eval()
+    directions = torch.linalg.qr(torch.randn(128 * 94, 16, generator=draws(1))).Q
+    latents = torch.randn(400, 16, generator=draws(2)) * torch.linspace(90, 30, 16)
+    log_mel = (latents @ directions.T).view(400, 1, 128, 94) + 0.1 * torch.randn(
+        400, 1, 128, 94, generator=draws(3)
+    )
+    vae.initialise(log_mel, draws(4))
+    mean, log_variance = vae.encode(log_mel)
+    error = (vae.decode(mean) - log_mel).square().mean().sqrt()
+    assert error < 0.11  # the noise that was added
+    assert torch.allclose((mean.square() + log_variance.exp()).mean(0), torch.ones(16), atol=0.1)
+    covariance = mean.T @ mean / 400
+    assert (covariance - covariance.diag().diag()).abs().max() < 0.02
+
+
+def test_noise_moves_the_reconstruction_and_its_absence_does_not(vae: VAE) -> None:
+    vae.eval()
     log_mel = torch.rand(1, 1, 128, 94)
     at_mean = vae(log_mel, torch.zeros(1, 16)).reconstruction
     assert torch.equal(at_mean, vae.decode(vae.encode(log_mel)[0]))
     assert not torch.equal(at_mean, vae(log_mel, torch.ones(1, 16)).reconstruction)
 
 
-def test_extreme_input_gives_a_finite_posterior() -> None:
-    vae = model()
+def test_extreme_input_gives_a_finite_posterior(vae: VAE) -> None:
     for value in (0.0, 1e6, -1e6):
         mean, log_variance = vae.encode(torch.full((1, 1, 128, 94), value))
         assert torch.isfinite(mean).all()
         assert torch.isfinite(log_variance.exp()).all()
 
 
-def test_every_weight_gets_a_gradient() -> None:
-    vae = model()
+def test_every_weight_gets_a_gradient(vae: VAE) -> None:
+    if hasattr(vae, "refiner"):  # its corrections begin at 0, and so do the gradients behind them
+        for weight in vae.refiner.parameters():
+            torch.nn.init.normal_(weight, std=0.1)
     output = vae(torch.rand(2, 1, 128, 94), torch.randn(2, 16))
     (output.reconstruction.square().mean() + output.mean.sum() + output.log_variance.sum()).backward()
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in vae.parameters())

@@ -5,17 +5,18 @@ import torch
 
 from core.config import SpectrogramConfig, TrainingConfig
 from core.errors import Cancelled
-from core.model.vae import VAE
+from core.model import VAE, build_model
 from core.training.metrics import RemainingTime, evaluate
 
-CONFIG = TrainingConfig(chunk_duration_s=0.25, latent_dim=4, dropout=0.5)
+CONFIG = TrainingConfig(model="convolutional", chunk_duration_s=0.25, latent_dim=4, dropout=0.5)
 
 
 @pytest.fixture
 def model() -> VAE:
     torch.manual_seed(0)
-    vae = VAE(CONFIG.model_config(SpectrogramConfig()))
-    vae.set_normalisation(torch.full((128,), 0.5), torch.tensor(0.3))
+    vae = build_model(CONFIG.model_config(SpectrogramConfig()))
+    vae.band_mean.fill_(0.5)
+    vae.scale.fill_(0.3)
     return vae
 
 

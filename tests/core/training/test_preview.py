@@ -11,7 +11,7 @@ from core.audio.spectrogram import LogMelSpectrogram
 from core.config import SpectrogramConfig, TrainingConfig
 from core.errors import Cancelled
 from core.events import PreviewReady
-from core.model.vae import VAE
+from core.model import VAE, build_model
 from core.training.preview import PreviewRenderer
 from tests.sounds import tone
 
@@ -22,8 +22,8 @@ CONFIG = TrainingConfig(chunk_duration_s=0.25, latent_dim=4)
 @pytest.fixture
 def model() -> VAE:
     torch.manual_seed(0)
-    vae = VAE(CONFIG.model_config(SPECTROGRAM))
-    vae.set_normalisation(torch.full((128,), 1.0), torch.tensor(1.0))
+    vae = build_model(CONFIG.model_config(SPECTROGRAM))
+    vae.band_mean.fill_(1.0)
     return vae
 
 
@@ -79,7 +79,7 @@ def test_only_the_model_changes_from_one_preview_to_the_next(tmp_path: Path, mod
 
 
 def test_a_silent_clip_and_an_exploding_model_give_files_without_nan(tmp_path: Path, model: VAE) -> None:
-    model.set_normalisation(torch.full((128,), 0.0), torch.tensor(1e9))
+    model.scale.fill_(1e9)
     for each in render(renderer(tmp_path, gain=0.0), model, 0):
         samples, _ = soundfile.read(tmp_path.parent / each.path)
         assert np.isfinite(samples).all()

@@ -1,0 +1,51 @@
+"""Principal components of many spectrograms."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.errors import Cancelled
+
+OVERSAMPLING = 16
+POWER_ITERATIONS = 5
+
+
+@dataclass(frozen=True)
+class PrincipalComponents:
+    """Mean [features], orthonormal directions [features, count], the deviation along each [count], largest
+    first, and the mean squared error [] per feature of what they leave out."""
+
+    mean: Tensor
+    directions: Tensor
+    deviations: Tensor
+    residual: Tensor
+
+
+@torch.no_grad()
+def principal_components(
+    items: Tensor, count: int, generator: torch.Generator, cancelled: Callable[[], bool] = lambda: False
+) -> PrincipalComponents:
+    """The first components of `items` [items, features] by randomised subspace iteration.
+
+    Halko, Martinsson & Tropp, "Finding Structure with Randomness", SIAM Review 2011.  Where there are fewer
+    items than components the last deviations are 0.  Raises Cancelled between passes over the items.
+    """
+    mean = items.mean(0)
+    centred = items - mean
+    width = min(count + OVERSAMPLING, items.shape[1])
+    basis = torch.randn(items.shape[1], width, generator=generator).to(items.device)
+    for _ in range(POWER_ITERATIONS):
+        if cancelled():
+            raise Cancelled
+        basis = torch.linalg.qr(centred.T @ (centred @ torch.linalg.qr(basis).Q)).Q
+    projected = centred @ basis
+    _, singular, rotation = torch.linalg.svd(projected, full_matrices=False)
+    kept = min(count, len(singular))
+    directions = torch.zeros(items.shape[1], count, device=items.device)
+    deviations = torch.zeros(count, device=items.device)
+    directions[:, :kept] = basis @ rotation[:kept].T
+    deviations[:kept] = singular[:kept] / len(items) ** 0.5
+    residual = (centred.square().sum() / len(items) - deviations.square().sum()) / items.shape[1]
+    return PrincipalComponents(mean, directions, deviations, residual.clamp_min(0))

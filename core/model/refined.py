@@ -1,0 +1,134 @@
+"""A linear autoencoder that starts as PCA, and a network that refines its image."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.config import ModelConfig
+from core.model.pca import principal_components
+from core.model.vae import VAE, ParameterGroup
+
+GROUPS = 8
+LINEAR_RATE = 0.01  # Adam moves all of a dense layer's many weights at once; PCA needs small corrections
+SMALLEST_DEVIATION = 1e-3  # of normalised sounds: a direction that no training sound has
+
+
+class RefinedVAE(VAE):
+    """A linear path carries what is linear, a small U-Net learns the rest from its image.
+
+    The linear path starts as probabilistic PCA (Tipping & Bishop, "Probabilistic Principal Component
+    Analysis", 1999) of the training sounds and the U-Net (Ronneberger, Fischer & Brox, 2015) as nothing, so
+    the model sounds like PCA before its first step.  It works on patches, as wide images of few channels
+    are what a processor is slowest at.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        features = config.n_mels * config.n_frames
+        self.to_latent = nn.Linear(features, config.latent_dim)
+        self.log_variance = nn.Parameter(torch.zeros(config.latent_dim))
+        self.from_latent = nn.Linear(config.latent_dim, features)
+        self.refiner = UNet(config.channels, config.patch, config.dropout)
+
+    @torch.no_grad()
+    def initialise(
+        self, log_mel: Tensor, generator: torch.Generator, cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Also find the principal components of the sounds, which the linear path begins with."""
+        super().initialise(log_mel, generator, cancelled)
+        normalised = ((log_mel - self.band_mean) / self.scale).flatten(1)
+        found = principal_components(normalised, self.config.latent_dim, generator, cancelled)
+        deviations = found.deviations.clamp_min(SMALLEST_DEVIATION)
+        variance = (found.residual / deviations.square()).clamp(1e-4, 1.0)
+        to_latent = found.directions / deviations * (1 - variance).sqrt()
+        self.to_latent.weight.copy_(to_latent.T)
+        self.to_latent.bias.copy_(-found.mean @ to_latent)
+        self.from_latent.weight.copy_(found.directions * deviations * (1 - variance).sqrt())
+        self.from_latent.bias.copy_(found.mean)
+        self.log_variance.copy_(variance.log())
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        linear = [*self.to_latent.parameters(), *self.from_latent.parameters()]
+        return [
+            ParameterGroup(list(self.refiner.parameters())),
+            ParameterGroup([self.log_variance], decays=False),
+            ParameterGroup(linear, rate=LINEAR_RATE, decays=False),
+        ]
+
+    def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
+        mean = self.to_latent(normalised.flatten(1))
+        return mean, self.log_variance.expand_as(mean)
+
+    def image(self, latent: Tensor) -> Tensor:
+        shape = (1, self.config.n_mels, self.config.n_frames)
+        linear: Tensor = self.from_latent(latent).unflatten(1, shape)
+        padding = self.config.padded_frames - self.config.n_frames
+        refinement: Tensor = self.refiner(functional.pad(linear, (0, padding)))
+        return linear + refinement[..., : self.config.n_frames]
+
+
+class UNet(nn.Module):
+    """[batch, 1, mels, frames] to a correction of the same shape, zero before the first step.
+
+    Both must be multiples of the patch times 2 per level below the first.
+    """
+
+    def __init__(self, channels: tuple[int, ...], patch: int, dropout: float) -> None:
+        super().__init__()
+        self.into_patches = nn.Sequential(
+            nn.PixelUnshuffle(patch), nn.Conv2d(patch**2, channels[0], kernel_size=3, padding=1)
+        )
+        self.before = nn.ModuleList(ResidualBlock(width, dropout) for width in channels[:-1])
+        self.down = nn.ModuleList(
+            nn.Conv2d(upper, lower, kernel_size=2, stride=2) for upper, lower in pairwise(channels)
+        )
+        self.bottom = ResidualBlock(channels[-1], dropout)
+        self.up = nn.ModuleList(nn.Conv2d(lower, upper, kernel_size=1) for upper, lower in pairwise(channels))
+        self.after = nn.ModuleList(ResidualBlock(width, dropout) for width in channels[:-1])
+        self.out_of_patches = nn.Sequential(
+            zero(nn.Conv2d(channels[0], patch**2, kernel_size=3, padding=1)), nn.PixelShuffle(patch)
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = self.into_patches(image)
+        skipped = []
+        for before, down in zip(self.before, self.down, strict=True):
+            features = before(features)
+            skipped.append(features)
+            features = down(features)
+        features = self.bottom(features)
+        for up, after in zip(reversed(self.up), reversed(self.after), strict=True):
+            # Nearest neighbour: its gradient is exact on CUDA too, and it leaves no checkerboard.
+            features = after(functional.interpolate(up(features), scale_factor=2.0) + skipped.pop())
+        correction: Tensor = self.out_of_patches(features)
+        return correction
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions beside the identity, which it starts as: [batch, channels, height, width]."""
+
+    def __init__(self, channels: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.GroupNorm(GROUPS, channels),
+            nn.SiLU(),
+            nn.Conv2d(channels, channels, kernel_size=3, padding=1),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            zero(nn.Conv2d(channels, channels, kernel_size=3, padding=1)),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        changed: Tensor = features + self.layers(features)
+        return changed
+
+
+def zero(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer with all weights at 0."""
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
