@@ -23,7 +23,7 @@ class Setting:
     name: str
     group: str
     help: str
-    kind: Literal["int", "float", "bool", "choice"]
+    kind: Literal["int", "float", "bool", "choice", "file"]
     default: SettingValue
     unit: str = ""
     minimum: float = -math.inf
@@ -38,11 +38,15 @@ class Setting:
             return "yes or no"
         if self.kind == "choice":
             return " or ".join(self.choices)
+        if self.kind == "file":
+            return "the path of a file, or empty"
         bounds = f"{format_number(self.minimum)} to {format_number(self.maximum)}"
         return f"{bounds} or {AUTO}" if self.automatic else bounds
 
     def parse(self, text: str) -> SettingValue:
         """Read a value as the user typed it.  Raises ConfigError with the value and the range in it."""
+        if self.kind == "file":
+            return self.check(text.strip())
         word = text.strip().lower()
         if self.automatic and word == AUTO:
             return None
@@ -73,6 +77,10 @@ class Setting:
             return value
         if self.kind == "choice":
             if value not in self.choices:
+                raise refusal
+            return value
+        if self.kind == "file":
+            if not isinstance(value, str) or "\0" in value:
                 raise refusal
             return value
         if isinstance(value, bool | str) or not self.minimum <= value <= self.maximum:  # NaN is outside too
@@ -292,8 +300,11 @@ class TrainingConfig:
         unit="epochs", minimum=1, maximum=100_000, automatic=True,
     )
     preview_samples: int = _setting(
-        "Output", 3, "Sounds made from fixed random latents at each preview, besides the held-out clip.",
+        "Output", 3, "Sounds made from fixed random latents at each preview, besides the clip.",
         minimum=0, maximum=16,
+    )
+    preview_clip: str = _setting(
+        "Output", "", "A sound of your own to hear reconstructed; empty takes the loudest held-out chunk.",
     )
     checkpoint_interval: int = _setting(
         "Output", 5, "Checkpoints every this many epochs; the three newest and the best are kept.",
@@ -343,11 +354,11 @@ def _describe_settings() -> dict[str, Setting]:
     settings = {}
     for each in dataclasses.fields(TrainingConfig):
         hint = hints[each.name]
-        kind: Literal["int", "float", "bool", "choice"]
+        kind: Literal["int", "float", "bool", "choice", "file"]
         if hint is bool:
             kind = "bool"
         elif hint is str:
-            kind = "choice"
+            kind = "choice" if "choices" in each.metadata else "file"
         else:
             kind = "float" if hint is float else "int"
         default = cast(SettingValue, each.default)
@@ -367,7 +378,8 @@ def find_setting(name: str) -> Setting:
     raise ConfigError(f"There is no setting '{name}'; {hint}")
 
 
-# What a run's weights, its order of chunks and its best validation loss depend on cannot change under it.
+# What a run's weights, its order of chunks and its best validation loss depend on cannot change under it,
+# nor can the clip that its previews are compared by.
 FIXED_SETTINGS = frozenset(
     {
         "model",
@@ -379,6 +391,7 @@ FIXED_SETTINGS = frozenset(
         "loss",
         "kl_weight",
         "free_bits",
+        "preview_clip",
     }
 )
 

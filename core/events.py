@@ -105,9 +105,18 @@ class EpochFinished:
     memory_total_bytes: int
 
 
+class PreviewKind(StrEnum):
+    """What a preview is made of."""
+
+    ORIGINAL = "original"  # the clip as it is
+    RESYNTHESIS = "resynthesis"  # the clip's own spectrogram inverted: what the inversion alone costs
+    RECONSTRUCTION = "reconstruction"  # what the model makes of the clip
+    SAMPLE = "sample"  # what it makes of a fixed point of the latent space
+
+
 @dataclass(frozen=True, slots=True)
 class PreviewReady:
-    """A sound to listen to.  `path` is relative to the run directory.
+    """A sound to listen to.  `kind` is a PreviewKind, and `path` is relative to the run directory.
 
     `envelope` holds the highest absolute sample of each of equally long stretches, 0 to 1, for drawing.
     """

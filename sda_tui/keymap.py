@@ -75,8 +75,12 @@ KEYMAP: Mapping[str, Scope] = {
             Command("up", "cursor_up", "Previous", "Choose the preview above.", False, key_display="↑"),
             Command("down", "cursor_down", "Next", "Choose the preview below.", False, key_display="↓"),
             Command("right,enter,space", "play", "Play", "Play the chosen preview.", key_display="→"),
-            Command("left", "stop", "Stop", "Stop playing.", key_display="←"),
-            Command("o", "order", "Order", "Show the newest previews first, or last."),
+            Command("left", "stop", "Stop", "Stop playing.", False, key_display="←"),
+            Command("a", "compare", "A/B", "Play the original after the reconstruction, and the other way."),
+            Command(
+                "b", "earlier", "Older", "Play the same preview of the epoch before; again: further back."
+            ),
+            Command("o", "order", "Order", "Show the newest previews first, or last.", False),
             Command("escape", "back", "Back", "Leave the dashboard; training goes on."),
         ),
     ),

@@ -28,6 +28,7 @@ class RunDirectory:
         self.events = self.path / "events.jsonl"
         self.checkpoints = self.path / "checkpoints"
         self.previews = self.path / "previews"
+        self.clip = self.path / "clip.wav"
         self.log = self.path / "run.log"
         self.lock = RunLock(self.path / "lock")
         self.requests = RunRequests(self.path / "requests")

@@ -27,7 +27,7 @@ def estimate_run(manifest: RunManifest) -> RunEstimate:
     model = config.model_config(spectrogram)
     assert config.preview_interval is not None
     rounds = config.epochs // config.preview_interval + 2  # the untrained model's and the last epoch's
-    previews = rounds * (1 + config.preview_samples)
+    previews = 2 + rounds * (1 + config.preview_samples)  # the original and its resynthesis come once
     preview_bytes = (
         config.chunk_samples(spectrogram) * WAV_BYTES_PER_SAMPLE
         + model.n_mels * model.n_frames * MEL_BYTES_PER_VALUE

@@ -19,6 +19,7 @@ from core.config import (
 from core.data.plan import replan, require_usable
 from core.data.report import Excerpt, ScanReport, Split, printable
 from core.errors import ConfigError, RunError
+from core.paths import expand
 
 FORMAT_VERSION = 1
 SOFTWARE = ("sda-tui", "torch", "torchaudio", "numpy", "soundfile", "soxr")
@@ -49,9 +50,16 @@ class RunManifest:
 
     @classmethod
     def from_scan(cls, report: ScanReport, preset: str, config: TrainingConfig) -> Self:
-        """Fix what a new run will do.  Raises DatasetError if the scan found nothing to train on."""
+        """Fix what a new run will do.
+
+        Raises DatasetError if the scan found nothing to train on, SdaError if the path of the preview clip
+        names no user.
+        """
         require_usable(report)
         report = replan(report, config.chunk_duration_s, config.seed)
+        if config.preview_clip:  # the run may be continued from another folder
+            clip = expand(Path(config.preview_clip)).absolute()
+            config = config.with_settings({"preview_clip": str(clip)})
         return cls(
             preset=preset,
             config=config.resolved(report.split.training_chunks),

@@ -138,6 +138,7 @@ class _Job:
             logger.warning("%s", problem)
         if bench.problems:
             self._warn("unreadable", " ".join(bench.problems[:3]))
+        self._warn("clip", bench.clip_problem)
         trainer = Trainer(self.run, self.manifest, bench, self.control, self.reporter)
         if checkpoint is not None:
             trainer.restore(*checkpoint)

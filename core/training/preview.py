@@ -1,4 +1,4 @@
-"""Previews: the same held-out clip and the same latents each time, so that what changes is the model."""
+"""Previews: the same clip and the same latents each time, so that what changes is the model."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -13,22 +13,21 @@ from core.audio.files import Samples, write_wav
 from core.audio.inversion import MelInverter
 from core.config import SpectrogramConfig
 from core.errors import Cancelled
-from core.events import PreviewReady
+from core.events import PreviewKind, PreviewReady
 from core.model import VAE
 from core.seeding import generator
 
 LARGEST_LOG_MEL = 16.0  # more than full scale can give; keeps expm1 of an untrained model's output finite
 ENVELOPE_POINTS = 120
-ORIGINAL = "original"
-RECONSTRUCTION = "reconstruction"
-SAMPLE = "sample"
 
 
 class PreviewRenderer:
     """Renders what a model makes of one clip and of a few latents.
 
-    `clip` [samples] is the held-out sound at ±1 full scale, `clip_log_mel` [1, 1, mels, frames] its
-    spectrogram; `clip_name` is shown beside it.
+    `clip` [samples] is the sound at ±1 full scale, `clip_log_mel` [1, 1, mels, frames] its spectrogram;
+    `clip_name` is shown beside it.  `stands_in` says that the run began with another clip, which is gone.
+
+    `latents` [samples, latent_dim] are standard normal draws, the same for the whole run.
     """
 
     def __init__(
@@ -41,13 +40,15 @@ class PreviewRenderer:
         latent_dim: int,
         samples: int,
         seed: int,
+        stands_in: bool = False,
     ) -> None:
         self._folder = folder
         self._spectrogram = spectrogram
         self._clip = clip.cpu()
         self._clip_log_mel = clip_log_mel
         self._clip_name = clip_name
-        self._latents = torch.randn(samples, latent_dim, generator=generator(seed, "preview latents"))
+        self._is_clip_due = stands_in
+        self.latents = torch.randn(samples, latent_dim, generator=generator(seed, "preview latents"))
         self._seed = seed
         # Least squares are missing on MPS; and one clip at a time inverts as fast on a CPU as in batches.
         device = clip_log_mel.device
@@ -57,49 +58,72 @@ class PreviewRenderer:
     def render(
         self, model: VAE, epoch: int, step: int, cancelled: Callable[[], bool]
     ) -> Iterator[PreviewReady]:
-        """Write the previews of an epoch and tell of each.  Epoch 0 also has the original clip.
+        """Write the previews of an epoch and tell of each.
 
-        Raises Cancelled within a few iterations; the files of an epoch are written again when it is repeated.
+        The original clip and its resynthesis never change: they come once, with epoch 0 unless they could
+        not be written then.  Raises Cancelled within a few iterations; the files of an epoch are written
+        again when it is repeated.
         """
-        if epoch == 0:
-            yield self._write(ORIGINAL, f"original · {self._clip_name}", self._clip.numpy(), epoch, step)
+        self._is_clip_due |= epoch == 0
+        if self._is_clip_due:
+            label = f"{PreviewKind.ORIGINAL} · {self._clip_name}"
+            yield self._write(PreviewKind.ORIGINAL, label, self._clip.numpy(), epoch, step)
+            kind, log_mel = PreviewKind.RESYNTHESIS, self._clip_log_mel[0].to(self._device)
+            yield self._render(kind, kind, log_mel, epoch, step, cancelled)
+            self._is_clip_due = False
         for kind, label, log_mel in self._spectrograms(model):
-            if cancelled():
-                raise Cancelled
-            samples = self._invert(log_mel, label, cancelled)
-            yield self._write(kind, label, samples, epoch, step, log_mel)
+            yield self._render(kind, label, log_mel, epoch, step, cancelled)
 
     @torch.no_grad()
-    def _spectrograms(self, model: VAE) -> list[tuple[str, str, Tensor]]:
-        """Kind, label and log-mel spectrogram [1, 1, mels, frames] of each preview."""
+    def _spectrograms(self, model: VAE) -> list[tuple[PreviewKind, str, Tensor]]:
+        """Kind, label and log-mel spectrogram [1, mels, frames] of each preview that the model makes."""
         model.eval()
         mean, _ = model.encode(self._clip_log_mel)
-        latents = torch.cat([mean, self._latents.to(mean.device)])
-        decoded = model.decode(latents).clamp(0, LARGEST_LOG_MEL).to(self._device)
-        labels = [(RECONSTRUCTION, RECONSTRUCTION)]
-        labels += [(SAMPLE, f"{SAMPLE} {index}") for index in range(1, len(latents))]
-        return [
-            (kind, label, log_mel.unsqueeze(0))
-            for (kind, label), log_mel in zip(labels, decoded, strict=True)
-        ]
+        decoded = torch.cat([model.decode(mean), self._decode_latents(model)])
+        labels: list[tuple[PreviewKind, str]] = [(PreviewKind.RECONSTRUCTION, PreviewKind.RECONSTRUCTION)]
+        labels += [(PreviewKind.SAMPLE, f"{PreviewKind.SAMPLE} {1 + n}") for n in range(len(self.latents))]
+        log_mels = decoded.clamp(0, LARGEST_LOG_MEL).to(self._device)
+        return [(kind, label, log_mel) for (kind, label), log_mel in zip(labels, log_mels, strict=True)]
+
+    def _decode_latents(self, model: VAE) -> Tensor:
+        """What the model makes of the fixed points: log-mel [samples, 1, mels, frames]."""
+        return model.decode(self.latents.to(self._clip_log_mel.device))
 
     @torch.no_grad()
-    def _invert(self, log_mel: Tensor, label: str, cancelled: Callable[[], bool]) -> Samples:
+    def _render(
+        self,
+        kind: PreviewKind,
+        label: str,
+        log_mel: Tensor,
+        epoch: int,
+        step: int,
+        cancelled: Callable[[], bool],
+    ) -> PreviewReady:
+        """Invert a log-mel spectrogram [1, mels, frames] and write it."""
+        if cancelled():
+            raise Cancelled
         draws = generator(self._seed, f"preview phase {label}")
-        waveform = self._inverter(log_mel, len(self._clip), draws, cancelled)
-        samples: Samples = waveform.squeeze(0).cpu().numpy()
-        return samples
+        waveform = self._inverter(log_mel.unsqueeze(0), len(self._clip), draws, cancelled)
+        return self._write(kind, label, waveform.squeeze(0).cpu().numpy(), epoch, step, log_mel)
 
     def _write(
-        self, kind: str, label: str, samples: Samples, epoch: int, step: int, log_mel: Tensor | None = None
+        self,
+        kind: PreviewKind,
+        label: str,
+        samples: Samples,
+        epoch: int,
+        step: int,
+        log_mel: Tensor | None = None,
     ) -> PreviewReady:
         """Write the WAV, and beside it the mel from which a better inversion could make it again."""
-        name = kind if kind == ORIGINAL else f"epoch-{epoch:04}-{label.replace(' ', '-')}"
+        is_of_all_epochs = epoch == 0 and kind in (PreviewKind.ORIGINAL, PreviewKind.RESYNTHESIS)
+        what = label.replace(" ", "-") if kind is PreviewKind.SAMPLE else kind
+        name = what if is_of_all_epochs else f"epoch-{epoch:04}-{what}"
         path = self._folder / f"{name}.wav"
         write_wav(path, samples, self._spectrogram.sample_rate)
         if log_mel is not None:
             buffer = io.BytesIO()
-            np.save(buffer, log_mel.squeeze(0).squeeze(0).cpu().numpy())
+            np.save(buffer, log_mel.squeeze(0).cpu().numpy())
             write_atomically(path.with_suffix(".npy"), buffer.getvalue())
         duration_s = len(samples) / self._spectrogram.sample_rate
         relative = f"{self._folder.name}/{path.name}"

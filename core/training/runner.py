@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import importlib
 import logging
 import os
 import queue
@@ -158,9 +157,6 @@ class Runner:
             self._listener(
                 EngineReady((), f"PyTorch cannot be loaded ({error}); README tells how to install it.")
             )
-        # The first optimiser imports the compiler, which takes seconds; here nobody waits for it yet.
-        with contextlib.suppress(ImportError):
-            importlib.import_module("torch._dynamo")
         # torch brings a quarter of a million objects; walking them on each full collection takes 150 ms.
         gc.freeze()
         while True:

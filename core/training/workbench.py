@@ -1,5 +1,7 @@
 """Everything that a trainer works with, made from a run's description before the first step."""
 
+import contextlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +12,18 @@ from torch import Tensor
 
 from core.audio.spectrogram import LogMelSpectrogram
 from core.data.batches import TrainingBatches
+from core.data.clip import read_clip, write_clip
 from core.data.report import printable
 from core.data.store import ChunkStore, LoadedSounds, SampleArena, load_sounds
 from core.device import fits_memory, has_room_for
-from core.errors import Cancelled
+from core.errors import Cancelled, ConfigError
 from core.events import LoadProgress
 from core.model import VAE, build_model
 from core.run import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
 from core.training.preview import PreviewRenderer
+
+logger = logging.getLogger(__name__)
 
 EVALUATION_CHUNKS = 512  # at most, of either side, evenly spread: bounds the cost of validation
 CROPS = 2048  # augmented chunks that the model starts from, at most
@@ -32,7 +37,10 @@ FLOAT32_BYTES = 4
 
 @dataclass(frozen=True)
 class Workbench:
-    """The two sets are fixed log-mel spectrograms [chunks, 1, mels, frames] to measure on."""
+    """The two sets are fixed log-mel spectrograms [chunks, 1, mels, frames] to measure on.
+
+    `problems` holds a sentence for each file that is left out, `clip_problem` one if the user's own clip is.
+    """
 
     model: VAE
     batches: TrainingBatches
@@ -40,6 +48,7 @@ class Workbench:
     validation_set: Tensor
     previews: PreviewRenderer
     problems: tuple[str, ...]
+    clip_problem: str
 
 
 def prepare(
@@ -53,10 +62,12 @@ def prepare(
     """Decode the sounds, measure them and make the model, all as the manifest says.
 
     The model of a run that is not new is left as it is, for a checkpoint to be loaded into.  Raises
-    DatasetError if nothing is left to train on, Cancelled within a second.
+    DatasetError if nothing is left to train on, ConfigError if the preview clip of a new run cannot be read,
+    Cancelled within a second.
     """
     config = manifest.config
     spectrogram = LogMelSpectrogram(manifest.spectrogram).to(device)
+    own_clip, clip_problem = _own_clip(run, manifest, cancelled)
     sounds = _load(run, manifest, device, cancelled, emit)
     batches = TrainingBatches(sounds.train, spectrogram, config, manifest.steps_per_epoch, device)
 
@@ -65,17 +76,22 @@ def prepare(
     if is_new:
         _initialise(model, batches, config.seed, cancelled, emit)
 
-    clip = sounds.validation.loudest(cancelled)
-    clip_waveform = sounds.validation.chunks(torch.tensor([clip]))
+    if own_clip is not None:
+        clip, clip_name = own_clip, f"{Path(config.preview_clip).name} (own file)"
+    else:
+        loudest = sounds.validation.loudest(cancelled)
+        clip = sounds.validation.chunks(torch.tensor([loudest]))[0]
+        clip_name = sounds.validation.path_of(loudest)
     previews = PreviewRenderer(
         folder=run.previews,
         spectrogram=manifest.spectrogram,
-        clip=clip_waveform[0],
-        clip_log_mel=spectrogram(clip_waveform.to(device)),
-        clip_name=printable(sounds.validation.path_of(clip)),
+        clip=clip,
+        clip_log_mel=spectrogram(clip.unsqueeze(0).to(device)),
+        clip_name=printable(clip_name),
         latent_dim=config.latent_dim,
         samples=config.preview_samples,
         seed=config.seed,
+        stands_in=bool(clip_problem),
     )
     return Workbench(
         model=model,
@@ -84,7 +100,35 @@ def prepare(
         validation_set=_fixed_chunks(sounds.validation, EVALUATION_CHUNKS, spectrogram, device, cancelled),
         previews=previews,
         problems=sounds.problems,
+        clip_problem=clip_problem,
     )
+
+
+def _own_clip(
+    run: RunDirectory, manifest: RunManifest, cancelled: Callable[[], bool]
+) -> tuple[Tensor | None, str]:
+    """The clip that the user named, [samples], or None; and a sentence if it cannot be had any more.
+
+    The run keeps a copy of what it began with, so that its previews stay comparable whatever becomes of the
+    file.  Raises ConfigError if a run that has not trained yet can read neither.
+    """
+    sample_rate = manifest.spectrogram.sample_rate
+    length_samples = manifest.config.chunk_samples(manifest.spectrogram)
+    if not manifest.config.preview_clip:
+        return None, ""
+    with contextlib.suppress(ConfigError):
+        return torch.from_numpy(read_clip(run.clip, sample_rate, length_samples, cancelled)), ""
+    try:
+        clip = read_clip(Path(manifest.config.preview_clip), sample_rate, length_samples, cancelled)
+    except ConfigError as error:
+        if not run.has_trained():
+            raise
+        return None, f"{error} The previews go on with a held-out clip."
+    try:
+        write_clip(run.clip, clip, sample_rate)
+    except OSError as error:
+        logger.warning("the preview clip could not be copied into the run (%s)", error.strerror)
+    return torch.from_numpy(clip), ""
 
 
 def _load(

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from core.config import SETTINGS, TrainingConfig, find_device, find_preset, parse_assignment
+from core.data.clip import check_clip
 from core.data.report import printable
 from core.errors import SdaError
 from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
@@ -41,7 +42,7 @@ def train_command(
     if seed is not None:
         values["seed"] = SETTINGS["seed"].parse(seed)
     chosen = find_preset(preset) if preset else None
-    TrainingConfig().with_settings(values)  # complain before the scan, not after it
+    check_clip(TrainingConfig().with_settings(values).preview_clip)  # complain before the scan, not after it
     engine = _Engine(device)
     config = TrainingConfig().with_settings(
         {key: value for key, value in values.items() if key in {"chunk_duration_s", "seed"}}

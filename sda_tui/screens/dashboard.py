@@ -11,7 +11,7 @@ from textual.widgets import Footer, ProgressBar, Sparkline, Static
 
 from core.data.report import printable
 from core.errors import RunError
-from core.events import CheckpointSaved, RunEvent, RunState
+from core.events import CheckpointSaved, PreviewReady, RunEvent, RunState
 from core.run import EventFollower, Request, RunDirectory, RunHistory, RunManifest
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
@@ -30,7 +30,7 @@ POLL_INTERVAL_S = 0.5
 PLAYBACK_INTERVAL_S = 0.1
 CATCH_UP_INTERVAL_S = 0.02  # while a long log is read for the first time
 SPARKLINE_STEPS = 200
-NO_PREVIEWS = "The first previews come before the first step."
+NO_PREVIEWS = "The first come before the first step."
 
 
 class DashboardScreen(Screen[None]):
@@ -231,7 +231,7 @@ class DashboardScreen(Screen[None]):
         if playing is not None and is_ours:
             status.update(Text(f"▶ {playing.position_s:.1f} / {playing.duration_s:.1f} s  ← stops"))
         elif chosen is not None:
-            status.update(Text(f"■ {chosen.duration_s:.1f} s  {Path(chosen.path).name}"))
+            status.update(Text(f"■ {chosen.duration_s:.1f} s  {printable(Path(chosen.path).name)}"))
 
     def action_cursor_up(self) -> None:
         self.query_one(PreviewList).action_cursor_up()
@@ -253,6 +253,22 @@ class DashboardScreen(Screen[None]):
             return
         self._player.play(path)
         self._show_playback()
+
+    def action_compare(self) -> None:
+        """Go from the original to the reconstruction, or from anything else to what it is to be judged by."""
+        self._go_to(self.query_one(PreviewList).counterpart(), "There is nothing to compare it with yet.")
+
+    def action_earlier(self) -> None:
+        self._go_to(self.query_one(PreviewList).earlier(), "There is no earlier one: this is the oldest.")
+
+    def _go_to(self, preview: PreviewReady | None, refusal: str) -> None:
+        """Choose and play a preview, or say why there is none."""
+        if preview is None:
+            if self.history.previews:
+                self.notify(refusal)
+            return
+        self.query_one(PreviewList).choose(preview)
+        self.action_play()
 
     def action_stop(self) -> None:
         self._player.stop()

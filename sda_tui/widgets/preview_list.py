@@ -9,11 +9,12 @@ from textual.reactive import reactive
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from core.events import PreviewReady
+from core.data.report import printable
+from core.events import PreviewKind, PreviewReady
 
 
 class PreviewList(OptionList, inherit_bindings=False):
-    """A line per preview, with its epoch.  The chosen one stays chosen when new ones arrive.
+    """A line per preview below its epoch.  The chosen one stays chosen when new ones arrive.
 
     `playing` is the path, relative to the run, of what is heard.  Arrows to the side are left to the screen,
     where they play and stop; an ordinary list would scroll with them.
@@ -41,6 +42,7 @@ class PreviewList(OptionList, inherit_bindings=False):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id, compact=True)
         self._previews: list[PreviewReady] = []
+        self._compared: PreviewReady | None = None  # the reconstruction that the original was chosen after
 
     @property
     def chosen(self) -> PreviewReady | None:
@@ -52,6 +54,45 @@ class PreviewList(OptionList, inherit_bindings=False):
         follows_newest = self.chosen is None or self.chosen == self._newest()
         self._previews = list({preview.path: preview for preview in previews}.values())
         self._rebuild(None if follows_newest else self.chosen)
+
+    def choose(self, preview: PreviewReady) -> None:
+        """Put the cursor on a preview of the list."""
+        before = self.chosen
+        if before is not None and before.kind == PreviewKind.RECONSTRUCTION:
+            self._compared = before
+        self.highlighted = self.get_option_index(preview.path)
+
+    def counterpart(self) -> PreviewReady | None:
+        """What the chosen preview is to be compared with, if it is there.
+
+        A reconstruction with the original, and the original with the reconstruction that it was chosen
+        after, else the newest; a sample with the reconstruction of its epoch.
+        """
+        chosen = self.chosen
+        if chosen is None:
+            return None
+        match chosen.kind:
+            case PreviewKind.ORIGINAL:
+                if self._compared in self._previews and self._original_of(self._compared) == chosen:
+                    return self._compared
+                of_it = [each for each in self._reconstructions() if self._original_of(each) == chosen]
+                return of_it[-1] if of_it else None
+            case PreviewKind.SAMPLE:
+                same_epoch = (each for each in self._reconstructions() if each.epoch == chosen.epoch)
+                return next(same_epoch, None)
+        return self._original_of(chosen)
+
+    def earlier(self) -> PreviewReady | None:
+        """The same preview as the chosen one, of the epoch before that has it."""
+        chosen = self.chosen
+        if chosen is None:
+            return None
+        before = [
+            each
+            for each in self._previews
+            if each.epoch < chosen.epoch and (each.kind, each.label) == (chosen.kind, chosen.label)
+        ]
+        return max(before, key=lambda each: each.epoch, default=None)
 
     def watch_newest_first(self) -> None:
         self._rebuild(self.chosen)
@@ -65,25 +106,59 @@ class PreviewList(OptionList, inherit_bindings=False):
     def on_option_list_option_highlighted(self) -> None:
         self.post_message(self.Chosen(self.chosen))
 
+    def action_page_up(self) -> None:
+        super().action_page_up()  # type: ignore[no-untyped-call]
+        if self.highlighted is None:  # it arrived at the line of an epoch, above the first preview
+            self.action_first()
+
+    def scroll_to_highlight(self, top: bool = False) -> None:
+        """Show the epoch above its first preview too."""
+        super().scroll_to_highlight(top)
+        above = (self.highlighted or 0) - 1  # each option is one line
+        if 0 <= above < self.scroll_offset.y and self.get_option_at_index(above).disabled:
+            self.scroll_to(y=above, animate=False, immediate=True, force=True)
+
+    def _reconstructions(self) -> list[PreviewReady]:
+        """In the order in which they were made."""
+        return [each for each in self._previews if each.kind == PreviewKind.RECONSTRUCTION]
+
+    def _original_of(self, preview: PreviewReady | None) -> PreviewReady | None:
+        """The clip as it was when this preview was made: there is more than one if a clip had to stand in."""
+        originals = [
+            each
+            for each in self._previews
+            if preview is not None and each.kind == PreviewKind.ORIGINAL and each.epoch <= preview.epoch
+        ]
+        return max(originals, key=lambda each: each.epoch, default=None)
+
     def _newest(self) -> PreviewReady | None:
         """What to choose by itself: the newest reconstruction, else the newest of all."""
         last_epoch = self._previews[-1].epoch if self._previews else 0
         newest = [each for each in self._previews if each.epoch == last_epoch]
         return next(
-            (each for each in newest if each.kind == "reconstruction"), newest[-1] if newest else None
+            (each for each in newest if each.kind == PreviewKind.RECONSTRUCTION),
+            newest[-1] if newest else None,
         )
 
     def _rebuild(self, keep: PreviewReady | None) -> None:
-        epochs = sorted({preview.epoch for preview in self._previews}, reverse=self.newest_first)
-        ordered = [each for epoch in epochs for each in self._previews if each.epoch == epoch]
-        self.set_options(Option(self._line(preview), id=preview.path) for preview in ordered)
+        options: list[Option] = []
+        for epoch in sorted({preview.epoch for preview in self._previews}, reverse=self.newest_first):
+            options.append(Option(_heading(epoch), disabled=True))
+            options += [
+                Option(self._line(each), id=each.path) for each in self._previews if each.epoch == epoch
+            ]
+        self.set_options(options)
         choose = keep or self._newest()
-        self.highlighted = ordered.index(choose) if choose in ordered else None
+        self.highlighted = self.get_option_index(choose.path) if choose else None
 
     def _line(self, preview: PreviewReady) -> Text:
         is_playing = preview.path == self.playing
         mark = "▶" if is_playing else " "
-        line = Text(f"{mark} {preview.epoch:>4}  {preview.label}", no_wrap=True, overflow="ellipsis")
+        line = Text(f"{mark} {printable(preview.label)}", no_wrap=True, overflow="ellipsis")
         if is_playing:
             line.stylize("bold")
         return line
+
+
+def _heading(epoch: int) -> Text:
+    return Text(f"epoch {epoch}" if epoch else "epoch 0, untrained", no_wrap=True, overflow="ellipsis")

@@ -8,7 +8,8 @@ from textual.message import Message
 from textual.widgets import Input, Label, Select
 
 from core.config import Setting, SettingValue
-from core.errors import ConfigError
+from core.data.clip import check_clip
+from core.errors import SdaError
 
 
 class SettingRow(Vertical):
@@ -22,7 +23,7 @@ class SettingRow(Vertical):
             self.problem = problem
 
     def __init__(self, setting: Setting) -> None:
-        super().__init__(id=f"setting-{setting.name}")
+        super().__init__(id=f"setting-{setting.name}", classes=f"-{setting.kind}")
         self.setting = setting
         self._preset_value: SettingValue = setting.default
         self._value: SettingValue = setting.default
@@ -63,7 +64,9 @@ class SettingRow(Vertical):
         event.stop()
         try:
             value, problem = self.setting.parse(str(event.value)), ""
-        except ConfigError as error:
+            if self.setting.kind == "file":
+                check_clip(str(value))
+        except SdaError as error:
             value, problem = self._value, str(error)
         if value == self._value and not problem and not self.has_class("-invalid"):
             return  # the field was filled in by `show`
@@ -77,6 +80,6 @@ class SettingRow(Vertical):
         differs = self._value != self._preset_value
         self.set_class(differs and not problem, "-differs")
         preset = self.setting.show(self._preset_value)
-        mark = "✗" if problem else f"● preset: {preset}" if differs else ""
+        mark = "✗" if problem else f"● preset: {preset or 'empty'}" if differs else ""
         self.query_one(".setting-mark", Label).update(mark)
         self.query_one(".setting-help", Label).update(Text(problem or self.setting.help))

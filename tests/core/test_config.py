@@ -28,6 +28,8 @@ from core.events import DeviceInfo
         ("deterministic=true", True),
         ("deterministic=no", False),
         ("loss=usual", "usual"),
+        ("preview_clip= /Sounds/A b.WAV ", "/Sounds/A b.WAV"),
+        ("preview_clip=auto", "auto"),
     ],
 )
 def test_assignments_are_read_in_the_type_of_their_field(text: str, value: object) -> None:
@@ -49,6 +51,7 @@ def test_assignments_are_read_in_the_type_of_their_field(text: str, value: objec
         ("learning_rate=", "learning_rate must be a number"),
         ("epochs=auto", "epochs must be"),
         ("deterministic=perhaps", "deterministic must be yes or no, not 'perhaps'."),
+        ("preview_clip=a\0b", "preview_clip must be the path of a file, or empty"),
         ("loss=best", "loss must be calibrated or usual, not best."),
     ],
 )

@@ -199,6 +199,8 @@ def test_a_run_continues_with_settings_that_may_change(make_run: MakeRun) -> Non
     assert summary.continued({"epochs": 9, "learning_rate": 1e-4}).config.epochs == 9
     with pytest.raises(ConfigError, match="latent_dim is fixed when a run begins"):
         summary.continued({"latent_dim": 8})
+    with pytest.raises(ConfigError, match="preview_clip is fixed when a run begins"):
+        summary.continued({"preview_clip": "/a.wav"})
     with pytest.raises(ConfigError, match="no setting 'latent'"):
         summary.continued({"latent": 8})
 

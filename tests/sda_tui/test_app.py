@@ -24,6 +24,7 @@ from sda_tui.widgets.preview_list import PreviewList
 from sda_tui.widgets.quality_bar import QualityBar
 from tests.conftest import MakeRun
 from tests.sda_tui.driving import (
+    NARROW,
     a_step,
     open_dashboard,
     running,
@@ -91,16 +92,92 @@ async def test_previews_are_chosen_and_ordered_by_keys(tmp_path: Path, sounds: P
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_dashboard(app, pilot, epochs=2)
         previews = screen.query_one(PreviewList)
-        await until(pilot, lambda: screen.state is RunState.FINISHED and previews.option_count == 7)
+        await until(pilot, lambda: screen.state is RunState.FINISHED and previews.option_count == 11)
         assert previews.chosen.path == "previews/epoch-0002-reconstruction.wav"
         await pilot.press("down")
         assert previews.chosen.path == "previews/epoch-0002-sample-1.wav"
         await until(pilot, lambda: "epoch-0002-sample-1.wav" in text(app, "#playback"))
         await pilot.press("o")
         assert previews.chosen.path == "previews/epoch-0002-sample-1.wav"
-        assert previews.highlighted == 6
+        assert previews.highlighted == 10
         await pilot.press("up", "up")
         assert previews.chosen.path == "previews/epoch-0001-sample-1.wav"
+        await pilot.press("home")
+        assert previews.chosen.path == "previews/original.wav"
+        assert str(previews.get_option_at_index(0).prompt) == "epoch 0, untrained"
+
+
+def preview(epoch: int, kind: str, number: str = "") -> PreviewReady:
+    name = kind if kind in ("original", "resynthesis") and epoch == 0 else f"epoch-{epoch:04}-{kind}{number}"
+    return PreviewReady(epoch, epoch, kind, f"{kind}{number}", f"previews/{name}.wav", 1.0, (1.0,))
+
+
+def previews_of(*epochs: int) -> list[PreviewReady]:
+    """What a run without resynthesis, as older ones are, has made at these epochs."""
+    kinds = (("reconstruction", ""), ("sample", "-1"), ("sample", "-2"))
+    return [preview(0, "original"), *(preview(epoch, *kind) for epoch in epochs for kind in kinds)]
+
+
+async def test_one_key_compares_and_one_goes_back_in_epochs(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    write_run(run, *previews_of(0, 5, 15))
+    async with running(tmp_path, size=NARROW) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        previews = screen.query_one(PreviewList)
+        await until(pilot, lambda: previews.option_count == 13)
+
+        async def press(key: str) -> str:
+            await pilot.press(key)
+            assert previews.chosen is not None
+            return Path(previews.chosen.path).stem
+
+        assert [await press("a") for _ in range(3)] == ["original", "epoch-0015-reconstruction", "original"]
+        await pilot.press("a")
+        assert [await press("b") for _ in range(3)] == [
+            "epoch-0005-reconstruction", "epoch-0000-reconstruction", "epoch-0000-reconstruction"
+        ]  # fmt: skip
+        await until(pilot, lambda: any("this is the oldest" in toast for toast in toasts(app)))
+        await pilot.press("up", "pageup")
+        await pilot.press(*["down"] * 2)
+        assert await press("b") == "epoch-0005-sample-2"
+        write_run(run, *previews_of(20)[1:])
+        await until(pilot, lambda: previews.option_count == 17)
+        sequence = [await press("a") for _ in range(3)]
+        assert sequence == ["epoch-0005-reconstruction", "original", "epoch-0005-reconstruction"]
+
+
+async def test_a_reconstruction_is_compared_with_the_clip_that_it_is_of(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    """After the user's own clip was lost, a held-out one stands in."""
+    run = make_run()
+    write_run(
+        run, *previews_of(0, 5), preview(10, "original"), preview(10, "resynthesis"), *previews_of(10)[1:]
+    )
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        previews = screen.query_one(PreviewList)
+        await until(pilot, lambda: previews.option_count == 15)
+        await pilot.press("a")
+        assert previews.chosen.path == "previews/epoch-0010-original.wav"
+        await pilot.press("a", "b", "a")
+        assert previews.chosen.path == "previews/original.wav"
+
+
+async def test_the_first_epoch_of_the_list_is_named_after_scrolling_back(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    run = make_run()
+    write_run(run, *previews_of(*range(12)))
+    async with running(tmp_path, size=NARROW) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        previews = screen.query_one(PreviewList)
+        await until(pilot, lambda: previews.option_count == 49)
+        await pilot.press("end")
+        await until(pilot, lambda: previews.scroll_offset.y > 0)
+        await pilot.press(*["pageup"] * 6)
+        assert previews.highlighted == 1
+        await until(pilot, lambda: previews.scroll_offset.y == 0)
 
 
 async def test_losses_that_are_not_finite_do_not_harm_the_screen(tmp_path: Path, make_run: MakeRun) -> None:

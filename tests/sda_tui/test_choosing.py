@@ -215,6 +215,22 @@ async def test_a_bad_value_is_told_as_it_is_typed_and_stops_the_start(tmp_path: 
         await until(pilot, lambda: "100 epochs" in text(app, "#estimate"))
 
 
+async def test_an_own_clip_is_looked_for_as_it_is_typed(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds, NARROW) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        await pilot.press("a")
+        row = screen.query_one("#setting-preview_clip", SettingRow)
+        row.query_one(Input).value = str(sounds / "tone-")
+        await pilot.pause()
+        assert row.has_class("-invalid")
+        assert "there is no such file" in str(row.query_one(".setting-help", Static).render())
+        await until(pilot, lambda: screen.query_one("#start", Button).disabled)
+        row.query_one(Input).value = str(sounds / "tone-1.wav")
+        await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
+        assert "preset: empty" in str(row.query_one(".setting-mark", Static).render())
+        assert screen._manifest().config.preview_clip == str(sounds / "tone-1.wav")
+
+
 async def test_changes_survive_another_preset_and_end_with_a_reset_of_all(
     tmp_path: Path, sounds: Path
 ) -> None:

@@ -257,6 +257,11 @@ def test_a_hang_up_changes_nothing_and_nobody_else_trains_the_run(
         (["train", "{sounds}", "--preset", "fast"], 2, "There is no preset 'fast'; choose conservative"),
         (["train", "{sounds}", "--seed", "x"], 2, "seed must be a whole number"),
         (["train", "{sounds}", "--device", "tpu"], 2, "There is no device 'tpu' here; choose"),
+        (
+            ["train", "{sounds}", "--set", "preview_clip=gone.wav"],
+            2,
+            "clip gone.wav cannot be used: there is no",
+        ),
         (["train", "{sounds}", "--name", "a/b"], 1, "'a/b' cannot name a run"),
         (["train", "{sounds}", "--runs", "/proc"], 1, "Cannot write the run to /proc/sounds-001"),
         (["train"], 2, "the following arguments are required: FOLDER"),

@@ -49,6 +49,7 @@ def test_a_run_leaves_everything_that_it_should(make_run: MakeRun) -> None:
     assert [each.epoch for each in of(EpochFinished, events)] == [1, 2, 3]
     assert {each.path for each in of(PreviewReady, events)} == {
         "previews/original.wav",
+        "previews/resynthesis.wav",
         *(
             f"previews/epoch-{epoch:04}-{kind}.wav"
             for epoch in range(4)
@@ -198,6 +199,47 @@ def test_a_run_is_extended_with_more_epochs(make_run: MakeRun) -> None:
     events = train(run)
     assert [each.epoch for each in of(EpochFinished, events)] == [1, 2, 3]
     assert [each.step for each in of(StepFinished, events)] == list(range(1, 25))
+
+
+def test_an_own_clip_stays_the_same_whatever_becomes_of_its_file(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = write_tone(tmp_path / "Mine.flac", 333.0, 0.5)
+    monkeypatch.chdir(tmp_path)
+    whole, stopped = (make_run(name, preview_clip="Mine.flac", epochs=1) for name in ("whole", "stopped"))
+    monkeypatch.chdir("/")
+    assert stopped.read_manifest().config.preview_clip == str(mine)
+    originals = [each for each in of(PreviewReady, train(whole)) if each.kind == "original"]
+    assert [each.label for each in originals] == ["original · Mine.flac (own file)"]
+    train_to(stopped, 3)
+    mine.unlink()
+    train(stopped)
+    assert_same_outcome(stopped, whole)
+
+
+def test_a_lost_own_clip_is_told_and_a_held_out_one_stands_in(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(preview_clip=str(write_tone(tmp_path / "mine.wav", 333.0, 0.5)), epochs=1)
+    train_to(run, 3)
+    (tmp_path / "mine.wav").unlink()
+    run.clip.unlink()
+    events = train(run)
+    assert end(events).state == "finished"
+    (warning,) = (each.message for each in of(Warned, events) if each.kind == "clip")
+    assert "mine.wav cannot be used: there is no such file. The previews go on with a held-out" in warning
+    labels = {each.path: each.label for each in of(PreviewReady, events)}
+    assert labels["previews/original.wav"] == "original · mine.wav (own file)"
+    assert labels["previews/epoch-0001-original.wav"].startswith("original · tone-")
+
+
+def test_an_own_clip_that_cannot_be_read_ends_a_run_before_it_begins(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run(preview_clip=str(tmp_path / "mine.wav"))
+    (tmp_path / "mine.wav").write_bytes(b"no sound")
+    events = train(run)
+    assert end(events).state == "failed"
+    assert "The preview clip" in end(events).message
+    assert not of(StepFinished, events)
 
 
 def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_taken(

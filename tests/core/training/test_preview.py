@@ -39,7 +39,9 @@ def render(previews: PreviewRenderer, model: VAE, epoch: int) -> list[PreviewRea
 
 def test_the_first_previews_hold_the_original_and_all_are_good_wavs(tmp_path: Path, model: VAE) -> None:
     told = render(renderer(tmp_path), model, 0)
-    assert [each.label for each in told] == ["original · tone.wav", "reconstruction", "sample 1", "sample 2"]
+    assert [each.label for each in told] == [
+        "original · tone.wav", "resynthesis", "reconstruction", "sample 1", "sample 2"
+    ]  # fmt: skip
     for each in told:
         path = tmp_path.parent / each.path
         samples, sample_rate = soundfile.read(path)
@@ -52,6 +54,28 @@ def test_the_first_previews_hold_the_original_and_all_are_good_wavs(tmp_path: Pa
         assert max(each.envelope) == 1.0
     mel = np.load(tmp_path / "epoch-0000-sample-1.npy")
     assert mel.shape == (128, 24)
+
+
+def test_the_resynthesis_is_the_inversion_of_the_original_and_no_more(tmp_path: Path, model: VAE) -> None:
+    render(renderer(tmp_path), model, 0)
+    original, _ = soundfile.read(tmp_path / "original.wav", dtype="float32")
+    resynthesis, _ = soundfile.read(tmp_path / "resynthesis.wav", dtype="float32")
+    to_log_mel = LogMelSpectrogram(SPECTROGRAM)
+    wanted = torch.from_numpy(np.load(tmp_path / "resynthesis.npy"))
+    clip = torch.from_numpy(tone(440.0, 0.25)).float()
+    assert torch.equal(wanted, to_log_mel(clip.unsqueeze(0))[0, 0])
+    loud, again = (to_log_mel(torch.from_numpy(each).unsqueeze(0)) for each in (original, resynthesis))
+    assert (loud - again).square().mean().sqrt() < 0.2 * loud.std()
+
+
+def test_a_clip_that_stands_in_comes_with_its_first_previews(tmp_path: Path, model: VAE) -> None:
+    clip = torch.from_numpy(tone(440.0, 0.25)).float()
+    log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
+    previews = PreviewRenderer(tmp_path, SPECTROGRAM, clip, log_mel, "tone.wav", 4, 0, 0, stands_in=True)
+    assert [each.path.split("/")[-1] for each in render(previews, model, 5)] == [
+        "epoch-0005-original.wav", "epoch-0005-resynthesis.wav", "epoch-0005-reconstruction.wav"
+    ]  # fmt: skip
+    assert [each.kind for each in render(previews, model, 10)] == ["reconstruction"]
 
 
 def test_later_previews_leave_the_original_out(tmp_path: Path, model: VAE) -> None:

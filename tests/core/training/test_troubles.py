@@ -14,8 +14,8 @@ import torch
 
 from core.errors import RunError
 from core.events import RunEvent, StepFinished, Warned
-from core.model import losses as losses_module
 from core.model import VAE
+from core.model import losses as losses_module
 from core.run import RunDirectory
 from core.runs import summarise
 from tests.conftest import MakeRun, file_size_limit
