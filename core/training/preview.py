@@ -15,10 +15,12 @@ from core.config import SpectrogramConfig
 from core.errors import Cancelled
 from core.events import PreviewKind, PreviewReady
 from core.model import VAE
+from core.model.latents import fit_latents
 from core.seeding import generator
 
 LARGEST_LOG_MEL = 16.0  # more than full scale can give; keeps expm1 of an untrained model's output finite
 ENVELOPE_POINTS = 120
+BATCH = 32
 
 
 class PreviewRenderer:
@@ -27,7 +29,8 @@ class PreviewRenderer:
     `clip` [samples] is the sound at ±1 full scale, `clip_log_mel` [1, 1, mels, frames] its spectrogram;
     `clip_name` is shown beside it.  `stands_in` says that the run began with another clip, which is gone.
 
-    `latents` [samples, latent_dim] are standard normal draws, the same for the whole run.
+    `latents` [samples, latent_dim] are standard normal draws and `picks` [samples] from 0 to 1, the same for
+    the whole run; each model hears them where its latents of `training_set` [chunks, 1, mels, frames] lie.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class PreviewRenderer:
         clip: Tensor,
         clip_log_mel: Tensor,
         clip_name: str,
+        training_set: Tensor,
         latent_dim: int,
         samples: int,
         seed: int,
@@ -47,8 +51,11 @@ class PreviewRenderer:
         self._clip = clip.cpu()
         self._clip_log_mel = clip_log_mel
         self._clip_name = clip_name
+        self._training_set = training_set
         self._is_clip_due = stands_in
-        self.latents = torch.randn(samples, latent_dim, generator=generator(seed, "preview latents"))
+        draws = generator(seed, "preview latents")
+        self.latents = torch.randn(samples, latent_dim, generator=draws)
+        self.picks = torch.rand(samples, generator=draws)
         self._seed = seed
         # Least squares are missing on MPS; and one clip at a time inverts as fast on a CPU as in batches.
         device = clip_log_mel.device
@@ -71,23 +78,22 @@ class PreviewRenderer:
             kind, log_mel = PreviewKind.RESYNTHESIS, self._clip_log_mel[0].to(self._device)
             yield self._render(kind, kind, log_mel, epoch, step, cancelled)
             self._is_clip_due = False
-        for kind, label, log_mel in self._spectrograms(model):
+        for kind, label, log_mel in self._spectrograms(model, cancelled):
             yield self._render(kind, label, log_mel, epoch, step, cancelled)
 
     @torch.no_grad()
-    def _spectrograms(self, model: VAE) -> list[tuple[PreviewKind, str, Tensor]]:
+    def _spectrograms(
+        self, model: VAE, cancelled: Callable[[], bool]
+    ) -> list[tuple[PreviewKind, str, Tensor]]:
         """Kind, label and log-mel spectrogram [1, mels, frames] of each preview that the model makes."""
         model.eval()
         mean, _ = model.encode(self._clip_log_mel)
-        decoded = torch.cat([model.decode(mean), self._decode_latents(model)])
+        fitted = fit_latents(model, self._training_set, BATCH, cancelled)
+        decoded = model.decode(torch.cat([mean, fitted.place(self.picks, self.latents)]))
         labels: list[tuple[PreviewKind, str]] = [(PreviewKind.RECONSTRUCTION, PreviewKind.RECONSTRUCTION)]
         labels += [(PreviewKind.SAMPLE, f"{PreviewKind.SAMPLE} {1 + n}") for n in range(len(self.latents))]
         log_mels = decoded.clamp(0, LARGEST_LOG_MEL).to(self._device)
         return [(kind, label, log_mel) for (kind, label), log_mel in zip(labels, log_mels, strict=True)]
-
-    def _decode_latents(self, model: VAE) -> Tensor:
-        """What the model makes of the fixed points: log-mel [samples, 1, mels, frames]."""
-        return model.decode(self.latents.to(self._clip_log_mel.device))
 
     @torch.no_grad()
     def _render(

@@ -82,12 +82,14 @@ def prepare(
         loudest = sounds.validation.loudest(cancelled)
         clip = sounds.validation.chunks(torch.tensor([loudest]))[0]
         clip_name = sounds.validation.path_of(loudest)
+    training_set = _fixed_chunks(sounds.train, EVALUATION_CHUNKS, spectrogram, device, cancelled)
     previews = PreviewRenderer(
         folder=run.previews,
         spectrogram=manifest.spectrogram,
         clip=clip,
         clip_log_mel=spectrogram(clip.unsqueeze(0).to(device)),
         clip_name=printable(clip_name),
+        training_set=training_set,
         latent_dim=config.latent_dim,
         samples=config.preview_samples,
         seed=config.seed,
@@ -96,7 +98,7 @@ def prepare(
     return Workbench(
         model=model,
         batches=batches,
-        training_set=_fixed_chunks(sounds.train, EVALUATION_CHUNKS, spectrogram, device, cancelled),
+        training_set=training_set,
         validation_set=_fixed_chunks(sounds.validation, EVALUATION_CHUNKS, spectrogram, device, cancelled),
         previews=previews,
         problems=sounds.problems,

@@ -30,7 +30,7 @@ def model() -> VAE:
 def renderer(folder: Path, seed: int = 0, gain: float = 1.0) -> PreviewRenderer:
     clip = torch.from_numpy(gain * tone(440.0, 0.25)).float()
     log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
-    return PreviewRenderer(folder, SPECTROGRAM, clip, log_mel, "tone.wav", 4, samples=2, seed=seed)
+    return PreviewRenderer(folder, SPECTROGRAM, clip, log_mel, "tone.wav", log_mel, 4, samples=2, seed=seed)
 
 
 def render(previews: PreviewRenderer, model: VAE, epoch: int) -> list[PreviewReady]:
@@ -71,7 +71,9 @@ def test_the_resynthesis_is_the_inversion_of_the_original_and_no_more(tmp_path: 
 def test_a_clip_that_stands_in_comes_with_its_first_previews(tmp_path: Path, model: VAE) -> None:
     clip = torch.from_numpy(tone(440.0, 0.25)).float()
     log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
-    previews = PreviewRenderer(tmp_path, SPECTROGRAM, clip, log_mel, "tone.wav", 4, 0, 0, stands_in=True)
+    previews = PreviewRenderer(
+        tmp_path, SPECTROGRAM, clip, log_mel, "tone.wav", log_mel, 4, 0, 0, stands_in=True
+    )
     assert [each.path.split("/")[-1] for each in render(previews, model, 5)] == [
         "epoch-0005-original.wav", "epoch-0005-resynthesis.wav", "epoch-0005-reconstruction.wav"
     ]  # fmt: skip

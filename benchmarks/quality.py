@@ -1,0 +1,416 @@
+"""How well each way of modelling a folder of sounds reconstructs sounds it has not heard, and makes new ones.
+
+Splits the folder by file, trains every row for the same number of steps with batches of 32, and prints one
+table: mean and spread over seeds, each of which has a split of its own.
+
+    python benchmarks/quality.py [FOLDER] [--steps 600] [--seeds 3] [--files N] [--rows ours,pca]
+
+Columns, all measured on the default spectrogram (48 kHz, 128 mel bands, log(1 + power)):
+  rmse        held-out log-mel root-mean-square error, one pass of the encoder; and relative to PCA
+  refined     the same after 60 gradient steps on the latent
+  stft        multi-resolution STFT distance of the sound made from it (spectral convergence + log magnitude)
+  mmd prior   squared maximum mean discrepancy, samples of N(0, I) against held-out sounds, x 1000
+  mmd fitted  the same for samples from where the training latents lie; `floor`: training sounds
+  diversity   mean distance between samples, relative to that between held-out sounds
+  memory      distance of samples to the nearest training sound, relative to held-out sounds'
+  kl, active  smallest KL divergence of a latent dimension, in nats; dimensions above 0.1
+"""
+
+import argparse
+import math
+import statistics
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.audio.inversion import MelInverter
+from core.audio.spectrogram import LogMelSpectrogram
+from core.config import ModelConfig, SettingValue, SpectrogramConfig, find_preset
+from core.data.batches import TrainingBatches
+from core.data.demo import make_demo_sounds
+from core.data.plan import replan
+from core.data.report import ScanReport
+from core.data.scan import scan
+from core.data.store import ChunkStore, SampleArena, load_sounds
+from core.events import RunEvent
+from core.model import VAE
+from core.model.latents import fit_latents
+from core.model.losses import active_dimensions, gaussian_kl
+from core.model.pca import principal_components
+from core.run import RunDirectory, RunManifest
+from core.seeding import generator
+from core.training.control import Control
+from core.training.preview import LARGEST_LOG_MEL
+from core.training.progress import Progress
+from core.training.refinement import refine_latents
+from core.training.trainer import Trainer
+from core.training.workbench import prepare
+
+SONIC_PI = Path("/usr/share/sonic-pi/samples")  # Debian's package sonic-pi-samples
+SPECTROGRAM = SpectrogramConfig()
+CHUNK_S = 1.0
+LATENTS = 64
+BATCH = 32
+SAMPLES = 200
+HELD_OUT_CHUNKS = 512
+RESYNTHESISED = 24
+PCA_CROPS = 4096
+RESOLUTIONS = (512, 1024, 2048)
+MELSPECVAE_BATCH = 64
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """One split, and the log-mel spectrograms [chunks, 1, mels, frames] of its two sides."""
+
+    report: ScanReport
+    folder: Path
+    seed: int
+    store: ChunkStore
+    train: Tensor
+    held_out: Tensor
+    held_out_waveform: Tensor
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One row of one seed; nan where a column makes no sense."""
+
+    rmse: float
+    to_pca: float = math.nan
+    refined: float = math.nan
+    stft: float = math.nan
+    mmd_prior: float = math.nan
+    mmd_fitted: float = math.nan
+    floor: float = math.nan
+    diversity: float = math.nan
+    memory: float = math.nan
+    kl: float = math.nan
+    active: float = math.nan
+
+
+# -- data -------------------------------------------------------------------------------------------------
+
+
+def scan_folder(folder: Path) -> ScanReport:
+    return next(event for event in scan(folder, CHUNK_S) if isinstance(event, ScanReport))
+
+
+def split_sounds(report: ScanReport, folder: Path, seed: int, files: int | None) -> Sounds:
+    """The split of this seed, of so many files drawn by it or of all."""
+    usable = tuple(file for file in report.files if file.usable)
+    if files is not None:
+        drawn = np.random.default_rng(seed).choice(len(usable), min(files, len(usable)), replace=False)
+        usable = tuple(usable[index] for index in sorted(drawn))
+    report = replan(replace(report, files=usable), CHUNK_S, seed)
+    samples = round(CHUNK_S * SPECTROGRAM.sample_rate)
+    loaded = load_sounds(
+        folder,
+        report.split,
+        SPECTROGRAM.sample_rate,
+        samples,
+        CPU,
+        SampleArena(),
+        lambda: False,
+        lambda *_: None,
+    )
+    to_mel = LogMelSpectrogram(SPECTROGRAM)
+    train, held_out = (
+        torch.cat([to_mel(store.chunks(index)) for index in spread(len(store), limit).split(BATCH)])
+        for store, limit in ((loaded.train, 4 * HELD_OUT_CHUNKS), (loaded.validation, HELD_OUT_CHUNKS))
+    )
+    heard = loaded.validation.chunks(spread(len(held_out), RESYNTHESISED))
+    return Sounds(report, folder, seed, loaded.train, train, held_out, heard)
+
+
+def spread(count: int, limit: int) -> Tensor:
+    return torch.linspace(0, count - 1, min(count, limit)).round().long()
+
+
+# -- rows -------------------------------------------------------------------------------------------------
+
+
+class Linear(VAE):
+    """Principal component analysis; with no components, the mean."""
+
+    def __init__(self, crops: Tensor, count: int) -> None:
+        super().__init__(ModelConfig("linear", SPECTROGRAM.n_mels, crops.shape[-1], count, 0.0))
+        found = principal_components(crops.flatten(1), count, torch.Generator().manual_seed(0))
+        self.found = found
+        self.variance = (found.residual / found.deviations.square()).clamp(1e-4, 1)
+        self.shape = crops.shape[1:]
+
+    def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
+        found = self.found
+        mean = (normalised.flatten(1) - found.mean) @ found.directions / found.deviations
+        return mean, self.variance.log().expand_as(mean)
+
+    def image(self, latent: Tensor) -> Tensor:
+        found = self.found
+        return (found.mean + (latent * found.deviations) @ found.directions.T).view(-1, *self.shape)
+
+
+def linear(count: int) -> Callable[[Sounds, int], VAE]:
+    def fit(sounds: Sounds, steps: int) -> VAE:
+        config = find_preset("balanced").config().resolved(len(sounds.store))
+        batches = TrainingBatches(sounds.store, LogMelSpectrogram(SPECTROGRAM), config, 1, CPU)
+        return Linear(batches.random_crops(min(PCA_CROPS, steps * BATCH)), count)
+
+    return fit
+
+
+def engine(preset: str, **settings: SettingValue) -> Callable[[Sounds, int], VAE]:
+    """A model that the program trains with this preset, but for so many steps."""
+
+    def fit(sounds: Sounds, steps: int) -> VAE:
+        epochs = math.ceil(steps * BATCH / len(sounds.store) / 1000)
+        config = find_preset(preset).config().with_settings({
+            "seed": sounds.seed, "batch_size": BATCH, "latent_dim": LATENTS, "chunk_duration_s": CHUNK_S,
+            "epochs": epochs, "augmentation_expansion": max(1, steps * BATCH // len(sounds.store) // epochs),
+            "preview_samples": 0, "preview_interval": 100_000, **settings,
+        })  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            manifest = RunManifest.from_scan(sounds.report, preset, config)
+            run = RunDirectory.create(Path(folder), "quality", manifest)
+            control = Control(run.requests)
+            bench = prepare(run, manifest, CPU, lambda: False, lambda _: None)
+            trainer = Trainer(run, manifest, bench, control, Silent())
+            trainer.train()
+            trainer.close()
+        return trainer.average
+
+    return fit
+
+
+class Silent:
+    """A reporter that tells nobody."""
+
+    def emit(self, event: RunEvent) -> None: ...
+
+    def rewind(self, progress: Progress) -> None: ...
+
+
+class MelSpecVAE(VAE):
+    """The architecture of github.com/moiseshorta/MelSpecVAE, which follows Velardo's tutorials: convolutions
+    of 512 to 32 filters with ReLU and batch norm, a dense posterior, a mirrored decoder with a sigmoid."""
+
+    def __init__(self, n_frames: int, lowest: float, highest: float) -> None:
+        super().__init__(ModelConfig("melspecvae", SPECTROGRAM.n_mels, n_frames, LATENTS, 0.0))
+        filters, strides = (512, 256, 128, 64, 32), (2, 2, 2, 2, (2, 1))
+        self.padding = -n_frames % 16
+        self.band_mean.fill_(lowest)
+        self.scale.fill_(highest - lowest)
+        encoder: list[nn.Module] = []
+        for inputs, outputs, stride in zip((1, *filters), filters, strides, strict=False):
+            encoder += [nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.ReLU(), nn.BatchNorm2d(outputs)]
+        self.encoder = nn.Sequential(*encoder, nn.Flatten())
+        bottom = (filters[-1], SPECTROGRAM.n_mels // 32, (n_frames + self.padding) // 16)
+        self.to_posterior = nn.Linear(math.prod(bottom), 2 * LATENTS)
+        decoder: list[nn.Module] = [nn.Linear(LATENTS, math.prod(bottom)), nn.Unflatten(1, bottom)]
+        for index in reversed(range(1, 5)):
+            width, stride = filters[index], strides[index]
+            extra = (1, 0) if stride == (2, 1) else 1
+            inputs = filters[min(index + 1, 4)]
+            decoder += [
+                nn.ConvTranspose2d(inputs, width, 3, stride, padding=1, output_padding=extra),
+                nn.ReLU(),
+                nn.BatchNorm2d(width),
+            ]
+        last = nn.ConvTranspose2d(filters[1], 1, 3, 2, padding=1, output_padding=1)
+        self.decoder = nn.Sequential(*decoder, last, nn.Sigmoid())
+
+    def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
+        padded = nn.functional.pad(normalised, (0, self.padding))
+        mean, log_variance = self.to_posterior(self.encoder(padded)).chunk(2, dim=1)
+        return mean, log_variance
+
+    def image(self, latent: Tensor) -> Tensor:
+        image: Tensor = self.decoder(latent)
+        return image[..., : self.config.n_frames]
+
+
+def melspecvae(sounds: Sounds, steps: int) -> VAE:
+    """Adam at 5e-4, batches of 64, one million times the mean squared error plus KL; no augmentation."""
+    torch.manual_seed(sounds.seed)
+    lowest, highest = float(sounds.train.min()), float(sounds.train.max())
+    model = MelSpecVAE(sounds.train.shape[-1], lowest, highest)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
+    for step in range(steps):
+        draws = generator(sounds.seed, "melspecvae", step)
+        batch = sounds.train[torch.randint(len(sounds.train), (MELSPECVAE_BATCH,), generator=draws)]
+        output = model(batch, torch.randn(MELSPECVAE_BATCH, LATENTS, generator=draws))
+        squared_error = (output.reconstruction - batch).square().mean() / model.scale.square()
+        kl = gaussian_kl(output.mean, output.log_variance).sum(1).mean()
+        optimizer.zero_grad()
+        (1e6 * squared_error + kl).backward()
+        optimizer.step()
+    return model
+
+
+ROWS: dict[str, Callable[[Sounds, int], VAE]] = {
+    "mean": linear(0),
+    "pca": linear(LATENTS),
+    "usual": engine("balanced", model="convolutional", loss="usual"),
+    "convolutional": engine("balanced", model="convolutional"),
+    "melspecvae": melspecvae,
+    "conservative": engine("conservative"),
+    "balanced": engine("balanced"),
+    "aggressive": engine("aggressive"),
+}
+
+
+# -- measures ---------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def reconstruct(model: VAE, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+    """Reconstruction at the posterior's mean, and KL divergence [chunks, latent]."""
+    images, kl = [], []
+    for batch in log_mel.split(BATCH):
+        mean, log_variance = model.encode(batch)
+        images.append(model.decode(mean))
+        kl.append(gaussian_kl(mean, log_variance))
+    return torch.cat(images), torch.cat(kl)
+
+
+def rmse(image: Tensor, log_mel: Tensor) -> float:
+    return float((image - log_mel).square().mean().sqrt())
+
+
+def features(log_mel: Tensor) -> Tensor:
+    """Mean and deviation of each mel band: [chunks, 2 * mels]."""
+    bands = log_mel.squeeze(1)
+    return torch.cat([bands.mean(2), bands.std(2)], dim=1)
+
+
+def mmd(ours: Tensor, theirs: Tensor, bandwidth: float) -> float:
+    """Unbiased squared maximum mean discrepancy with a Gaussian kernel: Gretton et al., JMLR 2012."""
+
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        return (-torch.cdist(a, b).square() / (2 * bandwidth**2)).exp()
+
+    within = [
+        (kernel(each, each).sum() - len(each)) / (len(each) * (len(each) - 1)) for each in (ours, theirs)
+    ]
+    return float(within[0] + within[1] - 2 * kernel(ours, theirs).mean())
+
+
+def mean_distance(log_mel: Tensor) -> float:
+    return float(torch.pdist(log_mel.flatten(1)).mean())
+
+
+def nearest(log_mel: Tensor, train: Tensor) -> float:
+    """Median distance to the nearest training chunk."""
+    return float(torch.cdist(log_mel.flatten(1), train.flatten(1)).min(1).values.median())
+
+
+def stft_distance(ours: Tensor, theirs: Tensor) -> float:
+    """Mean of spectral convergence and log-magnitude L1 over three resolutions: Yamamoto et al., 2020."""
+    total = 0.0
+    for size in RESOLUTIONS:
+        window = torch.hann_window(size)
+        a, b = (
+            torch.stft(each, size, size // 4, window=window, return_complex=True).abs().clamp_min(1e-5)
+            for each in (ours, theirs)
+        )
+        convergence = ((a - b).square().sum((1, 2)) / b.square().sum((1, 2)).clamp_min(1e-8)).sqrt().mean()
+        total += float(convergence + (a.log() - b.log()).abs().mean())
+    return total / len(RESOLUTIONS)
+
+
+def measure(model: VAE, sounds: Sounds, pca_rmse: float | None) -> Scores:
+    model.eval()
+    image, kl = reconstruct(model, sounds.held_out)
+    error = rmse(image, sounds.held_out)
+    if model.config.latent_dim == 0:
+        return Scores(error)
+    refined = torch.cat([
+        model.decode(refine_latents(model, batch)).detach() for batch in sounds.held_out.split(BATCH)
+    ])  # fmt: skip
+
+    heard = image[spread(len(image), RESYNTHESISED)].clamp(0, LARGEST_LOG_MEL)
+    inverter, samples = MelInverter(SPECTROGRAM), sounds.held_out_waveform.shape[1]
+    audio = torch.cat([inverter(each, samples, generator(0, "phase")) for each in heard.split(1)])
+
+    drawn = generator(sounds.seed, "samples")
+    draws, picks = torch.randn(SAMPLES, LATENTS, generator=drawn), torch.rand(SAMPLES, generator=drawn)
+    fitted = fit_latents(model, sounds.train, BATCH)
+    with torch.no_grad():
+        prior, ours = (
+            torch.cat([model.decode(batch) for batch in latents.split(BATCH)]).clamp(0, LARGEST_LOG_MEL)
+            for latents in (draws, fitted.place(picks, draws))
+        )
+    known = sounds.train[spread(len(sounds.train), SAMPLES)]
+    reference = features(torch.cat([known, sounds.held_out]))
+    bandwidth = float(torch.pdist(reference).median())
+    held_out = features(sounds.held_out)
+    nats = kl.mean(0)
+    return Scores(
+        rmse=error,
+        to_pca=error / pca_rmse if pca_rmse else 1.0,
+        refined=rmse(refined, sounds.held_out),
+        stft=stft_distance(audio, sounds.held_out_waveform),
+        mmd_prior=1000 * mmd(features(prior), held_out, bandwidth),
+        mmd_fitted=1000 * mmd(features(ours), held_out, bandwidth),
+        floor=1000 * mmd(features(known), held_out, bandwidth),
+        diversity=mean_distance(ours) / mean_distance(sounds.held_out),
+        memory=nearest(ours, sounds.train) / nearest(sounds.held_out, sounds.train),
+        kl=float(nats.min()),
+        active=active_dimensions(nats),
+    )
+
+
+# -- table ------------------------------------------------------------------------------------------------
+
+
+def show(name: str, scores: list[Scores]) -> None:
+    cells = []
+    for field in fields(Scores):
+        values = [getattr(each, field.name) for each in scores]
+        if any(map(math.isnan, values)):
+            cells.append(f"{'':>13}")
+            continue
+        spread_of = statistics.stdev(values) if len(values) > 1 else 0.0
+        cells.append(f"{statistics.mean(values):7.3f}±{spread_of:<5.3f}")
+    print(f"{name:14}", *cells, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--files", type=int, help="of the folder, drawn by the seed")
+    parser.add_argument("--rows", default=",".join(ROWS))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as demo:
+        folder = arguments.folder or (SONIC_PI if SONIC_PI.is_dir() else make_demo_sounds(Path(demo)))
+        compare(folder, arguments.rows.split(","), arguments.steps, arguments.seeds, arguments.files)
+
+
+def compare(folder: Path, rows: list[str], steps: int, seeds: int, files: int | None) -> None:
+    report = scan_folder(folder)
+    print(f"{files or len(report.usable_files)} sounds, {steps} steps, {seeds} seeds")
+    splits = [split_sounds(report, folder, seed, files) for seed in range(seeds)]
+    print(f"{'':14}", *(f"{field.name.replace('_', ' '):>13}" for field in fields(Scores)))
+    pca: list[Scores] = []
+    for name in rows:
+        scores = [
+            measure(ROWS[name](sounds, steps), sounds, pca[index].rmse if pca else None)
+            for index, sounds in enumerate(splits)
+        ]
+        if name == "pca":
+            pca = scores
+        show(name, scores)
+
+
+if __name__ == "__main__":
+    main()
