@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+FEWEST_FILES_FOR_CONFIDENCE = 4  # held out; fewer say little about sounds in general
+
 
 class Verdict(StrEnum):
     """What becomes of a file.  `waiting`: its header is read, its samples are not yet."""
@@ -80,6 +82,22 @@ class Split:
     @property
     def validation_chunks(self) -> int:
         return sum(len(excerpt.chunk_starts_s) for excerpt in self.validation)
+
+    @property
+    def validation_files(self) -> int:
+        return len({excerpt.path for excerpt in self.validation})
+
+    @property
+    def confidence_note(self) -> str:
+        """A sentence if too few sounds are held out for a firm judgement of the model."""
+        files = self.validation_files
+        if self.method == "none":
+            return "Nothing is held out: validation cannot show overfitting."
+        if files >= FEWEST_FILES_FOR_CONFIDENCE:
+            return ""
+        held_out = "1 file" if files == 1 else f"{files} files"
+        part = "the end of " if self.method == "time" else ""
+        return f"Only {part}{held_out} held out: take validation as a hint."
 
 
 @dataclass(frozen=True)

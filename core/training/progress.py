@@ -21,7 +21,6 @@ class Progress:
     previewed_epoch: int = -1
     best_loss: float | None = None
     best_epoch: int = 0
-    epochs_over_limit: int = 0
     elapsed_s: float = 0.0
     learning_rate_scale: float = 1.0
     rollbacks: int = 0

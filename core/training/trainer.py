@@ -17,6 +17,7 @@ from core.run import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
 from core.training.checkpoint import CheckpointFolder, State
 from core.training.control import Control
+from core.training.latents import latent_warning
 from core.training.metrics import Evaluation, RemainingTime, evaluate
 from core.training.optimizer import AdamW, follow
 from core.training.overfitting import OverfittingDetector, overfitting_gap, quality
@@ -30,7 +31,6 @@ logger = logging.getLogger(__name__)
 EVALUATION_BATCH = 32
 BAD_STEPS_BEFORE_ROLLBACK = 10
 ROLLBACKS_BEFORE_GIVING_UP = 3
-COLLAPSED_KL_NATS = 0.5  # in all dimensions together
 
 
 class Reporter(Protocol):
@@ -67,7 +67,7 @@ class Trainer:
         self._checkpoints = CheckpointFolder(run.checkpoints)
         self._saver = Saver(self._checkpoints, reporter.emit, lambda message: self._warn("disk", message))
         self._remaining = RemainingTime()
-        self._detector = OverfittingDetector()
+        self._detector = OverfittingDetector(manifest.split.validation_files)
         self._started_s = time.monotonic()
         self._bad_steps = 0
         self._warnings: dict[str, str] = {}
@@ -82,6 +82,7 @@ class Trainer:
         go on; `save` then keeps the state."""
         if self._saver.asked_step < 0:
             self.save("start")
+        self._warn_of_overfitting()
         while True:
             self._saver.collect()
             if self._control.take_save_request():
@@ -128,7 +129,9 @@ class Trainer:
         ):
             raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible here.")
         self.progress = progress
-        self._detector.epochs_over_limit = self.progress.epochs_over_limit
+        files = self.manifest.split.validation_files
+        self._detector = OverfittingDetector.after(self.progress.history, files)
+        self._warnings.pop("overfitting", None)
         self._started_s = time.monotonic()
         self._saver.forget(self.progress.step)
         self._checkpoints.resumed_from = name
@@ -256,6 +259,7 @@ class Trainer:
         self.progress.rollbacks = rollbacks
         self.progress.learning_rate_scale = scale
         self._reporter.rewind(self.progress)
+        self._warn_of_overfitting()
         self._warn(
             "rollback",
             f"The loss was not finite {BAD_STEPS_BEFORE_ROLLBACK} steps in a row: back at step "
@@ -283,11 +287,13 @@ class Trainer:
         if self.progress.best_epoch == self.epoch:
             self._saver.keep_best(self._state(), self.epoch, self.progress.step)
         self._reporter.emit(event)
-        gap = overfitting_gap(train.error, validation.error)
-        self._detector.update(gap)
-        self.progress.epochs_over_limit = self._detector.epochs_over_limit
-        self._warn("overfitting", self._detector.warning(gap, self.epoch, self.progress.best_epoch))
-        self._warn("latent", _latent_warning(validation))
+        self._detector.update(self.epoch, validation.loss, overfitting_gap(train.error, validation.error))
+        self._warn_of_overfitting()
+        self._warn("latent", latent_warning(validation.kl_per_dimension))
+
+    def _warn_of_overfitting(self) -> None:
+        note = self.manifest.split.confidence_note
+        self._warn("overfitting", self._detector.warning(self.progress.validated_epochs, note))
 
     def _epoch_event(self, train: Evaluation, validation: Evaluation) -> EpochFinished:
         progress, memory = self.progress, memory_use(self.device)
@@ -366,16 +372,3 @@ class Trainer:
         self._reporter.emit(warning)
         if warning.is_news_after(before):
             logger.warning("%s", message)
-
-
-def _latent_warning(evaluation: Evaluation) -> str:
-    """A sentence if the latents carry nothing, or fewer than half of them do."""
-    kl = evaluation.kl_per_dimension
-    if float(kl.sum()) < COLLAPSED_KL_NATS:
-        return "The latent carries nothing (posterior collapse): lower kl_weight or raise kl_warmup_fraction."
-    active = active_dimensions(kl)
-    if active < len(kl) / 2:
-        return (
-            f"Only {active} of {len(kl)} latent dimensions are in use; latent_dim={max(2, active)} would do."
-        )
-    return ""

@@ -13,6 +13,7 @@ from core.data.report import printable
 from core.errors import RunError
 from core.events import CheckpointSaved, PreviewReady, RunEvent, RunState
 from core.run import EventFollower, Request, RunDirectory, RunHistory, RunManifest
+from core.training.overfitting import tell_best
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_state
@@ -49,6 +50,7 @@ class DashboardScreen(Screen[None]):
         self._generation = 0
         self._is_live = False  # what is read from now on happens now
         self._manifest: RunManifest | None = None
+        self._best = ""
 
     def compose(self) -> ComposeResult:
         yield TitleBar(printable(self.run.name))
@@ -59,6 +61,7 @@ class DashboardScreen(Screen[None]):
                 yield LossPlot(id="loss-plot")
                 yield Sparkline(id="step-losses")
                 yield QualityBar(id="quality")
+                yield Static(id="best")
                 yield MetricTable(id="metrics")
             with Vertical(id="previews"):
                 yield PreviewList(id="preview-list")
@@ -117,15 +120,18 @@ class DashboardScreen(Screen[None]):
         history = self.history
         self._draw_title()
         self._draw_banner()
-        bar = self.query_one("#progress", ProgressBar)
+        progress = self.query_one("#progress", ProgressBar)
         if history.loading is not None:
-            bar.update(total=history.loading.total, progress=history.loading.done)
+            progress.update(total=history.loading.total, progress=history.loading.done)
         else:
-            bar.update(total=history.total_steps or None, progress=history.step)
+            progress.update(total=history.total_steps or None, progress=history.step)
         self.query_one(MetricTable).metrics = self._metrics()
         self.query_one(Sparkline).data = history.step_losses[-SPARKLINE_STEPS:].tolist()
         last = history.last_epoch
-        self.query_one(QualityBar).quality = last.quality if last else None
+        bar = self.query_one(QualityBar)
+        bar.quality = last.quality if last else None
+        bar.is_overfitting = bool(history.warning("overfitting"))
+        self._draw_best()
         kinds = {event.event for event in events}
         if "epoch" in kinds:
             self._draw_losses()
@@ -164,6 +170,18 @@ class DashboardScreen(Screen[None]):
         banner.display = bool(lines)
         banner.update(Text("\n".join(lines)))
         banner.set_class(state is RunState.FAILED, "-error")
+
+    def _draw_best(self) -> None:
+        """Since when validation got no better, and how far to trust it."""
+        last = self.history.last_epoch
+        note = self._manifest.split.confidence_note if self._manifest else ""
+        best = tell_best(last.best_epoch, last.epoch) if last else ""
+        sentence = " ".join(filter(None, (best, note)))
+        if sentence != self._best:  # laying it out anew twice a second would cost the training time
+            self._best = sentence
+            line = self.query_one("#best", Static)
+            line.display = bool(sentence)
+            line.update(Text(sentence))
 
     def _draw_losses(self) -> None:
         epochs = self.history.epochs

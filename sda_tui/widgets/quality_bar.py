@@ -4,20 +4,21 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-GOOD, CAUTION = 0.9, 0.8
+GOOD = 0.9
 CELLS = 10
 
 
 class QualityBar(Widget):
-    """`quality` from 0 to 1; None before the first epoch."""
+    """`quality` from 0 to 1, None before the first epoch; whether the engine calls it overfitting."""
 
     quality: reactive[float | None] = reactive(None)
+    is_overfitting: reactive[bool] = reactive(False)
 
     def render(self) -> Text:
         if self.quality is None:
             return Text("Quality    – after epoch 1", style="dim")
         filled = round(self.quality * CELLS)
-        word, variable = judge(self.quality)
+        word, variable = judge(self.quality, self.is_overfitting)
         colour = self.app.theme_variables[variable]
         text = Text("Quality    ", style="dim")
         text.append("█" * filled, style=f"not dim {colour}")
@@ -26,8 +27,12 @@ class QualityBar(Widget):
         return text
 
 
-def judge(quality: float) -> tuple[str, str]:
-    """The word for a quality, and the theme's colour variable for it."""
-    if quality >= GOOD:
-        return "good", "success"
-    return ("caution", "warning") if quality >= CAUTION else ("overfitting", "error")
+def judge(quality: float, is_overfitting: bool) -> tuple[str, str]:
+    """The word for a quality, and the theme's colour variable for it.
+
+    A low quality is a wide gap, which few and unlike sounds have from the start, also while the model gets
+    better on held-out ones.  Only the detector says overfitting.
+    """
+    if is_overfitting:
+        return "overfitting", "error"
+    return ("good", "success") if quality >= GOOD else ("caution: wide gap", "warning")

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from core.config import SETTINGS
-from core.events import StepFinished
+from core.events import EpochFinished, StepFinished
 from core.run import EventLog, RunDirectory
 from sda_tui.app import Leave, SdaApp
 from sda_tui.screens.dashboard import DashboardScreen
@@ -94,3 +94,30 @@ async def open_dashboard(app: SdaApp, pilot: Pilot[Leave], run: RunDirectory) ->
 
 def a_step(number: int, loss: float | None) -> StepFinished:
     return StepFinished(1, number, 100, loss, loss, loss, 1.0, 1e-3, loss, 0.1)
+
+
+def an_epoch(number: int, best_epoch: int, gap: float) -> EpochFinished:
+    return EpochFinished(
+        epoch=number,
+        total_epochs=100,
+        step=1,
+        train_loss=0.1,
+        validation_loss=0.3,
+        validation_reconstruction_loss=0.2,
+        validation_kl_loss=0.1,
+        train_error=1.0,
+        validation_error=1 + gap,
+        kl_divergence=8.0,
+        kl_per_dimension=(2.0, 2.0, 2.0, 2.0),
+        active_latent_dimensions=4,
+        latent_dimensions=4,
+        overfitting_gap=gap,
+        quality=1 - gap,
+        best_validation_loss=0.2,
+        best_epoch=best_epoch,
+        elapsed_s=1.0,
+        eta_s=9.0,
+        memory_used_bytes=1,
+        memory_peak_bytes=1,
+        memory_total_bytes=2,
+    )

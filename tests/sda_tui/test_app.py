@@ -26,6 +26,7 @@ from tests.conftest import MakeRun
 from tests.sda_tui.driving import (
     NARROW,
     a_step,
+    an_epoch,
     open_dashboard,
     running,
     text,
@@ -204,6 +205,43 @@ async def test_a_warning_stays_until_it_is_taken_back(tmp_path: Path, make_run: 
         write_run(run, Warned("disk", "", 2), CheckpointSaved(1, 2, "checkpoints/a.pt", "interval", 5))
         await until(pilot, lambda: "disk" not in text(app, "#banner"))
         assert dict(screen.query_one(MetricTable).metrics)["Saved"] == "2 interval"
+
+
+async def test_only_the_detector_says_overfitting_and_the_best_epoch_has_an_age(
+    tmp_path: Path, make_run: MakeRun, sounds: Path
+) -> None:
+    for index in range(4, 8):
+        (sounds / f"tone-{index}.wav").unlink()
+    run = make_run()  # four files: the end of each is held out, if it is long enough
+    write_run(run, a_step(1, 1.0), an_epoch(46, best_epoch=34, gap=0.9))
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: len(screen.history.epochs) == 1)
+        bar = screen.query_one(QualityBar)
+        assert "10% caution: wide gap" in str(bar.render())
+        assert text(app, "#best") == "Best was epoch 34, 12 epochs ago."
+        write_run(run, Warned("overfitting", "Overfitting: held-out sounds get worse.", 1))
+        await until(pilot, lambda: bar.is_overfitting)
+        assert "10% overfitting" in str(bar.render())
+
+
+async def test_few_held_out_files_are_told_beside_the_best_epoch(
+    tmp_path: Path, make_run: MakeRun, sounds: Path
+) -> None:
+    for index in range(5, 8):
+        (sounds / f"tone-{index}.wav").unlink()
+    run = make_run()
+    assert run.read_manifest().split.validation_files == 2
+    write_run(run, a_step(1, 1.0), an_epoch(7, best_epoch=7, gap=0.05))
+    async with running(tmp_path, size=NARROW) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: len(screen.history.epochs) == 1)
+        assert "95% good" in str(screen.query_one(QualityBar).render())
+        best = screen.query_one("#best", Static)
+        assert str(best.render()) == (
+            "Best is epoch 7, the newest. Only 2 files held out: take validation as a hint."
+        )
+        await until(pilot, lambda: 0 < best.size.height <= 3)
 
 
 async def test_a_long_history_is_thinned_without_losing_its_spikes() -> None:

@@ -127,3 +127,17 @@ def test_fractions_are_those_of_the_design() -> None:
     assert [validation_fraction(n) for n in (5, 9, 10, 49, 50, 199, 200, 500)] == [
         0.5, 0.5, 0.3, 0.3, 0.2, 0.2, 0.1, 0.1,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("count", "duration_s", "note"),
+    [
+        (7, 2.0, ""),
+        (5, 2.0, "Only 2 files held out: take validation as a hint."),
+        (2, 0.5, "Only 1 file held out: take validation as a hint."),
+        (3, 10.0, "Only the end of 3 files held out: take validation as a hint."),
+        (1, 1.0, "Nothing is held out: validation cannot show overfitting."),
+    ],
+)  # fmt: skip
+def test_few_held_out_files_are_no_firm_ground(count: int, duration_s: float, note: str) -> None:
+    assert split_files(files(count, duration_s), 1.0, seed=0).confidence_note == note
