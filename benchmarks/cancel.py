@@ -1,12 +1,15 @@
 """How soon a cancel is answered, in each phase of a run on a folder of many files.
 
 Synthesises a folder of short sounds, and for each phase starts a run, cancels it when that phase has just
-begun, and measures the time until the run's state is saved and the engine is free again.
+begun, and measures the time until the run's state is saved and the engine is free again.  Last, sends
+SIGTERM to a `sda-tui train` in mid-run, and measures the time until the process is gone.
 
     python benchmarks/cancel.py [--files 500] [--repeats 3]
 """
 
 import argparse
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -88,6 +91,24 @@ def cancel_run(
     return time.perf_counter() - asked_s
 
 
+def terminate(folder: Path, run: RunDirectory) -> float:
+    command = [sys.executable, "-m", "sda_tui", "train", str(folder)]
+    process = subprocess.Popen(
+        [*command, "--runs", str(run.path.parent), "--name", run.name],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until_s = time.monotonic() + PATIENCE_S
+    while not (run.events.exists() and '"event":"step"' in run.events.read_text(encoding="utf-8")):
+        if time.monotonic() > until_s or process.poll() is not None:
+            raise RuntimeError("the run did not get there")
+        time.sleep(0.2)
+    asked_s = time.perf_counter()
+    process.terminate()
+    process.wait()
+    return time.perf_counter() - asked_s
+
+
 class Heard:
     """Listens to the engine until what is expected happens."""
 
@@ -136,6 +157,11 @@ def main() -> None:
                 )
                 answers_s.append(cancel_run(runner, run, heard, begins))
             print(f"| {phase} | {max(answers_s):.2f} |", flush=True)
+        exits_s = [
+            terminate(folder, RunDirectory(Path(temporary, "runs", f"terminated-{repeat}")))
+            for repeat in range(arguments.repeats)
+        ]
+        print(f"| SIGTERM to the exit of the process | {max(exits_s):.2f} |", flush=True)
 
 
 if __name__ == "__main__":

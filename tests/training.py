@@ -78,6 +78,7 @@ def assert_same_outcome(run: RunDirectory, other: RunDirectory) -> None:
     state, expected = newest_state(run), newest_state(other)
     assert state["step"] == expected["step"]
     assert _same(state["model"], expected["model"])
+    assert _same(state["average"], expected["average"])
     assert _same(state["optimizer"], expected["optimizer"])
     assert _numbers(run) == _numbers(other)
     assert _wavs(run) == _wavs(other)

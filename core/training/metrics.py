@@ -73,9 +73,19 @@ class RemainingTime:
     Loading, previews and checkpoints are left out, and medians keep a slow first step from counting.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, step_time_s: float | None = None, evaluation_time_s: float | None = None) -> None:
+        """What a run that goes on took before, until it has times of its own."""
+        self._before_s = step_time_s, evaluation_time_s
         self._step_times_s: deque[float] = deque(maxlen=STEPS_FOR_ETA)
         self._evaluation_times_s: deque[float] = deque(maxlen=5)
+
+    @property
+    def step_time_s(self) -> float | None:
+        return statistics.median(self._step_times_s) if self._step_times_s else self._before_s[0]
+
+    @property
+    def evaluation_time_s(self) -> float | None:
+        return statistics.median(self._evaluation_times_s) if self._evaluation_times_s else self._before_s[1]
 
     def add_step(self, time_s: float) -> None:
         self._step_times_s.append(time_s)
@@ -85,7 +95,6 @@ class RemainingTime:
 
     def estimate_s(self, steps: int, epochs: int) -> float | None:
         """Seconds for so many more steps and epochs, or None before the first step."""
-        if not self._step_times_s:
+        if self.step_time_s is None:
             return None
-        evaluation_s = statistics.median(self._evaluation_times_s) if self._evaluation_times_s else 0.0
-        return steps * statistics.median(self._step_times_s) + epochs * evaluation_s
+        return steps * self.step_time_s + epochs * (self.evaluation_time_s or 0.0)

@@ -22,6 +22,8 @@ class Progress:
     best_loss: float | None = None
     best_epoch: int = 0
     elapsed_s: float = 0.0
+    step_time_s: float | None = None
+    evaluation_time_s: float | None = None
     learning_rate_scale: float = 1.0
     rollbacks: int = 0
     skipped_steps: int = 0

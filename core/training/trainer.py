@@ -17,7 +17,7 @@ from core.run import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
 from core.training.checkpoint import CheckpointFolder, State
 from core.training.control import Control
-from core.training.latents import latent_warning
+from core.training.latent_use import latent_warning
 from core.training.metrics import Evaluation, RemainingTime, evaluate
 from core.training.optimizer import AdamW, follow
 from core.training.overfitting import OverfittingDetector, overfitting_gap, quality
@@ -132,6 +132,7 @@ class Trainer:
         files = self.manifest.split.validation_files
         self._detector = OverfittingDetector.after(self.progress.history, files)
         self._warnings.pop("overfitting", None)
+        self._remaining = RemainingTime(self.progress.step_time_s, self.progress.evaluation_time_s)
         self._started_s = time.monotonic()
         self._saver.forget(self.progress.step)
         self._checkpoints.resumed_from = name
@@ -345,6 +346,8 @@ class Trainer:
     def _state(self) -> State:
         """Everything that the run needs to go on.  Schedules and random draws are functions of the step."""
         self.progress.elapsed_s = self._elapsed_s()
+        self.progress.step_time_s = self._remaining.step_time_s
+        self.progress.evaluation_time_s = self._remaining.evaluation_time_s
         self._started_s = time.monotonic()
         return {
             "step": self.progress.step,

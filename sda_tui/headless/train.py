@@ -1,6 +1,7 @@
 """`sda-tui train` and `sda-tui resume`: a run without a screen, with a progress bar."""
 
 import queue
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -63,12 +64,26 @@ def resume_command(name: str, root: Path | None, assignments: list[str], device:
     run = find_run(name, root or default_root())
     summary = summarise(run)
     manifest = summary.continued(values)
+    if not _is_accepted(manifest):
+        return INTERRUPTED_STATUS
     engine = _Engine(device)
     engine.wait_until_loaded()
     if values:
         run.change(manifest)
     about = f"Going on with {run.name} after epoch {summary.epoch}, step {summary.step}."
     return engine.follow(run, manifest, [about])
+
+
+def _is_accepted(manifest: RunManifest) -> bool:
+    """Whether to go on although sounds are gone or changed.  Nobody is asked where nobody can answer: the
+    run's warnings tell it then."""
+    changes = manifest.changes_since() if Path(manifest.folder).is_dir() else []
+    if not changes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    for sentence in changes:
+        print(f"! {sentence}", file=sys.stderr)
+    print("Go on with the sounds that are there? [Y/n] ", end="", file=sys.stderr, flush=True)
+    return not sys.stdin.readline().strip().lower().startswith("n")
 
 
 class _Engine:

@@ -12,6 +12,7 @@ import pytest
 from core.run import RunDirectory
 from core.runs import summarise
 from core.training.checkpoint import read_checkpoint
+from tests.conftest import MakeRun
 from tests.sounds import write_tone
 from tests.terminal import PATIENCE_S, Terminal
 
@@ -192,3 +193,15 @@ def test_training_goes_on_in_the_background_when_asked(sounds: Path, tmp_path: P
         before = len(steps(run.path))
         terminal.wait_until(lambda: len(steps(run.path)) > before + 20, "steps in the background")
         stop_what_trains(run)
+
+
+def test_a_sound_that_is_gone_is_asked_about_before_a_run_goes_on(
+    make_run: MakeRun, sounds: Path, tmp_path: Path
+) -> None:
+    run = make_run()
+    (sounds / "tone-3.wav").unlink()
+    with Terminal("resume", run.path, cwd=tmp_path) as terminal:
+        terminal.wait_for("tone-3.wav", "gone since the run began", "Go on with the sounds that are there?")
+        terminal.press("n", "enter")
+        assert terminal.wait_for_exit() == 130
+    assert not list(run.checkpoints.iterdir())

@@ -65,3 +65,10 @@ def test_time_left_is_steps_and_evaluations_without_outliers() -> None:
     remaining.add_evaluation(2.0)
     assert remaining.estimate_s(100, 3) == pytest.approx(100 * 0.1 + 3 * 2.0)
     assert remaining.estimate_s(0, 0) == 0
+
+
+def test_a_run_that_goes_on_estimates_from_what_it_took_before() -> None:
+    remaining = RemainingTime(step_time_s=0.2, evaluation_time_s=1.0)
+    assert remaining.estimate_s(10, 2) == pytest.approx(4.0)
+    remaining.add_step(0.1)
+    assert remaining.estimate_s(10, 2) == pytest.approx(3.0)

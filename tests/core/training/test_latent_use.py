@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.training.latents import latent_warning, ranges
+from core.training.latent_use import latent_warning, ranges
 
 
 @pytest.mark.parametrize(
