@@ -306,6 +306,10 @@ class TrainingConfig:
     preview_clip: str = _setting(
         "Output", "", "A sound of your own to hear reconstructed; empty takes the loudest held-out chunk.",
     )
+    preview_inversion: str = _setting(
+        "Output", "fast", "best brings previews nearer to what the model gave, in five times the time.",
+        choices=("fast", "best"),
+    )
     checkpoint_interval: int = _setting(
         "Output", 5, "Checkpoints every this many epochs; the three newest and the best are kept.",
         unit="epochs", minimum=1, maximum=100_000,

@@ -1,6 +1,8 @@
-"""Log-mel spectrogram back to a waveform: mel to linear spectrum, then a phase for it."""
+"""Log-mel spectrogram back to a waveform: mel to linear spectrum, then a phase for it, then both at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -10,35 +12,47 @@ from core.config import SpectrogramConfig
 from core.errors import Cancelled
 
 TINY = 1e-10
+UPDATES = 10  # of the first spectrum; 3 are too few (log-mel RMSE 0.115 for 0.086), 30 gain nothing
+INERTIA = 0.99 / (1 + 0.99)  # of the previous spectrum; more, as the method's authors use, was worse here
+
+
+@dataclass(frozen=True)
+class InversionQuality:
+    """How many random phases are tried, for how many iterations, and how many more the best of them gets."""
+
+    starts: int
+    iterations: int
+    refinements: int
+
+
+QUALITIES: Mapping[str, InversionQuality] = MappingProxyType({
+    "fast": InversionQuality(starts=1, iterations=48, refinements=16),
+    "best": InversionQuality(starts=4, iterations=48, refinements=128),
+})  # fmt: skip
 
 
 class MelInverter(nn.Module):
     """Estimates the waveform whose log-mel spectrogram is given.
 
     First a non-negative power spectrum by multiplicative updates that minimise the generalised
-    Kullback-Leibler divergence (Lee & Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 2000)
-    from the clamped pseudo-inverse; then a phase by the fast Griffin-Lim algorithm (Perraudin, Balazs &
-    Søndergaard, "A fast Griffin-Lim algorithm", WASPAA 2013).
+    Kullback-Leibler divergence (Lee & Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 2000).
+    They start from a flat spectrum, since they keep the holes of a sharper one, such as the clamped
+    pseudo-inverse.  Then a phase by the fast Griffin-Lim algorithm (Perraudin, Balazs & Søndergaard, "A fast
+    Griffin-Lim algorithm", WASPAA 2013).  Last both at once: the same iterations, but the magnitude is the
+    signal's own after one update towards the mel spectrogram.
     """
 
     filterbank: Tensor
-    pseudo_inverse: Tensor
     coverage: Tensor
     window: Tensor
 
-    def __init__(
-        self, config: SpectrogramConfig, updates: int = 50, iterations: int = 64, momentum: float = 0.99
-    ) -> None:
+    def __init__(self, config: SpectrogramConfig, quality: InversionQuality = QUALITIES["fast"]) -> None:
         super().__init__()
         self.config = config
-        self.updates = updates
-        self.iterations = iterations
-        self.momentum = momentum
-        filterbank = mel_filterbank(config)
+        self.quality = quality
+        filterbank = mel_filterbank(config).T.contiguous()  # [bins, mels]
         self.register_buffer("filterbank", filterbank, persistent=False)
-        inverse = torch.linalg.pinv(filterbank.double()).float()
-        self.register_buffer("pseudo_inverse", inverse, persistent=False)
-        self.register_buffer("coverage", filterbank.sum(0).unsqueeze(1).clamp_min(TINY), persistent=False)
+        self.register_buffer("coverage", filterbank.sum(1).clamp_min(TINY), persistent=False)
         self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
 
     def forward(
@@ -48,48 +62,102 @@ class MelInverter(nn.Module):
         generator: torch.Generator,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Tensor:
-        """[batch, 1, mels, frames] of log(1 + mel power) to [batch, samples].
+        """[batch, 1, mels, frames] of log(1 + mel power), below about 80, to [batch, samples].
 
-        The first phase is drawn from `generator`, so the same call gives the same sound.  Raises Cancelled
+        The first phases are drawn from `generator`, so the same call gives the same sound.  Raises Cancelled
         within a few iterations.
         """
-        magnitude = self.power_spectrum(log_mel).sqrt()
-        return self.griffin_lim(magnitude, samples, generator, cancelled)
+        mel = log_mel.squeeze(1).mT.expm1().clamp_min(0).contiguous()  # [batch, frames, mels]
+        quality = self.quality
+        magnitude = self.power_spectrum(mel).sqrt().repeat_interleave(quality.starts, dim=0)
+        phase = torch.rand(magnitude.shape, generator=generator).to(magnitude.device) * (2 * torch.pi)
+        spectrum = torch.polar(magnitude, phase)
+        spectrum = self.griffin_lim(spectrum, samples, quality.iterations, lambda _: magnitude, cancelled)
+        spectrum = self._nearest(spectrum, samples, mel)
+        spectrum = self.griffin_lim(
+            spectrum,
+            samples,
+            quality.refinements,
+            lambda rebuilt: self._update(squared(rebuilt), mel).sqrt(),
+            cancelled,
+        )
+        return self.inverse_stft(spectrum, samples)
 
-    def power_spectrum(self, log_mel: Tensor) -> Tensor:
-        """[batch, 1, mels, frames] to a non-negative power spectrum [batch, bins, frames]."""
-        mel = log_mel.squeeze(1).expm1().clamp_min(0)
-        power = (self.pseudo_inverse @ mel).clamp_min(TINY)
-        for _ in range(self.updates):
-            ratio = mel / (self.filterbank @ power).clamp_min(TINY)
-            power = power * (self.filterbank.T @ ratio) / self.coverage
+    def _nearest(self, spectrum: Tensor, samples: int, mel: Tensor) -> Tensor:
+        """Of the starts of each sound the one whose signal has the smallest log-mel error."""
+        starts = self.quality.starts
+        rebuilt = self.stft(self.inverse_stft(spectrum, samples))
+        again = squared(rebuilt) @ self.filterbank
+        error = (again.log1p() - mel.repeat_interleave(starts, dim=0).log1p()).square().mean((1, 2))
+        best = error.view(-1, starts).argmin(1)
+        return spectrum[torch.arange(len(best), device=best.device) * starts + best]
+
+    def power_spectrum(self, mel: Tensor) -> Tensor:
+        """Mel power [batch, frames, mels] to a non-negative power spectrum [batch, frames, bins]."""
+        power = mel.new_ones(*mel.shape[:2], len(self.filterbank))
+        for _ in range(UPDATES):
+            power = self._update(power, mel)
         return power
+
+    def _update(self, power: Tensor, mel: Tensor) -> Tensor:
+        ratio = mel / (power @ self.filterbank).clamp_min(TINY)
+        return power * (ratio @ self.filterbank.T) / self.coverage
 
     def griffin_lim(
         self,
-        magnitude: Tensor,
+        spectrum: Tensor,
         samples: int,
-        generator: torch.Generator,
+        iterations: int,
+        magnitude: Callable[[Tensor], Tensor],
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Tensor:
-        """A waveform [batch, samples] whose STFT has about this magnitude [batch, bins, frames]."""
-        config = self.config
-        phase = torch.rand(magnitude.shape, generator=generator).to(magnitude.device) * (2 * torch.pi)
-        direction = torch.polar(torch.ones_like(magnitude), phase)
-        inertia = self.momentum / (1 + self.momentum)
-        previous = torch.zeros_like(direction)
-        for _ in range(self.iterations):
+        """A complex spectrum [batch, frames, bins], from such a one, nearer to that of a real signal.
+
+        After each projection on the spectra of signals `magnitude` gives the wanted magnitude of the result.
+        """
+        previous = torch.zeros_like(spectrum)
+        for _ in range(iterations):
             if cancelled():
                 raise Cancelled
-            waveform = self._istft(magnitude * direction, samples)
-            rebuilt = torch.stft(
-                waveform, config.n_fft, config.hop_length, window=self.window, return_complex=True
-            )
-            direction = rebuilt - inertia * previous
-            direction = direction / direction.abs().clamp_min(TINY)
+            rebuilt = self.stft(self.inverse_stft(spectrum, samples))
+            direction = rebuilt - INERTIA * previous
+            length = squared(direction).clamp_min(TINY**2).sqrt()
+            spectrum = scaled(direction, magnitude(rebuilt) / length)
             previous = rebuilt
-        return self._istft(magnitude * direction, samples)
+        return spectrum
 
-    def _istft(self, spectrum: Tensor, samples: int) -> Tensor:
-        config = self.config
-        return torch.istft(spectrum, config.n_fft, config.hop_length, window=self.window, length=samples)
+    # torch.stft and torch.istft give the same, but take twice the time.
+
+    def stft(self, waveform: Tensor) -> Tensor:
+        """[batch, samples] to a complex spectrum [batch, frames, bins], centred, as LogMelSpectrogram's."""
+        half = self.config.n_fft // 2
+        padded = nn.functional.pad(waveform.unsqueeze(1), (half, half), mode="reflect").squeeze(1)
+        frames = padded.unfold(1, self.config.n_fft, self.config.hop_length) * self.window
+        spectrum: Tensor = torch.fft.rfft(frames)
+        return spectrum
+
+    def inverse_stft(self, spectrum: Tensor, samples: int) -> Tensor:
+        """The signal [batch, samples] whose STFT is nearest to the spectrum [batch, frames, bins]."""
+        frames = torch.fft.irfft(spectrum, n=self.config.n_fft) * self.window
+        envelope = self._overlap_add(self.window.square().expand(1, *frames.shape[1:]), samples)
+        return self._overlap_add(frames, samples) / envelope
+
+    def _overlap_add(self, frames: Tensor, samples: int) -> Tensor:
+        """Windows [batch, frames, n_fft] to [batch, samples].  The hop must divide the window."""
+        batch, count, width = frames.shape
+        hop = self.config.hop_length
+        parts = frames.view(batch, count, width // hop, hop).unbind(2)
+        total = frames.new_zeros(batch, count + len(parts) - 1, hop)
+        for offset, part in enumerate(parts):
+            total[:, offset : offset + count] += part
+        return total.flatten(1)[:, width // 2 : width // 2 + samples]
+
+
+def squared(spectrum: Tensor) -> Tensor:
+    """|z|² without the square root of abs()."""
+    return spectrum.real.square() + spectrum.imag.square()
+
+
+def scaled(spectrum: Tensor, factor: Tensor) -> Tensor:
+    """A complex tensor times a real one, without making that complex."""
+    return torch.view_as_complex(torch.view_as_real(spectrum) * factor.unsqueeze(-1))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.atomic import write_atomically
 from core.audio.files import Samples, write_wav
-from core.audio.inversion import MelInverter
+from core.audio.inversion import QUALITIES, MelInverter
 from core.config import SpectrogramConfig
 from core.errors import Cancelled
 from core.events import PreviewKind, PreviewReady
@@ -27,7 +27,8 @@ class PreviewRenderer:
     """Renders what a model makes of one clip and of a few latents.
 
     `clip` [samples] is the sound at ±1 full scale, `clip_log_mel` [1, 1, mels, frames] its spectrogram;
-    `clip_name` is shown beside it.  `stands_in` says that the run began with another clip, which is gone.
+    `clip_name` is shown beside it.  `stands_in` says that the run began with another clip, which is gone;
+    `inversion` is one of QUALITIES.
 
     `latents` [samples, latent_dim] are standard normal draws and `picks` [samples] from 0 to 1, the same for
     the whole run; each model hears them where its latents of `training_set` [chunks, 1, mels, frames] lie.
@@ -45,6 +46,7 @@ class PreviewRenderer:
         samples: int,
         seed: int,
         stands_in: bool = False,
+        inversion: str = "fast",
     ) -> None:
         self._folder = folder
         self._spectrogram = spectrogram
@@ -57,10 +59,10 @@ class PreviewRenderer:
         self.latents = torch.randn(samples, latent_dim, generator=draws)
         self.picks = torch.rand(samples, generator=draws)
         self._seed = seed
-        # Least squares are missing on MPS; and one clip at a time inverts as fast on a CPU as in batches.
+        # Complex arithmetic has gaps on MPS; and one clip at a time inverts as fast on a CPU as in batches.
         device = clip_log_mel.device
         self._device = torch.device("cpu") if device.type == "mps" else device
-        self._inverter = MelInverter(spectrogram).to(self._device)
+        self._inverter = MelInverter(spectrogram, QUALITIES[inversion]).to(self._device)
 
     def render(
         self, model: VAE, epoch: int, step: int, cancelled: Callable[[], bool]

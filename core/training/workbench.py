@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 EVALUATION_CHUNKS = 512  # at most, of either side, evenly spread: bounds the cost of validation
 CROPS = 2048  # augmented chunks that the model starts from, at most
-CROPS_PER_CHUNK = 32
+CROPS_PER_CHUNK = 8
+CROPS_PER_LATENT = 8
 CROP_BYTES = 256 << 20  # of them at most, which long chunks would exceed
 SPECTROGRAM_BATCH = 32
 PROGRESS_INTERVAL_S = 0.1
@@ -92,6 +93,7 @@ def prepare(
         training_set=training_set,
         latent_dim=config.latent_dim,
         samples=config.preview_samples,
+        inversion=config.preview_inversion,
         seed=config.seed,
         stands_in=bool(clip_problem),
     )
@@ -165,7 +167,8 @@ def _initialise(
     """Show the model many augmented training sounds at once."""
     config = model.config
     affordable = CROP_BYTES // (FLOAT32_BYTES * config.n_mels * config.n_frames)
-    count = min(CROPS, CROPS_PER_CHUNK * batches.chunks, affordable)
+    wanted = max(CROPS_PER_CHUNK * batches.chunks, CROPS_PER_LATENT * config.latent_dim)
+    count = min(CROPS, wanted, affordable)
     progress = _at_intervals(emit, "measuring")
     crops = batches.random_crops(count, cancelled, lambda done: progress(done, count))
     model.initialise(crops, generator(seed, "principal components"), cancelled)

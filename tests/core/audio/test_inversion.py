@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from core.audio.inversion import MelInverter
+from core.audio.inversion import QUALITIES, InversionQuality, MelInverter
 from core.audio.spectrogram import LogMelSpectrogram
-from core.config import SpectrogramConfig
+from core.config import SETTINGS, SpectrogramConfig
 from core.errors import Cancelled
 from tests.sounds import tone
 
 CONFIG = SpectrogramConfig()
+SHORT = InversionQuality(starts=2, iterations=3, refinements=3)
 
 
 @pytest.fixture(scope="module")
@@ -25,41 +26,51 @@ def draws() -> torch.Generator:
     return torch.Generator().manual_seed(1)
 
 
+def mel_error(sound: torch.Tensor, log_mel: torch.Tensor) -> float:
+    return float((LogMelSpectrogram(CONFIG)(sound) - log_mel).square().mean().sqrt())
+
+
 def test_inversion_comes_nearer_to_the_mel_than_librosas() -> None:
     """On noise only: librosa's exact least squares take minutes for an eighth of a second of a chord."""
     samples = 6_000
     noise = np.random.default_rng(0).normal(0, 0.1, samples) * np.exp(-np.arange(samples) / 2400)
-    transform = LogMelSpectrogram(CONFIG)
-    log_mel = transform(torch.from_numpy(noise).float().unsqueeze(0))
+    log_mel = LogMelSpectrogram(CONFIG)(torch.from_numpy(noise).float().unsqueeze(0))
     ours = MelInverter(CONFIG)(log_mel, samples, draws())
     mel = log_mel.expm1().squeeze().numpy()
     theirs = librosa.feature.inverse.mel_to_audio(
         mel, sr=48_000, n_fft=2048, hop_length=512, n_iter=64, length=samples, htk=False, norm=None
     )
-    error, error_of_theirs = (
-        float((transform(sound) - log_mel).square().mean())
-        for sound in (ours, torch.from_numpy(theirs).float().unsqueeze(0))
-    )
-    assert error <= error_of_theirs
+    assert mel_error(ours, log_mel) <= mel_error(torch.from_numpy(theirs).float().unsqueeze(0), log_mel)
 
 
 def test_power_spectrum_has_the_mel_and_is_not_negative(waveforms: torch.Tensor) -> None:
     log_mel = LogMelSpectrogram(CONFIG)(waveforms)
     inverter = MelInverter(CONFIG)
-    power = inverter.power_spectrum(log_mel)
-    assert power.shape == (3, 1025, 94)
+    power = inverter.power_spectrum(log_mel.squeeze(1).mT.expm1())
+    assert power.shape == (3, 94, 1025)
     assert float(power.min()) >= 0
-    again = torch.log1p(inverter.filterbank @ power).unsqueeze(1)
-    assert float((again - log_mel).square().mean().sqrt()) < 0.1
+    again = (power @ inverter.filterbank).log1p().mT.unsqueeze(1)
+    assert float((again - log_mel).square().mean().sqrt()) < 0.15
+
+
+def test_stft_and_its_inverse_are_those_of_torch(waveforms: torch.Tensor) -> None:
+    inverter, window = MelInverter(CONFIG), torch.hann_window(2048)
+    spectrum = inverter.stft(waveforms)
+    expected = torch.stft(waveforms, 2048, 512, window=window, return_complex=True).mT
+    torch.testing.assert_close(spectrum, expected)
+    inconsistent = spectrum * torch.rand(spectrum.shape, generator=draws())
+    expected = torch.istft(inconsistent.mT, 2048, 512, window=window, length=48_000)
+    torch.testing.assert_close(inverter.inverse_stft(inconsistent, 48_000), expected)
 
 
 def test_griffin_lim_converges_at_least_as_far_as_librosas(waveforms: torch.Tensor) -> None:
-    window = torch.hann_window(2048)
-    spectra = torch.stft(waveforms, 2048, 512, window=window, return_complex=True).abs()
-    ours = MelInverter(CONFIG, iterations=32).griffin_lim(spectra, 48_000, draws())
-    for magnitude, sound in zip(spectra, ours, strict=True):
+    inverter = MelInverter(CONFIG)
+    magnitudes = inverter.stft(waveforms).abs()
+    phases = torch.rand(magnitudes.shape, generator=draws()) * (2 * torch.pi)
+    spectra = inverter.griffin_lim(torch.polar(magnitudes, phases), 48_000, 32, lambda _: magnitudes)
+    for magnitude, sound in zip(magnitudes, inverter.inverse_stft(spectra, 48_000), strict=True):
         theirs = librosa.griffinlim(
-            magnitude.numpy(), n_iter=32, hop_length=512, n_fft=2048, length=48_000, random_state=0
+            magnitude.T.numpy(), n_iter=32, hop_length=512, n_fft=2048, length=48_000, random_state=0
         )
         assert spectral_convergence(magnitude, sound) <= 1.1 * spectral_convergence(
             magnitude, torch.from_numpy(theirs).float()
@@ -68,38 +79,64 @@ def test_griffin_lim_converges_at_least_as_far_as_librosas(waveforms: torch.Tens
 
 def spectral_convergence(magnitude: torch.Tensor, sound: torch.Tensor) -> float:
     window = torch.hann_window(2048)
-    again = torch.stft(sound, 2048, 512, window=window, return_complex=True).abs()
+    again = torch.stft(sound, 2048, 512, window=window, return_complex=True).abs().T
     return float(torch.linalg.norm(again - magnitude) / torch.linalg.norm(magnitude))
 
 
 @pytest.mark.parametrize("duration_s", [0.25, 1.0, 4.0])
 def test_the_sound_has_the_length_and_nearly_the_mel_it_was_made_from(duration_s: float) -> None:
     signal = torch.from_numpy(tone(330.0, duration_s)).float().unsqueeze(0)
-    transform = LogMelSpectrogram(CONFIG)
-    log_mel = transform(signal)
+    log_mel = LogMelSpectrogram(CONFIG)(signal)
     sound = MelInverter(CONFIG)(log_mel, signal.shape[1], draws())
     assert sound.shape == signal.shape
-    error = (transform(sound) - log_mel).square().mean().sqrt()
-    assert float(error) < 0.15 * float(log_mel.std())
+    assert mel_error(sound, log_mel) < 0.15 * float(log_mel.std())
+
+
+def test_best_is_nearer_to_the_mel_than_fast(waveforms: torch.Tensor) -> None:
+    signals = waveforms[1:, :12_000]
+    log_mel = LogMelSpectrogram(CONFIG)(signals)
+    fast, best = (MelInverter(CONFIG, QUALITIES[name])(log_mel, 12_000, draws()) for name in ("fast", "best"))
+    for index in range(2):
+        each = log_mel[index : index + 1]
+        assert mel_error(best[index : index + 1], each) < 0.9 * mel_error(fast[index : index + 1], each)
+
+
+def test_of_several_phases_the_one_nearest_to_the_mel_is_taken(waveforms: torch.Tensor) -> None:
+    log_mel = LogMelSpectrogram(CONFIG)(waveforms[2:, :12_000])
+    one, four = (MelInverter(CONFIG, InversionQuality(starts, 4, 0)) for starts in (1, 4))
+    generator = draws()
+    singles = [one(log_mel, 12_000, generator) for _ in range(4)]  # the draws of all four, one by one
+    nearest = min(singles, key=lambda sound: mel_error(sound, log_mel))
+    torch.testing.assert_close(four(log_mel, 12_000, draws()), nearest, rtol=0, atol=1e-4)
+
+
+def test_every_quality_can_be_chosen() -> None:
+    assert SETTINGS["preview_inversion"].choices == tuple(QUALITIES)
 
 
 def test_the_same_seed_gives_the_same_sound_and_another_does_not(waveforms: torch.Tensor) -> None:
     log_mel = LogMelSpectrogram(CONFIG)(waveforms[:1])
-    inverter = MelInverter(CONFIG, iterations=4)
+    inverter = MelInverter(CONFIG, SHORT)
     first, again = (inverter(log_mel, 48_000, draws()) for _ in range(2))
     other = inverter(log_mel, 48_000, torch.Generator().manual_seed(2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_silence_stays_silent_and_finite() -> None:
-    sound = MelInverter(CONFIG, iterations=8)(torch.zeros(1, 1, 128, 94), 48_000, draws())
-    assert torch.isfinite(sound).all()
-    assert float(sound.abs().max()) < 1e-3
+def test_silence_stays_silent_beside_the_loudest_and_all_is_finite(waveforms: torch.Tensor) -> None:
+    silence, loudest = torch.zeros(1, 1, 128, 94), torch.full((1, 1, 128, 94), 16.0)
+    log_mel = torch.cat([silence, LogMelSpectrogram(CONFIG)(waveforms[:1]), loudest])
+    sounds = MelInverter(CONFIG, SHORT)(log_mel, 48_000, draws())
+    assert torch.isfinite(sounds).all()
+    peaks = sounds.abs().amax(1)
+    assert float(peaks[0]) < 1e-6
+    assert float(peaks[1]) > 0.1
+    assert float(peaks[2]) > 1.0
 
 
-def test_inversion_is_cancelled_between_iterations(waveforms: torch.Tensor) -> None:
+@pytest.mark.parametrize("iterations_before", [1, SHORT.iterations + 1])
+def test_inversion_is_cancelled_between_iterations(waveforms: torch.Tensor, iterations_before: int) -> None:
     log_mel = LogMelSpectrogram(CONFIG)(waveforms[:1])
-    answers = iter([False, True])
+    answers = iter([False] * iterations_before + [True])
     with pytest.raises(Cancelled):
-        MelInverter(CONFIG)(log_mel, 48_000, draws(), lambda: next(answers))
+        MelInverter(CONFIG, SHORT)(log_mel, 48_000, draws(), lambda: next(answers))

@@ -104,7 +104,7 @@ def test_training_lowers_the_loss(make_run: MakeRun) -> None:
     run = make_run(epochs=6, augmentation_expansion=4, preview_interval=100, checkpoint_interval=100)
     epochs = of(EpochFinished, train(run))
     assert epochs[-1].train_loss < epochs[0].train_loss - 0.1
-    assert epochs[-1].train_error < 0.8 * epochs[0].train_error
+    assert epochs[-1].train_error < 0.9 * epochs[0].train_error
 
 
 @pytest.mark.parametrize(
@@ -171,12 +171,14 @@ def test_a_killed_run_repeats_what_was_not_saved(make_run: MakeRun, uninterrupte
 
 def test_previews_saves_and_validation_do_not_change_the_outcome(make_run: MakeRun) -> None:
     plain = make_run("plain", preview_interval=100, checkpoint_interval=100)
-    busy = make_run("busy", preview_interval=1, preview_samples=3, checkpoint_interval=1)
+    busy = make_run("busy", preview_samples=2, preview_inversion="best")
     control = Control(busy.requests)
     train(plain)
     train(busy, lambda event: control.save() if isinstance(event, StepFinished) else None, control)
     expected = weights(plain)
     assert all(torch.equal(value, expected[name]) for name, value in weights(busy).items())
+    untrained = "epoch-0000-reconstruction.wav"
+    assert (busy.previews / untrained).read_bytes() != (plain.previews / untrained).read_bytes()
 
 
 def test_a_checkpoint_saved_by_hand_is_of_that_step_and_stays(make_run: MakeRun) -> None:
