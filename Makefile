@@ -29,6 +29,8 @@ format: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/inversion.py
 	$(BIN)/python benchmarks/cancel.py
+	$(BIN)/python benchmarks/threads.py
+	$(BIN)/python benchmarks/quality.py
 
 screenshots: $(VENV)/.installed
 	$(BIN)/python screenshots/make.py

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-STEPS = 6
+STEPS = 16
 POLICIES = ("ACTIVE", "PASSIVE")
 NEIGHBOUR = [sys.executable, "-c", "while True: pass"]
 

@@ -18,8 +18,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import torch._dynamo  # noqa: F401  (each child would import it with its first optimiser, which takes seconds)
-
 import core.atomic
 from core.config import TrainingConfig
 from core.data.report import ScanReport

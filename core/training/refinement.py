@@ -1,5 +1,7 @@
 """A better latent for a given sound than one pass of the encoder finds."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -12,17 +14,22 @@ STEP_SIZE = 0.05  # of a prior's deviation
 
 
 def refine_latents(model: VAE, log_mel: Tensor, steps: int = STEPS) -> Tensor:
-    """Latents [batch, latent] whose images come nearer to `log_mel` [batch, 1, mels, frames].
+    """Latents [batch, latent] whose images are no farther from `log_mel` [batch, 1, mels, frames].
 
     Gradient steps on the squared error, from the encoder's answer: Kim et al., "Semi-Amortized Variational
-    Autoencoders", ICML 2018.  The model stays as it is.
+    Autoencoders", ICML 2018.  Each keeps the nearest that it came by.  The model stays as it is.
     """
     model.eval()
     with torch.no_grad():
         latent = nn.Parameter(model.encode(log_mel)[0])
+    nearest = latent.detach().clone()
+    smallest = torch.full((len(latent),), math.inf, device=latent.device)
     optimizer = AdamW([ParameterGroup([latent])], weight_decay=0.0)
-    for _ in range(steps):
-        squared_error = (model.decode(latent) - log_mel).square().sum() / model.scale.square()
-        (latent.grad,) = torch.autograd.grad(squared_error, latent)
+    for _ in range(steps + 1):
+        squared_error = (model.decode(latent) - log_mel).square().flatten(1).sum(1) / model.scale.square()
+        is_nearer = squared_error.detach() < smallest
+        smallest = torch.where(is_nearer, squared_error.detach(), smallest)
+        nearest[is_nearer] = latent.detach()[is_nearer]
+        (latent.grad,) = torch.autograd.grad(squared_error.sum(), latent)
         optimizer.step(STEP_SIZE)
-    return latent.detach()
+    return nearest

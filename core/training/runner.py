@@ -149,7 +149,7 @@ class Runner:
         # Only takes effect before CUDA starts; a setting of the run decides whether it matters.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         # torch's threads wait for each other by spinning: with anything else on the processor, the screen for
-        # one, a step took ten times as long (benchmarks/RESULTS.md).
+        # one, a step takes several times as long (benchmarks/threads.py).
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         try:
             from core.device import list_devices
