@@ -142,8 +142,8 @@ class Linear(VAE):
     def __init__(self, crops: Tensor, count: int) -> None:
         super().__init__(ModelConfig("linear", SPECTROGRAM.n_mels, crops.shape[-1], count, 0.0))
         found = principal_components(crops.flatten(1), count, torch.Generator().manual_seed(0))
-        self.found = found
-        self.variance = (found.residual / found.deviations.square()).clamp(1e-4, 1)
+        self.found = replace(found, deviations=found.deviations.clamp_min(1e-3))
+        self.variance = (found.residual / self.found.deviations.square()).clamp(1e-4, 1)
         self.shape = crops.shape[1:]
 
     def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:

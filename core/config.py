@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import itertools
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -80,7 +81,7 @@ class Setting:
                 raise refusal
             return value
         if self.kind == "file":
-            if not isinstance(value, str) or "\0" in value:
+            if not isinstance(value, str) or "\0" in value or not _is_encodable(value):
                 raise refusal
             return value
         if isinstance(value, bool | str) or not self.minimum <= value <= self.maximum:  # NaN is outside too
@@ -96,6 +97,15 @@ class Setting:
         if isinstance(value, bool):
             return "yes" if value else "no"
         return value if isinstance(value, str) else format_number(value)
+
+
+def _is_encodable(path: str) -> bool:
+    """Whether the file system can be asked for it: a run's description may come from anywhere."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def format_number(value: float) -> str:
@@ -213,7 +223,7 @@ class TrainingConfig:
         unit="of the run", minimum=0.0, maximum=0.5,
     )
     weight_decay: float = _setting(
-        "Training", 0.01, "Pull of all weights towards zero; more of it fights overfitting.",
+        "Training", 0.01, "Pull of the network's weights towards zero; more of it fights overfitting.",
         minimum=0.0, maximum=1.0,
     )
     gradient_clip_norm: float = _setting(
@@ -241,7 +251,7 @@ class TrainingConfig:
         unit="s", minimum=0.25, maximum=4.0,
     )
     dropout: float = _setting(
-        "Model", 0.2, "Share of features hidden at random in training; more of it fights overfitting.",
+        "Model", 0.2, "Share of the network's features hidden at random; more of it fights overfitting.",
         minimum=0.0, maximum=0.9,
     )
 
@@ -300,7 +310,7 @@ class TrainingConfig:
         unit="epochs", minimum=1, maximum=100_000, automatic=True,
     )
     preview_samples: int = _setting(
-        "Output", 3, "Sounds made from fixed random latents at each preview, besides the clip.",
+        "Output", 3, "New sounds at each preview, each near the same training sound every time.",
         minimum=0, maximum=16,
     )
     preview_clip: str = _setting(
@@ -395,6 +405,7 @@ FIXED_SETTINGS = frozenset(
         "loss",
         "kl_weight",
         "free_bits",
+        "preview_inversion",
         "preview_clip",
     }
 )

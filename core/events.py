@@ -43,7 +43,7 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
-    """Work before the first step: `phase` is a word for the user, `done` of `total` files."""
+    """Work before the first step: `phase` is a word for the user, `done` of `total` files or chunks."""
 
     event: ClassVar[str] = "load"
     phase: str
@@ -111,7 +111,7 @@ class PreviewKind(StrEnum):
     ORIGINAL = "original"  # the clip as it is
     RESYNTHESIS = "resynthesis"  # the clip's own spectrogram inverted: what the inversion alone costs
     RECONSTRUCTION = "reconstruction"  # what the model makes of the clip
-    SAMPLE = "sample"  # what it makes of a fixed point of the latent space
+    SAMPLE = "sample"  # what it makes of a point of the latent space near one training sound
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def fit_latents(
         means.append(mean)
         variances.append(log_variance.exp())
     found = torch.cat(means)
-    exact = found.double().cpu()
+    exact = found.cpu().double()  # in this order: MPS has no float64
     spread = torch.cov(exact.T, correction=0).reshape(exact.shape[1], exact.shape[1])
-    noise = torch.cat(variances).double().cpu().mean(0).clamp_min(SMALLEST_VARIANCE)
+    noise = torch.cat(variances).cpu().double().mean(0).clamp_min(SMALLEST_VARIANCE)
     return LatentDistribution(found, torch.linalg.cholesky(spread + noise.diag()).to(found))

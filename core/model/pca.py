@@ -32,15 +32,27 @@ def principal_components(
     Halko, Martinsson & Tropp, "Finding Structure with Randomness", SIAM Review 2011.  Where there are fewer
     items than components the last deviations are 0.  Raises Cancelled between passes over the items.
     """
+    device = items.device
+    if device.type == "mps":  # has no QR decomposition
+        items = items.cpu()
+
+    def check() -> None:
+        if cancelled():
+            raise Cancelled
+
     mean = items.mean(0)
     centred = items - mean
     width = min(count + OVERSAMPLING, items.shape[1])
     basis = torch.randn(items.shape[1], width, generator=generator).to(items.device)
     for _ in range(POWER_ITERATIONS):
-        if cancelled():
-            raise Cancelled
-        basis = torch.linalg.qr(centred.T @ (centred @ torch.linalg.qr(basis).Q)).Q
+        check()
+        projected = centred @ torch.linalg.qr(basis).Q
+        check()
+        basis = centred.T @ projected
+    check()
+    basis = torch.linalg.qr(basis).Q
     projected = centred @ basis
+    check()
     _, singular, rotation = torch.linalg.svd(projected, full_matrices=False)
     kept = min(count, len(singular))
     directions = torch.zeros(items.shape[1], count, device=items.device)
@@ -48,4 +60,6 @@ def principal_components(
     directions[:, :kept] = basis @ rotation[:kept].T
     deviations[:kept] = singular[:kept] / len(items) ** 0.5
     residual = (centred.square().sum() / len(items) - deviations.square().sum()) / items.shape[1]
-    return PrincipalComponents(mean, directions, deviations, residual.clamp_min(0))
+    return PrincipalComponents(
+        mean.to(device), directions.to(device), deviations.to(device), residual.clamp_min(0).to(device)
+    )

@@ -13,7 +13,8 @@ from core.model.vae import VAE, ParameterGroup
 
 GROUPS = 8
 LINEAR_RATE = 0.01  # Adam moves all of a dense layer's many weights at once; PCA needs small corrections
-SMALLEST_DEVIATION = 1e-3  # of normalised sounds: a direction that no training sound has
+SMALLEST_DEVIATION = 1e-3  # keeps a division finite where the training sounds have no such direction
+SMALLEST_RESIDUAL = 0.01  # of normalised sounds: few of them leave next to none, which unknown ones do not
 
 
 class RefinedVAE(VAE):
@@ -42,7 +43,8 @@ class RefinedVAE(VAE):
         normalised = ((log_mel - self.band_mean) / self.scale).flatten(1)
         found = principal_components(normalised, self.config.latent_dim, generator, cancelled)
         deviations = found.deviations.clamp_min(SMALLEST_DEVIATION)
-        variance = (found.residual / deviations.square()).clamp(1e-4, 1.0)
+        residual = found.residual.clamp_min(SMALLEST_RESIDUAL)
+        variance = (residual / deviations.square()).clamp(max=1.0)  # 1: unused, both its weights are 0
         to_latent = found.directions / deviations * (1 - variance).sqrt()
         self.to_latent.weight.copy_(to_latent.T)
         self.to_latent.bias.copy_(-found.mean @ to_latent)

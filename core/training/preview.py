@@ -54,10 +54,12 @@ class PreviewRenderer:
         self._clip_log_mel = clip_log_mel
         self._clip_name = clip_name
         self._training_set = training_set
-        self._is_clip_due = stands_in
-        draws = generator(seed, "preview latents")
-        self.latents = torch.randn(samples, latent_dim, generator=draws)
-        self.picks = torch.rand(samples, generator=draws)
+        self._is_clip_due = stands_in or not (folder / f"{PreviewKind.RESYNTHESIS}.wav").exists()
+        self.picks, self.latents = torch.zeros(samples), torch.zeros(samples, latent_dim)
+        for number in range(samples):  # each by itself: more samples leave the first ones as they are
+            draws = generator(seed, "preview latents", number)
+            self.picks[number] = torch.rand((), generator=draws)
+            self.latents[number] = torch.randn(latent_dim, generator=draws)
         self._seed = seed
         # Complex arithmetic has gaps on MPS; and one clip at a time inverts as fast on a CPU as in batches.
         device = clip_log_mel.device

@@ -27,6 +27,7 @@ class Progress:
     learning_rate_scale: float = 1.0
     rollbacks: int = 0
     skipped_steps: int = 0
+    bad_steps: int = 0  # of them, the last ones in a row
     history: list[dict[str, Any]] = field(default_factory=list)
 
 

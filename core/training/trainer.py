@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 EVALUATION_BATCH = 32
 BAD_STEPS_BEFORE_ROLLBACK = 10
 ROLLBACKS_BEFORE_GIVING_UP = 3
+LASTING = {"disk", "preview"}  # kinds of warnings that a return to a checkpoint does not settle
 
 
 class Reporter(Protocol):
@@ -69,7 +70,6 @@ class Trainer:
         self._remaining = RemainingTime()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._started_s = time.monotonic()
-        self._bad_steps = 0
         self._warnings: dict[str, str] = {}
 
     @property
@@ -115,23 +115,25 @@ class Trainer:
         """Go on from a checkpoint.  Raises CheckpointError if it does not fit this run."""
         if state.get("spectrogram") != dataclasses.asdict(self.manifest.spectrogram):
             raise CheckpointError(f"{name} was made with another spectrogram; its sounds would not fit.")
+        progress = read_progress(state, name)
+        assert self.config.batch_size is not None
         try:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-        except (KeyError, RuntimeError, ValueError) as error:
+            detector = OverfittingDetector.after(progress.history, self.manifest.split.validation_files)
+            is_possible = (
+                0 <= progress.step <= self.manifest.total_steps
+                and 1 <= progress.batch_size <= self.config.batch_size
+            )
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
-        progress = read_progress(state, name)
-        assert self.config.batch_size is not None
-        if not (
-            0 <= progress.step <= self.manifest.total_steps
-            and 1 <= progress.batch_size <= self.config.batch_size
-        ):
+        if not is_possible:
             raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible here.")
         self.progress = progress
-        files = self.manifest.split.validation_files
-        self._detector = OverfittingDetector.after(self.progress.history, files)
-        self._warnings.pop("overfitting", None)
+        self._detector = detector
+        # The log is cut back too: what was told of the model is to be told again when it is true again.
+        self._warnings = {kind: self._warnings[kind] for kind in LASTING & self._warnings.keys()}
         self._remaining = RemainingTime(self.progress.step_time_s, self.progress.evaluation_time_s)
         self._started_s = time.monotonic()
         self._saver.forget(self.progress.step)
@@ -187,7 +189,7 @@ class Trainer:
             )
         )
         if is_good:
-            self._bad_steps = 0
+            self.progress.bad_steps = 0
         else:
             self._skipped()
 
@@ -236,7 +238,7 @@ class Trainer:
 
     def _skipped(self) -> None:
         """Answer a step whose loss or gradient was not finite."""
-        self._bad_steps += 1
+        self.progress.bad_steps += 1
         self.progress.skipped_steps += 1
         count = self.progress.skipped_steps
         self._warn(
@@ -244,9 +246,8 @@ class Trainer:
             f"{count} step{'' if count == 1 else 's'} skipped: the loss was not a finite number, "
             f"last at step {self.progress.step}.",
         )
-        if self._bad_steps < BAD_STEPS_BEFORE_ROLLBACK:
+        if self.progress.bad_steps < BAD_STEPS_BEFORE_ROLLBACK:
             return
-        self._bad_steps = 0
         rollbacks = self.progress.rollbacks + 1
         if rollbacks > ROLLBACKS_BEFORE_GIVING_UP:
             raise TrainingError(
@@ -257,6 +258,7 @@ class Trainer:
         self._saver.finish()
         state, path, _ = self._checkpoints.newest()
         self.restore(state, path.name)
+        self.progress.bad_steps = 0
         self.progress.rollbacks = rollbacks
         self.progress.learning_rate_scale = scale
         self._reporter.rewind(self.progress)

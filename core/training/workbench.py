@@ -1,6 +1,5 @@
 """Everything that a trainer works with, made from a run's description before the first step."""
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -114,20 +113,18 @@ def _own_clip(
     """The clip that the user named, [samples], or None; and a sentence if it cannot be had any more.
 
     The run keeps a copy of what it began with, so that its previews stay comparable whatever becomes of the
-    file.  Raises ConfigError if a run that has not trained yet can read neither.
+    file.  Raises ConfigError if that of a run that has not trained yet cannot be read.
     """
     sample_rate = manifest.spectrogram.sample_rate
     length_samples = manifest.config.chunk_samples(manifest.spectrogram)
     if not manifest.config.preview_clip:
         return None, ""
-    with contextlib.suppress(ConfigError):
-        return torch.from_numpy(read_clip(run.clip, sample_rate, length_samples, cancelled)), ""
     try:
-        clip = read_clip(Path(manifest.config.preview_clip), sample_rate, length_samples, cancelled)
+        return torch.from_numpy(read_clip(run.clip, sample_rate, length_samples, cancelled)), ""
     except ConfigError as error:
-        if not run.has_trained():
-            raise
-        return None, f"{error} The previews go on with a held-out clip."
+        if run.has_trained():  # the file itself may be another by now
+            return None, f"{error} The previews go on with a held-out clip."
+    clip = read_clip(Path(manifest.config.preview_clip), sample_rate, length_samples, cancelled)
     try:
         write_clip(run.clip, clip, sample_rate)
     except OSError as error:

@@ -5,6 +5,7 @@ import torch
 
 from core.config import SpectrogramConfig, TrainingConfig
 from core.model import VAE, build_model
+from core.model.losses import gaussian_kl
 
 KINDS = ("refined", "convolutional")
 
@@ -94,6 +95,16 @@ def test_the_refined_model_begins_as_principal_components() -> None:
     assert torch.allclose((mean.square() + log_variance.exp()).mean(0), torch.ones(16), atol=0.1)
     covariance = mean.T @ mean / 400
     assert (covariance - covariance.diag().diag()).abs().max() < 0.02
+
+
+def test_directions_that_hardly_exist_stay_unused() -> None:
+    vae = make("refined").eval()
+    few = torch.rand(3, 1, 128, 94, generator=draws())  # of 16 dimensions they fill two
+    vae.initialise(few.repeat(20, 1, 1, 1), draws())
+    mean, log_variance = vae.encode(3 * torch.rand(4, 1, 128, 94, generator=draws(1)))
+    kl = gaussian_kl(mean, log_variance).mean(0)
+    assert int((kl > 0.1).sum()) == 2
+    assert mean.abs().max() < 50
 
 
 def test_noise_moves_the_reconstruction_and_its_absence_does_not(vae: VAE) -> None:

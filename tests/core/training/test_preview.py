@@ -27,10 +27,10 @@ def model() -> VAE:
     return vae
 
 
-def renderer(folder: Path, seed: int = 0, gain: float = 1.0) -> PreviewRenderer:
+def renderer(folder: Path, seed: int = 0, gain: float = 1.0, samples: int = 2) -> PreviewRenderer:
     clip = torch.from_numpy(gain * tone(440.0, 0.25)).float()
     log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
-    return PreviewRenderer(folder, SPECTROGRAM, clip, log_mel, "tone.wav", log_mel, 4, samples=2, seed=seed)
+    return PreviewRenderer(folder, SPECTROGRAM, clip, log_mel, "tone.wav", log_mel, 4, samples, seed)
 
 
 def render(previews: PreviewRenderer, model: VAE, epoch: int) -> list[PreviewReady]:
@@ -81,6 +81,7 @@ def test_a_clip_that_stands_in_comes_with_its_first_previews(tmp_path: Path, mod
 
 
 def test_later_previews_leave_the_original_out(tmp_path: Path, model: VAE) -> None:
+    render(renderer(tmp_path), model, 0)
     assert [each.kind for each in render(renderer(tmp_path), model, 5)] == [
         "reconstruction",
         "sample",
@@ -113,10 +114,11 @@ def test_a_silent_clip_and_an_exploding_model_give_files_without_nan(tmp_path: P
 
 
 def test_rendering_is_cancelled_inside_a_clip(tmp_path: Path, model: VAE) -> None:
+    (tmp_path / "resynthesis.wav").touch()
     answers = iter([False, False, False, True])
     with pytest.raises(Cancelled):
         list(renderer(tmp_path).render(model, 1, 10, lambda: next(answers)))
-    assert not list(tmp_path.glob("*.wav"))
+    assert [path.name for path in tmp_path.glob("*.wav")] == ["resynthesis.wav"]
 
 
 def test_rendering_does_not_touch_the_random_state(tmp_path: Path, model: VAE) -> None:
@@ -125,3 +127,10 @@ def test_rendering_does_not_touch_the_random_state(tmp_path: Path, model: VAE) -
     torch.manual_seed(7)
     render(renderer(tmp_path), model, 1)
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_more_samples_leave_the_first_ones_as_they_are(tmp_path: Path) -> None:
+    few, many = renderer(tmp_path), renderer(tmp_path, samples=4)
+    assert torch.equal(many.latents[:2], few.latents)
+    assert torch.equal(many.picks[:2], few.picks)
+    assert renderer(tmp_path, samples=0).latents.shape == (0, 4)
