@@ -136,8 +136,9 @@ class _Engine:
         while not self._events.empty():
             event = self._events.get()
             if not isinstance(event, EngineReady):
-                display.tell(event, history)
+                display.warn(event, history)
                 history.apply(event, time.time())
+                display.tell(event, history)
         display.redraw(history)
 
 
@@ -166,13 +167,15 @@ class _Display:
     ) -> None:
         self._progress.stop()
 
+    def warn(self, event: RunEvent, history: RunHistory) -> None:
+        """Print a warning that says something new, by the history before it."""
+        if isinstance(event, Warned) and event.is_news_after(history.warning(event.kind)):
+            self._console.print(Text(f"! {event.message}"))
+
     def tell(self, event: RunEvent, history: RunHistory) -> None:
-        """Print what should stay on the screen."""
-        match event:
-            case Warned(kind=kind) if event.is_news_after(history.warning(kind)):
-                self._console.print(Text(f"! {event.message}"))
-            case EpochFinished() if not self._console.is_terminal:
-                self._console.print(Text(f"epoch {event.epoch}/{event.total_epochs}  {_numbers(history)}"))
+        """Print a line for an epoch where there is no bar, by the history with it."""
+        if isinstance(event, EpochFinished) and not self._console.is_terminal:
+            self._console.print(Text(f"epoch {event.epoch}/{event.total_epochs}  {_numbers(history)}"))
 
     def redraw(self, history: RunHistory) -> None:
         if history.loading:

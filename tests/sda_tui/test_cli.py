@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import soundfile
 
 from core.run import RunDirectory
 from core.training.checkpoint import read_checkpoint
+from sda_tui import format as fmt
 from sda_tui.cli import main
 from tests.conftest import Command
 from tests.sounds import write_tone
@@ -77,8 +79,10 @@ def test_train_runs_resume(sda_tui: Command, sounds: Path, tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     assert "Finished after" in done.stderr
-    assert "epoch 2/2" in done.stderr
     run = tmp_path / "runs" / "tones"
+    told = re.findall(r"epoch \d/2 .*validation (\S+)", done.stderr)
+    measured = [each["validation_loss"] for each in events(run) if each["event"] == "epoch"]
+    assert told == [fmt.number(loss) for loss in measured]
     record = json.loads((run / "run.json").read_text())
     assert (record["preset"], record["config"]["seed"], record["config"]["epochs"]) == ("balanced", 3, 2)
     assert (run / "checkpoints" / "best.pt").exists()
