@@ -52,6 +52,7 @@ def test_assignments_are_read_in_the_type_of_their_field(text: str, value: objec
         ("epochs=auto", "epochs must be"),
         ("deterministic=perhaps", "deterministic must be yes or no, not 'perhaps'."),
         ("preview_clip=a\0b", "preview_clip must be the path of a file, or empty"),
+        ("preview_clip=a\udc80\ud800b", "preview_clip must be the path of a file, or empty"),
         ("loss=best", "loss must be calibrated or usual, not best."),
     ],
 )

@@ -77,6 +77,16 @@ def test_ten_bad_steps_in_a_row_go_back_with_half_the_learning_rate(
     assert steps[16].learning_rate == pytest.approx(expected[17] / 2)
 
 
+def test_bad_steps_in_a_row_are_counted_across_a_resume(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, lambda call: 9 <= call <= 18)
+    run = make_run(epochs=3)
+    train_to(run, 13)
+    told = [each.message for each in of(Warned, train(run))]
+    assert any("not finite 10 steps in a row: back at step 16" in message for message in told)
+
+
 def test_a_loss_that_stays_bad_ends_the_run_with_its_state_saved(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
