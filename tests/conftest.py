@@ -28,6 +28,7 @@ TINY: dict[str, SettingValue] = {
     "epochs": 2,
     "chunk_duration_s": 0.25,
     "latent_dim": 4,
+    "width": 8,
     "augmentation_expansion": 1,
     "batch_size": 2,
     "preview_samples": 1,

@@ -32,6 +32,7 @@ SETTINGS = {
     "epochs": 3,
     "chunk_duration_s": 0.25,
     "latent_dim": 4,
+    "width": 8,
     "augmentation_expansion": 1,
     "batch_size": 2,
     "preview_samples": 1,

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from core.config import SpectrogramConfig
 
-PITCH_STEPS = 8  # filterbanks per semitone of pitch shift
-PITCH_RANGE_SEMITONES = 2.0
+PITCH_STEPS = 4  # filterbanks per semitone of pitch shift
+PITCH_RANGE_SEMITONES = 4.0
 
 
 class LogMelSpectrogram(nn.Module):
@@ -34,7 +34,7 @@ class LogMelSpectrogram(nn.Module):
     def forward(self, waveform: Tensor, pitch_semitones: Tensor | None = None) -> Tensor:
         """[batch, samples] at ±1 full scale to [batch, 1, mels, frames], frames = samples // hop + 1.
 
-        `pitch_semitones` [batch] is rounded to an eighth of a semitone and limited to ±2.
+        `pitch_semitones` [batch] is rounded to a quarter of a semitone and limited to ±4.
         """
         spectrum = self.stft(waveform)  # [batch, bins, frames], complex
         power = spectrum.real.square() + spectrum.imag.square()

@@ -10,6 +10,7 @@ from core.errors import Cancelled
 from core.model.vae import VAE
 
 SMALLEST_VARIANCE = 1e-6
+LARGEST_LATENT = 1e4  # deviations of the prior: keeps the covariance of a model gone wrong finite
 BANDWIDTH = 0.4  # of the latents' deviation: wider ones fit the sounds less, narrower ones repeat them
 
 
@@ -53,7 +54,7 @@ def fit_latents(
         mean, log_variance = model.encode(batch)
         means.append(mean)
         variances.append(log_variance.exp())
-    found = torch.cat(means)
+    found = torch.cat(means).nan_to_num().clamp(-LARGEST_LATENT, LARGEST_LATENT)
     exact = found.cpu().double()  # in this order: MPS has no float64
     spread = torch.cov(exact.T, correction=0).reshape(exact.shape[1], exact.shape[1])
     noise = torch.cat(variances).cpu().double().mean(0).clamp_min(SMALLEST_VARIANCE)

@@ -15,6 +15,7 @@ GROUPS = 8
 LINEAR_RATE = 0.01  # Adam moves all of a dense layer's many weights at once; PCA needs small corrections
 SMALLEST_DEVIATION = 1e-3  # keeps a division finite where the training sounds have no such direction
 SMALLEST_RESIDUAL = 0.01  # of normalised sounds: few of them leave next to none, which unknown ones do not
+CORRECTIONS_IN_TRAINING, CORRECTIONS = 1, 2  # of the latent; each takes as long as the decoder
 
 
 class RefinedVAE(VAE):
@@ -24,6 +25,11 @@ class RefinedVAE(VAE):
     Analysis", 1999) of the training sounds and the U-Net (Ronneberger, Fischer & Brox, 2015) as nothing, so
     the model sounds like PCA before its first step.  It works on patches, as wide images of few channels
     are what a processor is slowest at.
+
+    The encoder looks at what it did: it decodes its latent, and encodes what is missing too.  So a linear
+    encoder finds latents for a decoder that is not: after Irani & Peleg's iterative back-projection,
+    "Improving Resolution by Image Registration", 1991; see also Marino, Yue & Mandt, "Iterative Amortized
+    Inference", ICML 2018.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -32,7 +38,7 @@ class RefinedVAE(VAE):
         self.to_latent = nn.Linear(features, config.latent_dim)
         self.log_variance = nn.Parameter(torch.zeros(config.latent_dim))
         self.from_latent = nn.Linear(config.latent_dim, features)
-        self.refiner = UNet(config.channels, config.patch, config.dropout)
+        self.refiner = UNet(config.channels, config.levels, config.patch, config.dropout)
 
     @torch.no_grad()
     def initialise(
@@ -53,15 +59,20 @@ class RefinedVAE(VAE):
         self.log_variance.copy_(variance.log())
 
     def parameter_groups(self) -> list[ParameterGroup]:
+        convolutions = [weight for weight in self.refiner.parameters() if weight.dim() == 4]
+        others = [weight for weight in self.refiner.parameters() if weight.dim() != 4]
         linear = [*self.to_latent.parameters(), *self.from_latent.parameters()]
         return [
-            ParameterGroup(list(self.refiner.parameters())),
-            ParameterGroup([self.log_variance], decays=False),
+            ParameterGroup(convolutions, is_orthogonalised=True),
+            ParameterGroup([self.log_variance, *others], decays=False),
             ParameterGroup(linear, rate=LINEAR_RATE, decays=False),
         ]
 
     def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
         mean = self.to_latent(normalised.flatten(1))
+        for _ in range(CORRECTIONS_IN_TRAINING if self.training else CORRECTIONS):
+            missing = normalised - self.image(mean)
+            mean = mean + functional.linear(missing.flatten(1), self.to_latent.weight)
         return mean, self.log_variance.expand_as(mean)
 
     def image(self, latent: Tensor) -> Tensor:
@@ -75,13 +86,20 @@ class RefinedVAE(VAE):
 class UNet(nn.Module):
     """[batch, 1, mels, frames] to a correction of the same shape, zero before the first step.
 
-    Both must be multiples of the patch times 2 per level below the first.
+    `levels` are the sizes [mels, frames] of its feature maps, each half the one before; the image has `patch`
+    times the first.  `places` tell each map where it is: convolutions do not know, but a sound's low bands
+    are not like its high ones.
     """
 
-    def __init__(self, channels: tuple[int, ...], patch: int, dropout: float) -> None:
+    def __init__(
+        self, channels: tuple[int, ...], levels: list[tuple[int, int]], patch: int, dropout: float
+    ) -> None:
         super().__init__()
         self.into_patches = nn.Sequential(
             nn.PixelUnshuffle(patch), nn.Conv2d(patch**2, channels[0], kernel_size=3, padding=1)
+        )
+        self.places = nn.ParameterList(
+            nn.Parameter(torch.zeros(width, *level)) for width, level in zip(channels, levels, strict=True)
         )
         self.before = nn.ModuleList(ResidualBlock(width, dropout) for width in channels[:-1])
         self.down = nn.ModuleList(
@@ -95,12 +113,12 @@ class UNet(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        features = self.into_patches(image)
+        features = self.into_patches(image) + self.places[0]
         skipped = []
-        for before, down in zip(self.before, self.down, strict=True):
+        for before, down, place in zip(self.before, self.down, list(self.places)[1:], strict=True):
             features = before(features)
             skipped.append(features)
-            features = down(features)
+            features = down(features) + place
         features = self.bottom(features)
         for up, after in zip(reversed(self.up), reversed(self.after), strict=True):
             # Nearest neighbour: its gradient is exact on CUDA too, and it leaves no checkerboard.

@@ -24,11 +24,15 @@ class VAEOutput:
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Weights that learn at `rate` times the learning rate, pulled towards zero or not."""
+    """Weights that learn at `rate` times the learning rate, pulled towards zero or not.
+
+    Convolutions may move by orthogonalised steps.
+    """
 
     parameters: list[nn.Parameter]
     rate: float = 1.0
     decays: bool = True
+    is_orthogonalised: bool = False
 
 
 class VAE(nn.Module, ABC):

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from core.config import TrainingConfig
 from core.run.manifest import RunManifest
 
 CHECKPOINTS = 5  # three newest, the best, and one while it is being written
-BYTES_PER_WEIGHT = 16  # the weight, its moving average and AdamW's two moments, in float32
+BYTES_PER_WEIGHT = 16  # the weight, its moving average and at most two moments, in float32
 BYTES_PER_STEP_EVENT = 270
 WAV_BYTES_PER_SAMPLE = 2
 MEL_BYTES_PER_VALUE = 4
@@ -13,12 +14,17 @@ MEL_BYTES_PER_VALUE = 4
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """Steps in all and disk space at the end, previews and log included."""
+    """Steps in all and disk space at the end, previews and log included.
+
+    `work` is how many times as much each chunk computes as with the model's usual sizes.
+    """
 
     steps_per_epoch: int
     total_steps: int
     previews: int
     disk_bytes: int
+    weights: int
+    work: float
 
 
 def estimate_run(manifest: RunManifest) -> RunEstimate:
@@ -37,4 +43,8 @@ def estimate_run(manifest: RunManifest) -> RunEstimate:
         + previews * preview_bytes
         + manifest.total_steps * BYTES_PER_STEP_EVENT
     )
-    return RunEstimate(manifest.steps_per_epoch, manifest.total_steps, previews, disk_bytes)
+    usual = TrainingConfig(model=config.model)
+    work = model.multiply_adds / usual.model_config(usual.spectrogram).multiply_adds
+    return RunEstimate(
+        manifest.steps_per_epoch, manifest.total_steps, previews, disk_bytes, model.parameter_count, work
+    )

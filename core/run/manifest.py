@@ -63,7 +63,7 @@ class RunManifest:
         return cls(
             preset=preset,
             config=config.resolved(report.split.training_chunks),
-            spectrogram=SpectrogramConfig(),
+            spectrogram=config.spectrogram,
             folder=report.folder,
             files=tuple(
                 DatasetFile(file.path, file.size_bytes, file.modified_ns, file.content_hash)
@@ -113,12 +113,12 @@ class RunManifest:
             config = training_config_from_dict(record["config"])
             if config.batch_size is None or config.preview_interval is None:
                 raise ValueError("batch_size or preview_interval is left open")
-            if record["spectrogram"] != dataclasses.asdict(SpectrogramConfig()):
+            if record["spectrogram"] != dataclasses.asdict(config.spectrogram):
                 raise ValueError("its spectrogram is not the one that this program computes")
             return cls(
                 preset=str(record["preset"]),
                 config=config,
-                spectrogram=SpectrogramConfig(),
+                spectrogram=config.spectrogram,
                 folder=str(record["folder"]),
                 files=tuple(_dataset_file(file) for file in record["files"]),
                 split=Split(

@@ -24,8 +24,8 @@ from core.training.preview import PreviewRenderer
 
 logger = logging.getLogger(__name__)
 
-EVALUATION_CHUNKS = 512  # at most, of either side, evenly spread: bounds the cost of validation
-CROPS = 2048  # augmented chunks that the model starts from, at most
+EVALUATION_CHUNKS = 256  # at most, of either side, evenly spread: bounds the cost of validation
+CROPS = 4096  # augmented chunks that the model starts from, at most
 CROPS_PER_CHUNK = 8
 CROPS_PER_LATENT = 8
 CROP_BYTES = 256 << 20  # of them at most, which long chunks would exceed

@@ -128,13 +128,17 @@ class SettingsScreen(Screen[None]):
             return
         manifest = self._manifest()
         run = estimate_run(manifest)
+        work = (
+            "" if 0.9 < run.work < 1.1 else f"; a chunk takes {run.work:.2g} times as much computing as usual"
+        )
         estimate.update(
             Text(
                 f"{fmt.count(run.total_steps, 'step')}: {fmt.count(manifest.config.epochs, 'epoch')} of "
                 f"{run.steps_per_epoch}, batches of {manifest.config.batch_size}; "
                 f"{fmt.count(run.previews, 'preview')}; about {fmt.size(run.disk_bytes)} on disk.\n"
                 f"{manifest.split.training_chunks} training chunks, {manifest.split.validation_chunks} for "
-                f"validation. {manifest.split.note}"
+                f"validation. {manifest.split.note}\n"
+                f"A model of {run.weights / 1e6:.1f} million weights{work}."
             )
         )
 

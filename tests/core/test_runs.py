@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import TrainingConfig
+from core.config import SettingValue, TrainingConfig
 from core.errors import ConfigError, RunError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, to_json
 from core.run import EventLog, RunDirectory, RunManifest, estimate_run
@@ -197,8 +197,9 @@ def test_a_run_continues_with_settings_that_may_change(make_run: MakeRun) -> Non
     write_events(run, state(RunState.CANCELLED, 15))
     summary = summarise(run)
     assert summary.continued({"epochs": 9, "learning_rate": 1e-4}).config.epochs == 9
-    with pytest.raises(ConfigError, match="latent_dim is fixed when a run begins"):
-        summary.continued({"latent_dim": 8})
+    for name in ("latent_dim", "mel_bands", "width"):
+        with pytest.raises(ConfigError, match=f"{name} is fixed when a run begins"):
+            summary.continued({name: 64})
     with pytest.raises(ConfigError, match="preview_clip is fixed when a run begins"):
         summary.continued({"preview_clip": "/a.wav"})
     with pytest.raises(ConfigError, match="no setting 'latent'"):
@@ -236,6 +237,22 @@ def test_an_estimate_adds_up(make_run: MakeRun) -> None:
     assert estimate.total_steps == manifest.steps_per_epoch * 2 == manifest.total_steps
     weights = manifest.config.model_config(manifest.spectrogram).parameter_count
     assert estimate.disk_bytes > 4 * 12 * weights
+    assert estimate.weights == weights
+
+
+def test_an_estimate_tells_what_sizes_cost(make_run: MakeRun) -> None:
+    manifest = make_run().read_manifest()
+
+    def work(**settings: SettingValue) -> float:
+        config = TrainingConfig(chunk_duration_s=1.0, batch_size=32).with_settings(settings)
+        config = config.resolved(manifest.split.training_chunks)
+        return estimate_run(dataclasses.replace(manifest, config=config, spectrogram=config.spectrogram)).work
+
+    assert work() == 1.0
+    assert work(batch_size=8) == 1.0
+    assert work(chunk_duration_s=2.0) == pytest.approx(2, rel=0.05)
+    assert work(mel_bands=64) == pytest.approx(0.5, rel=0.05)
+    assert work(width=64) == pytest.approx(3.7, rel=0.1)
 
 
 def test_a_run_may_not_end_before_where_it_is(make_run: MakeRun) -> None:

@@ -21,7 +21,11 @@ from sda_tui.cli import main
 from tests.conftest import Command
 from tests.sounds import write_tone
 
-QUICK = ("--set", "chunk_duration_s=0.25", "--set", "latent_dim=4", "--set", "augmentation_expansion=1")
+QUICK = [
+    part
+    for setting in ("chunk_duration_s=0.25", "latent_dim=4", "width=8", "augmentation_expansion=1")
+    for part in ("--set", setting)
+]
 
 
 def events(run: Path) -> list[dict[str, object]]:

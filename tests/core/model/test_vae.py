@@ -81,6 +81,24 @@ def test_a_dataset_of_one_constant_sound_is_not_blown_up(vae: VAE) -> None:
     assert torch.isfinite(output.reconstruction).all()
 
 
+def test_the_encoder_corrects_itself_by_what_the_decoder_makes() -> None:
+    """A decoder that moved away from its beginning is met by latents that move too."""
+    vae = make("refined")
+    log_mel = torch.randn(60, 1, 128, 94, generator=draws()) + 3
+    vae.initialise(log_mel, draws(1))
+    with torch.no_grad():
+        vae.from_latent.bias += 0.3 * vae.from_latent.weight.sum(1)
+    missed = {}
+    with torch.no_grad():
+        for is_training in (True, False):
+            vae.train(is_training)
+            mean, _ = vae.encode(log_mel)
+            missed[is_training] = (vae.decode(mean) - log_mel).square().mean()
+        uncorrected = vae.to_latent(((log_mel - vae.band_mean) / vae.scale).flatten(1))
+        without = (vae.decode(uncorrected) - log_mel).square().mean()
+    assert missed[False] < missed[True] < without
+
+
 def test_the_refined_model_begins_as_principal_components() -> None:
     vae = make("refined").eval()
     directions = torch.linalg.qr(torch.randn(128 * 94, 16, generator=draws(1))).Q

@@ -1,0 +1,112 @@
+"""What a setting is: its name, its help, and the values that it accepts."""
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from core.errors import ConfigError
+
+SettingValue = int | float | bool | str | None
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a user is told about one field of `TrainingConfig`, and what the field accepts."""
+
+    name: str
+    group: str
+    help: str
+    kind: Literal["int", "float", "bool", "choice", "file"]
+    default: SettingValue
+    unit: str = ""
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    multiple_of: int = 1
+    choices: tuple[str, ...] = ()
+    automatic: bool = False  # `None`, written "auto", is allowed: the value follows from the dataset
+
+    @property
+    def range(self) -> str:
+        """The accepted values, in words: "1 to 4096 or auto"."""
+        if self.kind == "bool":
+            return "yes or no"
+        if self.kind == "choice":
+            return " or ".join(self.choices)
+        if self.kind == "file":
+            return "the path of a file, or empty"
+        bounds = f"{format_number(self.minimum)} to {format_number(self.maximum)}"
+        if self.multiple_of > 1:
+            bounds += f" in steps of {self.multiple_of}"
+        return f"{bounds} or {AUTO}" if self.automatic else bounds
+
+    def parse(self, text: str) -> SettingValue:
+        """Read a value as the user typed it.  Raises ConfigError with the value and the range in it."""
+        if self.kind == "file":
+            return self.check(text.strip())
+        word = text.strip().lower()
+        if self.automatic and word == AUTO:
+            return None
+        if self.kind == "choice":
+            return self.check(word)
+        if self.kind == "bool":
+            if word in {"yes", "true", "on", "1"}:
+                return True
+            if word in {"no", "false", "off", "0"}:
+                return False
+            raise ConfigError(f"{self.name} must be yes or no, not '{text}'.")
+        try:
+            return self.check(int(word) if self.kind == "int" else float(word))
+        except ValueError:
+            kind = "a whole number" if self.kind == "int" else "a number"
+            raise ConfigError(f"{self.name} must be {kind} from {self.range}, not '{text}'.") from None
+
+    def check(self, value: SettingValue) -> SettingValue:
+        """Return `value` in the field's type if it is acceptable, else raise ConfigError."""
+        refusal = ConfigError(f"{self.name} must be {self.range}, not {self.show(value)}.")
+        if value is None:
+            if not self.automatic:
+                raise refusal
+            return None
+        if self.kind == "bool":
+            if not isinstance(value, bool):
+                raise refusal
+            return value
+        if self.kind == "choice":
+            if value not in self.choices:
+                raise refusal
+            return value
+        if self.kind == "file":
+            if not isinstance(value, str) or "\0" in value or not _is_encodable(value):
+                raise refusal
+            return value
+        if isinstance(value, bool | str) or not self.minimum <= value <= self.maximum:  # NaN is outside too
+            raise refusal
+        if self.kind == "int" and (value != int(value) or value % self.multiple_of):
+            raise refusal
+        return int(value) if self.kind == "int" else float(value)
+
+    def show(self, value: SettingValue) -> str:
+        """The value as the user would type it."""
+        if value is None:
+            return AUTO
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return value if isinstance(value, str) else format_number(value)
+
+
+def _is_encodable(path: str) -> bool:
+    """Whether the file system can be asked for it: a run's description may come from anywhere."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def format_number(value: float) -> str:
+    """Shortest plain form: 0.0005, 1e-06, 48000."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

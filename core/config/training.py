@@ -1,0 +1,255 @@
+"""Every choice that a user may make for a run."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, Self, cast, get_type_hints
+
+from core.config.setting import Setting, SettingValue
+from core.config.shape import ModelConfig, SpectrogramConfig
+from core.errors import ConfigError
+
+
+def _setting(group: str, default: SettingValue, help: str, **about: Any) -> Any:
+    return field(default=default, metadata={"group": group, "help": help, **about})
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Every choice that a user may make for a run.  Field names are stable: scripts rely on them."""
+
+    # fmt: off
+    epochs: int = _setting(
+        "Training", 200, "Passes over the training sounds, augmented copies included.",
+        minimum=1, maximum=100_000,
+    )
+    batch_size: int | None = _setting(
+        "Training", None, "Chunks per step; auto takes a quarter of the training chunks, at most 32.",
+        unit="chunks", minimum=1, maximum=4096, automatic=True,
+    )
+    learning_rate: float = _setting(
+        "Training", 1e-3, "Peak step size of AdamW, a twentieth of Muon's; lower it if the loss jumps about.",
+        minimum=1e-7, maximum=1.0,
+    )
+    learning_rate_warmup_fraction: float = _setting(
+        "Training", 0.02, "Part of the run over which the learning rate rises from zero.",
+        unit="of the run", minimum=0.0, maximum=0.5,
+    )
+    weight_decay: float = _setting(
+        "Training", 0.01, "Pull of the network's weights towards zero; more of it fights overfitting.",
+        minimum=0.0, maximum=1.0,
+    )
+    gradient_clip_norm: float = _setting(
+        "Training", 1.0, "Longest gradient that is let through; keeps one odd batch from doing harm.",
+        minimum=1e-3, maximum=1000.0,
+    )
+    seed: int = _setting(
+        "Training", 0, "Start of every random draw: the same seed and sounds give the same run.",
+        minimum=0, maximum=2**31 - 1,
+    )
+    deterministic: bool = _setting(
+        "Training", False, "Bit-exact repeats on a GPU too, at some cost in speed; a CPU always repeats.",
+    )
+
+    model: str = _setting(
+        "Model", "refined", "refined starts as PCA and learns the rest; convolutional is the usual VAE.",
+        choices=("refined", "convolutional"),
+    )
+    latent_dim: int = _setting(
+        "Model", 64, "Numbers that describe one chunk; more keep more detail, fewer are easier to explore.",
+        unit="dimensions", minimum=2, maximum=512,
+    )
+    mel_bands: int = _setting(
+        "Model", 128, "Frequency bands of the spectrogram; twice as many make a step twice as long.",
+        minimum=64, maximum=160, multiple_of=16,
+    )
+    width: int = _setting(
+        "Model", 32, "Size of the network; twice as wide learns more and takes nearly four times as long.",
+        unit="channels", minimum=8, maximum=64, multiple_of=8,
+    )
+    chunk_duration_s: float = _setting(
+        "Model", 1.0, "Length of sound that the model sees at a time; shorter files are padded.",
+        unit="s", minimum=0.25, maximum=4.0,
+    )
+    dropout: float = _setting(
+        "Model", 0.2, "Share of the network's features hidden at random; more of it fights overfitting.",
+        minimum=0.0, maximum=0.9,
+    )
+
+    loss: str = _setting(
+        "Loss", "calibrated", "calibrated learns how exact to be; usual is the plain mean squared error.",
+        choices=("calibrated", "usual"),
+    )
+    kl_weight: float = _setting(
+        "Loss", 1.0, "Final weight of the KL divergence; higher makes random samples safer and duller.",
+        minimum=0.0, maximum=1000.0,
+    )
+    kl_warmup_fraction: float = _setting(
+        "Loss", 0.3, "Part of the run over which the KL weight rises from zero.",
+        unit="of the run", minimum=0.0, maximum=1.0,
+    )
+    free_bits: float = _setting(
+        "Loss", 0.5, "KL divergence that each latent dimension may use free of charge.",
+        unit="nats", minimum=0.0, maximum=10.0,
+    )
+
+    augmentation_expansion: int = _setting(
+        "Augmentation", 10, "Altered copies of each chunk per epoch; 1 shows each chunk once.",
+        unit="×", minimum=1, maximum=1000,
+    )
+    augmentation_strength: float = _setting(
+        "Augmentation", 1.0, "Scales how far gain, shift, pitch, speed and noise may go; 0 turns them off.",
+        minimum=0.0, maximum=2.0,
+    )
+    random_crop_probability: float = _setting(
+        "Augmentation", 1.0, "How often a chunk starts off the grid, by up to half its length.",
+        minimum=0.0, maximum=1.0,
+    )
+    gain_probability: float = _setting(
+        "Augmentation", 0.5, "How often the level changes, by up to ±6 dB.",
+        minimum=0.0, maximum=1.0,
+    )
+    time_shift_probability: float = _setting(
+        "Augmentation", 0.3, "How often a chunk moves past its sound's edge, by up to a tenth of its length.",
+        minimum=0.0, maximum=1.0,
+    )
+    pitch_shift_probability: float = _setting(
+        "Augmentation", 0.7, "How often the pitch moves, by up to ±2 semitones; tempo stays.",
+        minimum=0.0, maximum=1.0,
+    )
+    speed_probability: float = _setting(
+        "Augmentation", 0.5, "How often the speed changes, by up to ±12 %; pitch follows.",
+        minimum=0.0, maximum=1.0,
+    )
+    noise_probability: float = _setting(
+        "Augmentation", 0.1, "How often faint noise is added, 60 to 40 dB below the chunk.",
+        minimum=0.0, maximum=1.0,
+    )
+
+    preview_interval: int | None = _setting(
+        "Output", None, "Previews every this many epochs; auto is 5, or 2 in a run of under 50 epochs.",
+        unit="epochs", minimum=1, maximum=100_000, automatic=True,
+    )
+    preview_samples: int = _setting(
+        "Output", 3, "New sounds at each preview, each near the same training sound every time.",
+        minimum=0, maximum=16,
+    )
+    preview_clip: str = _setting(
+        "Output", "", "A sound of your own to hear reconstructed; empty takes the loudest held-out chunk.",
+    )
+    preview_inversion: str = _setting(
+        "Output", "fast", "best brings previews nearer to what the model gave, in five times the time.",
+        choices=("fast", "best"),
+    )
+    checkpoint_interval: int = _setting(
+        "Output", 5, "Checkpoints every this many epochs; the three newest and the best are kept.",
+        unit="epochs", minimum=1, maximum=100_000,
+    )
+    checkpoint_minutes: float = _setting(
+        "Output", 5.0, "A checkpoint also when the last one is this old: what a power cut costs at most.",
+        unit="min", minimum=0.1, maximum=1440.0,
+    )
+    # fmt: on
+
+    def __post_init__(self) -> None:
+        for setting in SETTINGS.values():
+            object.__setattr__(self, setting.name, setting.check(getattr(self, setting.name)))
+
+    def with_settings(self, values: Mapping[str, SettingValue]) -> Self:
+        """A copy with some fields replaced.  Raises ConfigError for an unknown name or a bad value."""
+        for name in values:
+            find_setting(name)
+        return dataclasses.replace(self, **values)  # type: ignore[arg-type]
+
+    def resolved(self, training_chunks: int) -> Self:
+        """A copy in which nothing is left to "auto", for a dataset of so many training chunks."""
+        batch_size = self.batch_size
+        if batch_size is None:
+            batch_size = max(1, min(32, training_chunks // 4))
+        preview_interval = self.preview_interval
+        if preview_interval is None:
+            preview_interval = 2 if self.epochs < 50 else 5
+        return dataclasses.replace(self, batch_size=batch_size, preview_interval=preview_interval)
+
+    @property
+    def spectrogram(self) -> SpectrogramConfig:
+        return SpectrogramConfig(n_mels=self.mel_bands)
+
+    def chunk_samples(self, spectrogram: SpectrogramConfig) -> int:
+        return round(self.chunk_duration_s * spectrogram.sample_rate)
+
+    def model_config(self, spectrogram: SpectrogramConfig) -> ModelConfig:
+        return ModelConfig(
+            kind=self.model,
+            n_mels=spectrogram.n_mels,
+            n_frames=spectrogram.frames(self.chunk_samples(spectrogram)),
+            latent_dim=self.latent_dim,
+            dropout=self.dropout,
+            width=self.width,
+        )
+
+
+def _describe_settings() -> dict[str, Setting]:
+    hints = get_type_hints(TrainingConfig)
+    settings = {}
+    for each in dataclasses.fields(TrainingConfig):
+        hint = hints[each.name]
+        kind: Literal["int", "float", "bool", "choice", "file"]
+        if hint is bool:
+            kind = "bool"
+        elif hint is str:
+            kind = "choice" if "choices" in each.metadata else "file"
+        else:
+            kind = "float" if hint is float else "int"
+        default = cast(SettingValue, each.default)
+        settings[each.name] = Setting(name=each.name, kind=kind, default=default, **each.metadata)
+    return settings
+
+
+SETTINGS: Mapping[str, Setting] = MappingProxyType(_describe_settings())
+
+
+def find_setting(name: str) -> Setting:
+    """The setting of this name.  Raises ConfigError that names the nearest one."""
+    if name in SETTINGS:
+        return SETTINGS[name]
+    near = difflib.get_close_matches(name, SETTINGS, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(SETTINGS)}."
+    raise ConfigError(f"There is no setting '{name}'; {hint}")
+
+
+# What a run's weights, its order of chunks and its best validation loss depend on cannot change under it,
+# nor can the clip that its previews are compared by.
+FIXED_SETTINGS = frozenset(
+    {
+        "model",
+        "latent_dim",
+        "mel_bands",
+        "width",
+        "chunk_duration_s",
+        "seed",
+        "batch_size",
+        "augmentation_expansion",
+        "loss",
+        "kl_weight",
+        "free_bits",
+        "preview_inversion",
+        "preview_clip",
+    }
+)
+
+
+def parse_assignment(text: str) -> tuple[str, SettingValue]:
+    """Read KEY=VALUE as given to `--set`.  Raises ConfigError."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise ConfigError(f"'{text}' is no setting: write KEY=VALUE, for example epochs=50.")
+    setting = find_setting(name.strip())
+    return setting.name, setting.parse(value)
+
+
+def training_config_from_dict(values: Mapping[str, Any]) -> TrainingConfig:
+    """Read a configuration back from JSON.  Raises ConfigError for unknown names and bad values."""
+    return TrainingConfig().with_settings(values)
