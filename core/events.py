@@ -10,7 +10,8 @@ from enum import StrEnum
 from types import UnionType
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
-COUNTING_WARNINGS = frozenset({"overfitting", "latent", "non_finite"})
+ADVICE = ("overfitting", "memorisation", "latent", "blur")  # warnings that harm nothing, the gravest first
+COUNTING_WARNINGS = frozenset({*ADVICE, "non_finite"})
 
 
 class RunState(StrEnum):
@@ -103,6 +104,7 @@ class EpochFinished:
     memory_used_bytes: int
     memory_peak_bytes: int
     memory_total_bytes: int
+    validation_detail: float | None = None  # the share of it that reconstructions give back
 
 
 class PreviewKind(StrEnum):

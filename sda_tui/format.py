@@ -42,6 +42,11 @@ def number(value: float | None, digits: int = 4) -> str:
     return text.replace("-", MINUS, 1) if value < 0 else text
 
 
+def share(part: float | None) -> str:
+    """A part of 1 in per cent; a dash for none."""
+    return "–" if part is None or not math.isfinite(part) else f"{part:.0%}"
+
+
 def age(then_s: float, now_s: float | None = None) -> str:
     """How long ago: just now, 5 min ago, 3 h ago, 12 days ago."""
     passed = max(0.0, (time.time() if now_s is None else now_s) - then_s)

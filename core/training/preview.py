@@ -15,12 +15,12 @@ from core.config import SpectrogramConfig
 from core.errors import Cancelled
 from core.events import PreviewKind, PreviewReady
 from core.model import VAE
-from core.model.latents import fit_latents
+from core.model.latents import LatentDistribution
 from core.seeding import generator
+from core.training.refinement import refine_latents
 
 LARGEST_LOG_MEL = 16.0  # more than full scale can give; keeps expm1 of an untrained model's output finite
 ENVELOPE_POINTS = 120
-BATCH = 32
 
 
 class PreviewRenderer:
@@ -31,7 +31,7 @@ class PreviewRenderer:
     `inversion` is one of QUALITIES.
 
     `latents` [samples, latent_dim] are standard normal draws and `picks` [samples] from 0 to 1, the same for
-    the whole run; each model hears them where its latents of `training_set` [chunks, 1, mels, frames] lie.
+    the whole run; each model hears them where its latents of the training sounds lie.
     """
 
     def __init__(
@@ -41,7 +41,6 @@ class PreviewRenderer:
         clip: Tensor,
         clip_log_mel: Tensor,
         clip_name: str,
-        training_set: Tensor,
         latent_dim: int,
         samples: int,
         seed: int,
@@ -53,7 +52,6 @@ class PreviewRenderer:
         self._clip = clip.cpu()
         self._clip_log_mel = clip_log_mel
         self._clip_name = clip_name
-        self._training_set = training_set
         self._is_clip_due = stands_in or not (folder / f"{PreviewKind.RESYNTHESIS}.wav").exists()
         self.picks, self.latents = torch.zeros(samples), torch.zeros(samples, latent_dim)
         for number in range(samples):  # each by itself: more samples leave the first ones as they are
@@ -67,9 +65,9 @@ class PreviewRenderer:
         self._inverter = MelInverter(spectrogram, QUALITIES[inversion]).to(self._device)
 
     def render(
-        self, model: VAE, epoch: int, step: int, cancelled: Callable[[], bool]
+        self, model: VAE, fitted: LatentDistribution, epoch: int, step: int, cancelled: Callable[[], bool]
     ) -> Iterator[PreviewReady]:
-        """Write the previews of an epoch and tell of each.
+        """Write the previews of an epoch and tell of each; `fitted` is where its new sounds come from.
 
         The original clip and its resynthesis never change: they come once, with epoch 0 unless they could
         not be written then.  Raises Cancelled within a few iterations; the files of an epoch are written
@@ -82,21 +80,19 @@ class PreviewRenderer:
             kind, log_mel = PreviewKind.RESYNTHESIS, self._clip_log_mel[0].to(self._device)
             yield self._render(kind, kind, log_mel, epoch, step, cancelled)
             self._is_clip_due = False
-        for kind, label, log_mel in self._spectrograms(model, cancelled):
+        for kind, label, log_mel in self._spectrograms(model, fitted, cancelled):
             yield self._render(kind, label, log_mel, epoch, step, cancelled)
 
     @torch.no_grad()
     def _spectrograms(
-        self, model: VAE, cancelled: Callable[[], bool]
+        self, model: VAE, fitted: LatentDistribution, cancelled: Callable[[], bool]
     ) -> list[tuple[PreviewKind, str, Tensor]]:
         """Kind, label and log-mel spectrogram [1, mels, frames] of each preview that the model makes."""
-        model.eval()
-        mean, _ = model.encode(self._clip_log_mel)
-        fitted = fit_latents(model, self._training_set, BATCH, cancelled)
-        decoded = model.decode(torch.cat([mean, fitted.place(self.picks, self.latents)]))
+        nearest = refine_latents(model, self._clip_log_mel, cancelled=cancelled)
+        decoded = model.decode(torch.cat([nearest, fitted.place(self.picks, self.latents)]))
         labels: list[tuple[PreviewKind, str]] = [(PreviewKind.RECONSTRUCTION, PreviewKind.RECONSTRUCTION)]
         labels += [(PreviewKind.SAMPLE, f"{PreviewKind.SAMPLE} {1 + n}") for n in range(len(self.latents))]
-        log_mels = decoded.clamp(0, LARGEST_LOG_MEL).to(self._device)
+        log_mels = decoded.nan_to_num().clamp(0, LARGEST_LOG_MEL).to(self._device)
         return [(kind, label, log_mel) for (kind, label), log_mel in zip(labels, log_mels, strict=True)]
 
     @torch.no_grad()

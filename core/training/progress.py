@@ -29,6 +29,7 @@ class Progress:
     skipped_steps: int = 0
     bad_steps: int = 0  # of them, the last ones in a row
     history: list[dict[str, Any]] = field(default_factory=list)
+    warnings: dict[str, str] = field(default_factory=dict)  # the sentence of each kind that is true now
 
 
 def read_progress(state: Mapping[str, Any], name: str) -> Progress:

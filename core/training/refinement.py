@@ -1,10 +1,12 @@
 """A better latent for a given sound than one pass of the encoder finds."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from core.errors import Cancelled
 from core.model import VAE
 from core.model.vae import ParameterGroup
 from core.training.optimizer import AdamW
@@ -13,11 +15,15 @@ STEPS = 60
 STEP_SIZE = 0.05  # of a prior's deviation
 
 
-def refine_latents(model: VAE, log_mel: Tensor, steps: int = STEPS) -> Tensor:
+@torch.enable_grad()
+def refine_latents(
+    model: VAE, log_mel: Tensor, steps: int = STEPS, cancelled: Callable[[], bool] = lambda: False
+) -> Tensor:
     """Latents [batch, latent] whose images are no farther from `log_mel` [batch, 1, mels, frames].
 
     Gradient steps on the squared error, from the encoder's answer: Kim et al., "Semi-Amortized Variational
     Autoencoders", ICML 2018.  Each keeps the nearest that it came by.  The model stays as it is.
+    Raises Cancelled between steps.
     """
     model.eval()
     with torch.no_grad():
@@ -26,6 +32,8 @@ def refine_latents(model: VAE, log_mel: Tensor, steps: int = STEPS) -> Tensor:
     smallest = torch.full((len(latent),), math.inf, device=latent.device)
     optimizer = AdamW([ParameterGroup([latent])], weight_decay=0.0)
     for _ in range(steps + 1):
+        if cancelled():
+            raise Cancelled
         squared_error = (model.decode(latent) - log_mel).square().flatten(1).sum(1) / model.scale.square()
         is_nearer = squared_error.detach() < smallest
         smallest = torch.where(is_nearer, squared_error.detach(), smallest)

@@ -12,14 +12,16 @@ import torch
 from core.device import memory_use
 from core.errors import CheckpointError, TrainingError
 from core.events import EpochFinished, RunEvent, StepFinished, Warned
+from core.model.latents import fit_latents
 from core.model.losses import active_dimensions, gaussian_kl, losses
 from core.run import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
 from core.training.checkpoint import CheckpointFolder, State
 from core.training.control import Control
 from core.training.latent_use import latent_warning
-from core.training.metrics import Evaluation, RemainingTime, evaluate
-from core.training.optimizer import AdamW, follow
+from core.training.memorisation import memorisation_warning, nearness
+from core.training.metrics import Evaluation, RemainingTime, blur_warning, evaluate
+from core.training.optimizer import Optimizer, follow
 from core.training.overfitting import OverfittingDetector, overfitting_gap, quality
 from core.training.progress import Progress, read_progress
 from core.training.saver import Saver
@@ -31,6 +33,7 @@ logger = logging.getLogger(__name__)
 EVALUATION_BATCH = 32
 BAD_STEPS_BEFORE_ROLLBACK = 10
 ROLLBACKS_BEFORE_GIVING_UP = 3
+BLUR_TOLD_FROM = 0.2  # of the run: before, every model is blurred
 LASTING = {"disk", "preview"}  # kinds of warnings that a return to a checkpoint does not settle
 
 
@@ -59,7 +62,7 @@ class Trainer:
         self.model = workbench.model
         self.device = workbench.validation_set.device
         self.average = copy.deepcopy(self.model).eval()  # of the weights over the last steps: what is heard
-        self.optimizer = AdamW(self.model.parameter_groups(), self.config.weight_decay)
+        self.optimizer = Optimizer(self.model.parameter_groups(), self.config.weight_decay)
         assert self.config.batch_size is not None
         self.progress = Progress(batch_size=self.config.batch_size)
         self._workbench = workbench
@@ -70,7 +73,6 @@ class Trainer:
         self._remaining = RemainingTime()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._started_s = time.monotonic()
-        self._warnings: dict[str, str] = {}
 
     @property
     def epoch(self) -> int:
@@ -82,7 +84,7 @@ class Trainer:
         go on; `save` then keeps the state."""
         if self._saver.asked_step < 0:
             self.save("start")
-        self._warn_of_overfitting()
+        self._tell_warnings()
         while True:
             self._saver.collect()
             if self._control.take_save_request():
@@ -130,10 +132,10 @@ class Trainer:
             raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
         if not is_possible:
             raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible here.")
+        lasting = {kind: text for kind, text in self.progress.warnings.items() if kind in LASTING}
         self.progress = progress
+        self.progress.warnings |= lasting
         self._detector = detector
-        # The log is cut back too: what was told of the model is to be told again when it is true again.
-        self._warnings = {kind: self._warnings[kind] for kind in LASTING & self._warnings.keys()}
         self._remaining = RemainingTime(self.progress.step_time_s, self.progress.evaluation_time_s)
         self._started_s = time.monotonic()
         self._saver.forget(self.progress.step)
@@ -203,13 +205,17 @@ class Trainer:
         noise = torch.randn(size, config.latent_dim, generator=generator(config.seed, "posterior", step))
         self.model.train()
         self.optimizer.zero_grad()
+        check = self._control.raise_if_cancelled  # nothing has changed yet
         try:
             log_mel = self._workbench.batches.batch(step, size)
+            check()
             output = self.model(log_mel, noise.to(self.device))
             squared_error = (output.reconstruction - log_mel).square().mean() / self.model.scale.square()
             kl = gaussian_kl(output.mean, output.log_variance)
             found = losses(config.loss, squared_error, kl, log_mel[0].numel(), weight, config.free_bits)
+            check()
             found.total.backward()  # type: ignore[no-untyped-call]
+            check()
             norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip_norm)
             numbers: list[float] = torch.stack([found.total, found.reconstruction, found.kl, norm]).tolist()
             if all(map(math.isfinite, numbers)):
@@ -226,7 +232,7 @@ class Trainer:
             raise TrainingError(
                 f"The device {self.device} has not enough memory for one chunk of "
                 f"{self.config.chunk_duration_s:g} s with {self.config.latent_dim} latent dimensions; "
-                "choose a smaller chunk_duration_s or another device."
+                "choose a smaller chunk_duration_s, width or mel_bands, or another device."
             )
         self.optimizer.zero_grad()
         if self.device.type == "cuda":
@@ -262,7 +268,7 @@ class Trainer:
         self.progress.rollbacks = rollbacks
         self.progress.learning_rate_scale = scale
         self._reporter.rewind(self.progress)
-        self._warn_of_overfitting()
+        self._tell_warnings()
         self._warn(
             "rollback",
             f"The loss was not finite {BAD_STEPS_BEFORE_ROLLBACK} steps in a row: back at step "
@@ -287,16 +293,15 @@ class Trainer:
         self.progress.history.append(
             {name: value for name, value in dataclasses.asdict(event).items() if name != "kl_per_dimension"}
         )
-        if self.progress.best_epoch == self.epoch:
-            self._saver.keep_best(self._state(), self.epoch, self.progress.step)
         self._reporter.emit(event)
         self._detector.update(self.epoch, validation.loss, overfitting_gap(train.error, validation.error))
-        self._warn_of_overfitting()
-        self._warn("latent", latent_warning(validation.kl_per_dimension))
-
-    def _warn_of_overfitting(self) -> None:
         note = self.manifest.split.confidence_note
-        self._warn("overfitting", self._detector.warning(self.progress.validated_epochs, note))
+        self._warn("overfitting", self._detector.warning(self.epoch, note))
+        self._warn("latent", latent_warning(validation.kl_per_dimension))
+        if self.epoch >= BLUR_TOLD_FROM * self.config.epochs:
+            self._warn("blur", blur_warning(validation.detail, "blur" in self.progress.warnings))
+        if self.progress.best_epoch == self.epoch:
+            self._saver.keep_best(self._state(), self.epoch, self.progress.step)
 
     def _epoch_event(self, train: Evaluation, validation: Evaluation) -> EpochFinished:
         progress, memory = self.progress, memory_use(self.device)
@@ -318,6 +323,7 @@ class Trainer:
             latent_dimensions=self.config.latent_dim,
             overfitting_gap=gap,
             quality=quality(gap),
+            validation_detail=validation.detail,
             best_validation_loss=progress.best_loss,
             best_epoch=progress.best_epoch,
             elapsed_s=self._elapsed_s(),
@@ -328,11 +334,10 @@ class Trainer:
         )
 
     def _preview(self) -> None:
-        epoch, cancelled = self.epoch, self._control.is_cancelled
+        bench, epoch, cancelled = self._workbench, self.epoch, self._control.is_cancelled
+        fitted = fit_latents(self.average, bench.training_set, EVALUATION_BATCH, cancelled)
         try:
-            for preview in self._workbench.previews.render(
-                self.average, epoch, self.progress.step, cancelled
-            ):
+            for preview in bench.previews.render(self.average, fitted, epoch, self.progress.step, cancelled):
                 self._reporter.emit(preview)
         except OSError as error:
             self._warn(
@@ -341,6 +346,11 @@ class Trainer:
             )
         else:
             self._warn("preview", "")
+        near = nearness(
+            self.average, fitted, bench.training_set, bench.validation_set, self.config.seed, cancelled
+        )
+        was_told = "memorisation" in self.progress.warnings
+        self._warn("memorisation", memorisation_warning(near, was_told))
         self.progress.previewed_epoch = epoch
 
     # -- state ------------------------------------------------------------------------------------------
@@ -369,11 +379,20 @@ class Trainer:
 
     def _warn(self, kind: str, message: str) -> None:
         """Tell what is true now; an empty message takes back what was told before."""
-        before = self._warnings.get(kind, "")
+        told = self.progress.warnings
+        before = told.get(kind, "")
         if message == before:
             return
-        self._warnings[kind] = message
+        if message:
+            told[kind] = message
+        else:
+            del told[kind]
         warning = Warned(kind, message, self.progress.step)
         self._reporter.emit(warning)
         if warning.is_news_after(before):
             logger.warning("%s", message)
+
+    def _tell_warnings(self) -> None:
+        """Tell again what is still true, after the log was cut back or the run went on."""
+        for kind, message in self.progress.warnings.items():
+            self._reporter.emit(Warned(kind, message, self.progress.step))

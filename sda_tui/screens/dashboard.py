@@ -11,7 +11,7 @@ from textual.widgets import Footer, ProgressBar, Sparkline, Static
 
 from core.data.report import printable
 from core.errors import RunError
-from core.events import CheckpointSaved, PreviewReady, RunEvent, RunState
+from core.events import ADVICE, CheckpointSaved, PreviewReady, RunEvent, RunState
 from core.run import EventFollower, Request, RunDirectory, RunHistory, RunManifest
 from core.training.overfitting import tell_best
 from sda_tui import format as fmt
@@ -158,6 +158,10 @@ class DashboardScreen(Screen[None]):
         warnings = {kind: warning.message for kind, warning in history.warnings.items()}
         if self.is_trained_here:
             warnings |= self._session.warnings
+        advice = {
+            kind: warnings.pop(kind) for kind in ADVICE if kind in warnings
+        }  # last: there may be no room
+        warnings |= advice
         lines = [f"! {message}" for message in warnings.values() if message]
         if state is RunState.FAILED:
             lines.insert(0, f"✗ {history.message}")
@@ -211,6 +215,7 @@ class DashboardScreen(Screen[None]):
             ("Best", f"{fmt.number(best)} @{epoch.best_epoch}" if epoch else "–"),
             ("KL nats", fmt.number(epoch.kl_divergence if epoch else None, 1)),
             ("Latents", f"{epoch.active_latent_dimensions}/{epoch.latent_dimensions}" if epoch else "–"),
+            ("Detail", fmt.share(epoch.validation_detail if epoch else None)),
             ("Steps/s", fmt.number(history.steps_per_s, 1)),
             ("Elapsed", fmt.duration(history.elapsed_s)),
             ("ETA", fmt.duration(history.eta_s)),

@@ -54,6 +54,16 @@ def test_a_damaged_or_unknown_line_is_no_event(line: str) -> None:
     assert from_json(line) is None
 
 
+def test_an_epoch_of_an_older_version_has_no_detail() -> None:
+    epoch = next(event for event in EVENTS if isinstance(event, EpochFinished))
+    record = json.loads(to_json(epoch, 0.0))
+    del record["validation_detail"]
+    read = from_json(json.dumps(record))
+    assert read is not None
+    assert read[0] == epoch
+    assert epoch.validation_detail is None
+
+
 def test_a_field_of_a_newer_version_is_passed_over() -> None:
     line = to_json(Warned("disk", "Full.", 1), 0.0)[:-1] + ',"colour":"red"}'
     assert from_json(line) == (Warned("disk", "Full.", 1), 0.0)

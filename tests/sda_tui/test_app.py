@@ -196,6 +196,18 @@ async def test_losses_that_are_not_finite_do_not_harm_the_screen(tmp_path: Path,
         await pilot.pause()
 
 
+async def test_what_does_harm_stands_above_advice(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    told = [("blur", "Blurred."), ("latent", "Unused."), ("overfitting", "Overfitting."), ("disk", "Full.")]
+    write_run(run, a_step(1, 1.0), *(Warned(kind, message, 1) for kind, message in told))
+    async with running(tmp_path) as (app, pilot):
+        await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: "Blurred." in text(app, "#banner"))
+        assert text(app, "#banner").splitlines()[-4:] == [
+            "! Full.", "! Overfitting.", "! Unused.", "! Blurred."
+        ]  # fmt: skip
+
+
 async def test_a_warning_stays_until_it_is_taken_back(tmp_path: Path, make_run: MakeRun) -> None:
     run = make_run()
     write_run(run, a_step(1, 1.0), Warned("disk", "The disk is full.", 1))

@@ -71,3 +71,8 @@ def test_age(passed: float, text: str) -> None:
 def test_count() -> None:
     assert (fmt.count(1, "file"), fmt.count(12_000, "file")) == ("1 file", "12 000 files")
     assert fmt.sample_rate(44_100) == "44.1 kHz"
+
+
+@pytest.mark.parametrize(("part", "text"), [(None, "–"), (math.nan, "–"), (0.576, "58%"), (1.0, "100%")])
+def test_share(part: float | None, text: str) -> None:
+    assert fmt.share(part) == text

@@ -6,7 +6,8 @@ import torch
 from core.config import SpectrogramConfig, TrainingConfig
 from core.errors import Cancelled
 from core.model import VAE, build_model
-from core.training.metrics import RemainingTime, evaluate
+from core.model.convolutional import ConvolutionalVAE
+from core.training.metrics import RemainingTime, blur_warning, evaluate
 
 CONFIG = TrainingConfig(model="convolutional", chunk_duration_s=0.25, latent_dim=4, dropout=0.5)
 
@@ -43,6 +44,32 @@ def test_the_error_is_in_units_of_the_log_mel(model: VAE, log_mel: torch.Tensor)
         reconstruction = model.decode(model.encode(log_mel)[0])
     assert found.error == pytest.approx(float((reconstruction - log_mel).square().mean().sqrt()), rel=1e-5)
     assert found.kl_per_dimension.shape == (4,)
+
+
+class Echo(ConvolutionalVAE):
+    """Gives back a quarter of what it is shown, and as rough a noise."""
+
+    def encode(self, log_mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        noise = torch.randn(log_mel.shape, generator=torch.Generator().manual_seed(1))
+        self.echo = 0.25 * log_mel + log_mel.std() * noise + 3
+        return torch.zeros(len(log_mel), 4), torch.zeros(len(log_mel), 4)
+
+    def decode(self, _: torch.Tensor) -> torch.Tensor:
+        return self.echo
+
+
+def test_detail_is_what_of_the_changes_is_given_back(log_mel: torch.Tensor) -> None:
+    echo = Echo(CONFIG.model_config(SpectrogramConfig()))
+    assert evaluate(echo, log_mel, CONFIG, 3, never).detail == pytest.approx(0.25, abs=0.02)
+    assert evaluate(echo, torch.ones(2, 1, 128, 24), CONFIG, 3, never).detail == 1
+
+
+def test_blur_is_told_with_advice() -> None:
+    assert blur_warning(0.16) == ""
+    assert blur_warning(float("nan")) == ""
+    assert blur_warning(0.149).startswith("Blurred: reconstructions give back 14 % of the detail")
+    assert blur_warning(0.16, was_told=True)
+    assert not blur_warning(0.19, was_told=True)
 
 
 def test_evaluation_uses_the_final_kl_weight(model: VAE, log_mel: torch.Tensor) -> None:

@@ -129,7 +129,17 @@ def test_a_resumed_run_is_told_the_same(name: str) -> None:
         assert watch(curve, OverfittingDetector.after(history[:done], 4), done) == whole[done:]
 
 
-def test_a_resumed_run_goes_by_the_history_in_its_checkpoint_and_tells_at_once(
+def test_a_resumed_run_tells_at_once_what_is_still_true(uninterrupted: RunDirectory, tmp_path: Path) -> None:
+    run = RunDirectory(shutil.copytree(uninterrupted.path, tmp_path / "resumed"))
+    newest = max(run.checkpoints.glob("step-*.pt"))
+    state = read_checkpoint(newest)
+    state["progress"]["warnings"] = {"overfitting": "Held-out sounds get worse.", "blur": "Blurred."}
+    newest.write_bytes(serialise({name: state[name] for name in state if name != "format_version"}))
+    told = {each.kind: each.message for each in of(Warned, train(run))}
+    assert told == {"overfitting": "Held-out sounds get worse.", "blur": "Blurred."}
+
+
+def test_a_resumed_run_goes_by_the_history_in_its_checkpoint(
     uninterrupted: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The history of a run of two epochs is written anew as if it had overfitted, with a patience of one."""
@@ -141,8 +151,11 @@ def test_a_resumed_run_goes_by_the_history_in_its_checkpoint_and_tells_at_once(
     first |= {"validation_loss": -9.0, "overfitting_gap": 0.3}
     second |= {"validation_loss": -5.0, "overfitting_gap": 0.9}
     newest.write_bytes(serialise({name: state[name] for name in state if name != "format_version"}))
+    manifest = run.read_manifest().with_settings({"epochs": 3}, 0)
+    run.write_manifest(manifest)
+    monkeypatch.setattr("core.training.trainer.overfitting_gap", lambda *_: 1.5)
     (told,) = [each.message for each in of(Warned, train(run)) if each.kind == "overfitting"]
-    assert "(90% apart). Best was epoch 1, 1 epoch ago." in told
+    assert "(150% apart). Best was epoch 1, 2 epochs ago." in told
 
 
 FALL = [(3.0 - 0.2 * epoch, 0.3) for epoch in range(11)]

@@ -1,5 +1,7 @@
 """Previews: the same clip and latents each time, as WAVs that anything can play."""
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,9 @@ from core.config import SpectrogramConfig, TrainingConfig
 from core.errors import Cancelled
 from core.events import PreviewReady
 from core.model import VAE, build_model
+from core.model.latents import fit_latents
 from core.training.preview import PreviewRenderer
+from core.training.refinement import STEPS
 from tests.sounds import tone
 
 SPECTROGRAM = SpectrogramConfig()
@@ -30,11 +34,24 @@ def model() -> VAE:
 def renderer(folder: Path, seed: int = 0, gain: float = 1.0, samples: int = 2) -> PreviewRenderer:
     clip = torch.from_numpy(gain * tone(440.0, 0.25)).float()
     log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
-    return PreviewRenderer(folder, SPECTROGRAM, clip, log_mel, "tone.wav", log_mel, 4, samples, seed)
+    return PreviewRenderer(folder, SPECTROGRAM, clip, log_mel, "tone.wav", 4, samples, seed)
 
 
-def render(previews: PreviewRenderer, model: VAE, epoch: int) -> list[PreviewReady]:
-    return list(previews.render(model, epoch, epoch * 10, lambda: False))
+def render(
+    previews: PreviewRenderer, model: VAE, epoch: int, cancelled: Callable[[], bool] = lambda: False
+) -> list[PreviewReady]:
+    sounds = LogMelSpectrogram(SPECTROGRAM)(torch.from_numpy(tone(440.0, 0.25)).float().unsqueeze(0))
+    return list(previews.render(model, fit_latents(model, sounds, 1), epoch, epoch * 10, cancelled))
+
+
+def test_the_reconstruction_is_from_the_nearest_latents_there_are(tmp_path: Path, model: VAE) -> None:
+    render(renderer(tmp_path), model, 0)
+    clip = torch.from_numpy(tone(440.0, 0.25)).float()
+    log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
+    heard = torch.from_numpy(np.load(tmp_path / "epoch-0000-reconstruction.npy"))
+    with torch.no_grad():
+        one_pass = model.decode(model.encode(log_mel)[0]).clamp(min=0)
+    assert (heard - log_mel).square().mean() < 0.99 * (one_pass - log_mel).square().mean()
 
 
 def test_the_first_previews_hold_the_original_and_all_are_good_wavs(tmp_path: Path, model: VAE) -> None:
@@ -71,9 +88,7 @@ def test_the_resynthesis_is_the_inversion_of_the_original_and_no_more(tmp_path: 
 def test_a_clip_that_stands_in_comes_with_its_first_previews(tmp_path: Path, model: VAE) -> None:
     clip = torch.from_numpy(tone(440.0, 0.25)).float()
     log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
-    previews = PreviewRenderer(
-        tmp_path, SPECTROGRAM, clip, log_mel, "tone.wav", log_mel, 4, 0, 0, stands_in=True
-    )
+    previews = PreviewRenderer(tmp_path, SPECTROGRAM, clip, log_mel, "tone.wav", 4, 0, 0, stands_in=True)
     assert [each.path.split("/")[-1] for each in render(previews, model, 5)] == [
         "epoch-0005-original.wav", "epoch-0005-resynthesis.wav", "epoch-0005-reconstruction.wav"
     ]  # fmt: skip
@@ -113,11 +128,15 @@ def test_a_silent_clip_and_an_exploding_model_give_files_without_nan(tmp_path: P
         assert np.isfinite(each.envelope).all()
 
 
-def test_rendering_is_cancelled_inside_a_clip(tmp_path: Path, model: VAE) -> None:
+@pytest.mark.parametrize("checks", [3, STEPS + 4])
+def test_rendering_is_cancelled_while_looking_for_latents_and_inside_a_clip(
+    tmp_path: Path, model: VAE, checks: int
+) -> None:
     (tmp_path / "resynthesis.wav").touch()
-    answers = iter([False, False, False, True])
+    asked = itertools.count(1)
     with pytest.raises(Cancelled):
-        list(renderer(tmp_path).render(model, 1, 10, lambda: next(answers)))
+        render(renderer(tmp_path), model, 1, lambda: next(asked) > checks)
+    assert next(asked) == checks + 2
     assert [path.name for path in tmp_path.glob("*.wav")] == ["resynthesis.wav"]
 
 
