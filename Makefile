@@ -30,6 +30,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/inversion.py
 	$(BIN)/python benchmarks/cancel.py
 	$(BIN)/python benchmarks/threads.py
+	$(BIN)/python benchmarks/sizes.py
 	$(BIN)/python benchmarks/quality.py
 
 screenshots: $(VENV)/.installed

@@ -66,11 +66,11 @@ class TrainingConfig:
         minimum=64, maximum=160, multiple_of=16,
     )
     width: int = _setting(
-        "Model", 32, "Size of the network; twice as wide learns more and takes nearly four times as long.",
+        "Model", 32, "Size of the network's layers; twice as wide, a step takes about three times as long.",
         unit="channels", minimum=8, maximum=64, multiple_of=8,
     )
     chunk_duration_s: float = _setting(
-        "Model", 1.0, "Length of sound that the model sees at a time; shorter files are padded.",
+        "Model", 1.0, "Length of sound seen at a time; twice as long makes a step nearly twice as long.",
         unit="s", minimum=0.25, maximum=4.0,
     )
     dropout: float = _setting(
@@ -96,7 +96,7 @@ class TrainingConfig:
     )
 
     augmentation_expansion: int = _setting(
-        "Augmentation", 10, "Altered copies of each chunk per epoch; 1 shows each chunk once.",
+        "Augmentation", 10, "Altered copies of each chunk per epoch, which takes that much longer.",
         unit="×", minimum=1, maximum=1000,
     )
     augmentation_strength: float = _setting(
