@@ -82,8 +82,9 @@ def blur_warning(detail: float, was_told: bool = False) -> str:
     """A sentence with advice if reconstructions keep little detail."""
     if not detail < (NO_LONGER_BLURRED if was_told else BLURRED):
         return ""
+    percent = math.floor(100 * max(detail, 0.0))  # of a model gone wrong it may be below any number
     return (
-        f"Blurred: reconstructions give back {math.floor(100 * detail)} % of the detail of validation "
+        f"Blurred: reconstructions give back {percent} % of the detail of validation "
         "sounds. Longer training sharpens them, or a smaller chunk_duration_s in a new run."
     )
 

@@ -1,4 +1,4 @@
-"""Latents, chunk duration, mel bands and width work together, from a scan to previews."""
+"""Latents, chunk duration, mel bands and width work together, from the spectrogram to its inversion."""
 
 from dataclasses import replace
 
