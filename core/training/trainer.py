@@ -5,6 +5,7 @@ import dataclasses
 import logging
 import math
 import time
+from collections.abc import Iterable
 from typing import Protocol
 
 import torch
@@ -261,6 +262,7 @@ class Trainer:
                 "to a good checkpoint at half the learning rate; start again with a smaller learning_rate."
             )
         scale = self.progress.learning_rate_scale / 2
+        told = tuple(self.progress.warnings)
         self._saver.finish()
         state, path, _ = self._checkpoints.newest()
         self.restore(state, path.name)
@@ -268,7 +270,7 @@ class Trainer:
         self.progress.rollbacks = rollbacks
         self.progress.learning_rate_scale = scale
         self._reporter.rewind(self.progress)
-        self._tell_warnings()
+        self._tell_warnings(told)
         self._warn(
             "rollback",
             f"The loss was not finite {BAD_STEPS_BEFORE_ROLLBACK} steps in a row: back at step "
@@ -392,7 +394,11 @@ class Trainer:
         if warning.is_news_after(before):
             logger.warning("%s", message)
 
-    def _tell_warnings(self) -> None:
-        """Tell again what is still true, after the log was cut back or the run went on."""
-        for kind, message in self.progress.warnings.items():
+    def _tell_warnings(self, told: Iterable[str] = ()) -> None:
+        """Tell again what is true, after the log was cut back or the run went on.
+
+        Warnings of the kinds `told` that are not true any more are taken back.
+        """
+        for kind in dict.fromkeys((*told, *self.progress.warnings)):
+            message = self.progress.warnings.get(kind, "")
             self._reporter.emit(Warned(kind, message, self.progress.step))

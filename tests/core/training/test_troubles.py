@@ -72,6 +72,7 @@ def test_ten_bad_steps_in_a_row_go_back_with_half_the_learning_rate(
     assert any(
         "back at step 16, with 0.5 times the learning rate" in each.message for each in of(Warned, events)
     )
+    assert Warned("non_finite", "", 16) in events  # who watches was told of steps that now did not happen
     expected = {each.step: each.learning_rate for each in of(StepFinished, train(plain))}
     assert steps[15].learning_rate == expected[16]
     assert steps[16].learning_rate == pytest.approx(expected[17] / 2)
