@@ -31,6 +31,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/cancel.py
 	$(BIN)/python benchmarks/threads.py
 	$(BIN)/python benchmarks/sizes.py
+	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/quality.py
 
 screenshots: $(VENV)/.installed

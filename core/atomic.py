@@ -4,22 +4,25 @@ import os
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, is_durable: bool = True) -> None:
     """Replace `path` with `data`: temporary file beside it, fsync, rename, fsync of the folder.
 
-    Raises OSError; the former file is then still there and the temporary one is gone.
+    Raises OSError; the former file is then still there and the temporary one is gone.  What need not be
+    `is_durable` does without both fsyncs: it survives the process, but perhaps not a power cut.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if is_durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    if is_durable:
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -77,6 +77,10 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.runs import runs_command
 
         return runs_command(parsed.runs, as_json=parsed.json)
+    if parsed.command == "cache":
+        from sda_tui.headless.cache import cache_command
+
+        return cache_command(parsed.clear)
     from sda_tui.headless.train import resume_command, train_command
 
     if parsed.command == "resume":
@@ -118,6 +122,9 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
 
     runs = commands.add_parser("runs", help="every run with its state")
     runs.add_argument("--json", action="store_true", help="print one JSON document")
+
+    cache = commands.add_parser("cache", help="where decoded sounds are kept for the next start")
+    cache.add_argument("--clear", action="store_true", help="delete them")
 
     for command in (train, resume):
         command.add_argument(

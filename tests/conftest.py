@@ -45,6 +45,14 @@ def need(available: bool, what: str) -> None:
         pytest.skip(f"{what} is missing")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests leave in the cache is not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def sonic_pi() -> Path:
     need(SONIC_PI.is_dir(), "Debian's sonic-pi-samples")

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.files import LONGEST_READ_S, LOUDEST_PEAK, SoundReader
+from core.data.cache import KnownFiles
 from core.data.plan import find_duplicates, join_sentences, plan, with_chunks
 from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict, printable
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
@@ -36,6 +37,7 @@ def scan(
     DatasetError if the folder cannot be read or holds no file, Cancelled within a block of samples.
     """
     folder = check_folder(folder)
+    known = KnownFiles(folder)
     paths: list[Path] = []
     notes: list[str] = []
     for found in _walk(folder, notes, cancelled):
@@ -48,13 +50,14 @@ def scan(
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="scan") as pool:
         try:
             reports: dict[str, FileReport] = {}
-            headers = [pool.submit(_read_header, folder, path, cancelled) for path in paths]
+            headers = [pool.submit(_read_header, folder, path, known, cancelled) for path in paths]
             for report in _finished(headers, "headers"):
                 if isinstance(report, FileReport):
+                    report = with_chunks(report, chunk_duration_s)
                     reports[report.path] = report
                 yield report
             waiting = [report for report in reports.values() if report.verdict is Verdict.WAITING]
-            samples = [pool.submit(_read_samples, folder, report, cancelled) for report in waiting]
+            samples = [pool.submit(_read_samples, folder, report, known, cancelled) for report in waiting]
             for report in _finished(samples, "samples"):
                 if isinstance(report, FileReport):
                     report = with_chunks(report, chunk_duration_s)
@@ -63,6 +66,7 @@ def scan(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    known.write()
     files = tuple(reports[path] for path in sorted(reports))
     for duplicate in find_duplicates(files):
         reports[duplicate.path] = duplicate
@@ -126,10 +130,13 @@ def _finished(futures: list[Future[FileReport]], phase: str) -> Iterator[FileRep
         yield ScanProgress(phase, done, len(futures))
 
 
-def _read_header(folder: Path, path: Path, cancelled: Callable[[], bool]) -> FileReport:
+def _read_header(folder: Path, path: Path, known: KnownFiles, cancelled: Callable[[], bool]) -> FileReport:
+    """What the header says, or the whole report where the file has not changed since its last scan."""
     if cancelled():
         raise Cancelled
     report = FileReport(path.relative_to(folder).as_posix(), Verdict.WAITING, "")
+    if (before := known.find(report.path)) is not None:
+        return before
     try:
         with SoundReader(path) as sound:
             status = path.stat()
@@ -149,10 +156,15 @@ def _read_header(folder: Path, path: Path, cancelled: Callable[[], bool]) -> Fil
         return dataclasses.replace(report, verdict=Verdict.UNREADABLE, detail=str(error))
 
 
-def _read_samples(folder: Path, report: FileReport, cancelled: Callable[[], bool]) -> FileReport:
+def _read_samples(
+    folder: Path, report: FileReport, known: KnownFiles, cancelled: Callable[[], bool]
+) -> FileReport:
+    identity = known.identity(report.path)
     try:
         with SoundReader(folder / report.path) as sound:
-            return _judge(report, sound, _measure(sound, cancelled))
+            report = _judge(report, sound, _measure(sound, cancelled))
+        known.keep(identity, report)
+        return report
     except AudioFileError as error:
         return dataclasses.replace(report, verdict=Verdict.UNREADABLE, detail=str(error))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from core.audio.augmentation import Augmentation
 from core.audio.files import Samples, decode_mono
+from core.data.cache import DecodedSounds, KnownFiles, trim_cache
 from core.data.report import Excerpt, Split, printable
 from core.errors import AudioFileError, Cancelled, DatasetError
 from core.seeding import generator
@@ -41,17 +42,20 @@ class Cut:
     chunk_starts: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, decoded: Samples, excerpt: Excerpt, sample_rate: int) -> Self | None:
-        """The excerpt of a decoded file, or None if the file no longer reaches that far."""
+    def of(cls, decoded: Samples, excerpt: Excerpt, sample_rate: int) -> Self:
+        """The excerpt of a decoded file; without chunks if the file no longer reaches that far."""
         first, last = round(excerpt.start_s * sample_rate), round(excerpt.stop_s * sample_rate)
         samples = decoded[first : max(last, first + 1)]
-        starts = np.round(np.array(excerpt.chunk_starts_s) * sample_rate).astype(np.int64) - first
-        starts = starts[starts < len(samples)]
-        if len(starts) == 0:
-            return None
-        peak = float(np.abs(samples).max()) or 1.0
+        peak = float(np.abs(samples).max(initial=0.0)) or 1.0
         integers = np.round(samples * (INT16_FULL_SCALE / peak)).astype(np.int16)
-        return cls(excerpt.path, integers, peak / INT16_FULL_SCALE, starts)
+        return cls.kept(integers, peak / INT16_FULL_SCALE, excerpt, sample_rate)
+
+    @classmethod
+    def kept(cls, samples: npt.NDArray[np.int16], scale: float, excerpt: Excerpt, sample_rate: int) -> Self:
+        """The excerpt of which these samples are left."""
+        first = round(excerpt.start_s * sample_rate)
+        starts = np.round(np.array(excerpt.chunk_starts_s) * sample_rate).astype(np.int64) - first
+        return cls(excerpt.path, samples, scale, starts[starts < len(samples)])
 
 
 @dataclass(frozen=True)
@@ -238,6 +242,8 @@ def load_sounds(
 ) -> LoadedSounds:
     """Decode the files of a split in parallel; `progress` is told the files done and their total.
 
+    Those that have not changed since they were last scanned and decoded are read from the cache.
+
     Raises DatasetError if no training sound is left or the disk is full, Cancelled.
     """
     excerpts: dict[str, list[tuple[list[Sound], Excerpt]]] = {}
@@ -247,15 +253,30 @@ def load_sounds(
         for excerpt in parts:
             excerpts.setdefault(excerpt.path, []).append((side, excerpt))
 
-    def decode(path: str) -> list[Cut | None]:
+    known, decoded_before = KnownFiles(folder), DecodedSounds()
+
+    def decode(path: str) -> list[Cut]:
+        parts = [excerpt for _, excerpt in excerpts[path]]
+        report = known.find(path)
+        if report is not None:
+            kept = [decoded_before.read(report.content_hash, sample_rate, part) for part in parts]
+            found = [
+                Cut.kept(*each, part, sample_rate) for each, part in zip(kept, parts, strict=True) if each
+            ]
+            if len(found) == len(parts):
+                return found
         decoded = decode_mono(folder / path, sample_rate, cancelled)
-        return [Cut.of(decoded, excerpt, sample_rate) for _, excerpt in excerpts[path]]
+        cuts = [Cut.of(decoded, part, sample_rate) for part in parts]
+        if report is not None and known.find(path) is report:  # not changed while it was decoded
+            for cut, part in zip(cuts, parts, strict=True):
+                decoded_before.keep(report.content_hash, sample_rate, part, cut.samples, cut.scale)
+        return cuts
 
     problems = []
     for done, (path, future) in enumerate(_in_order(decode, excerpts), 1):
         try:
             for cut, (side, _) in zip(future.result(), excerpts[path], strict=True):
-                if cut is None:
+                if len(cut.chunk_starts) == 0:
                     raise AudioFileError("it became shorter")
                 side.append(arena.place(cut))
         except AudioFileError as error:
@@ -266,6 +287,7 @@ def load_sounds(
                 "train on fewer."
             ) from error
         progress(done, len(excerpts))
+    trim_cache()
     if not train:
         raise DatasetError(f"No training sound could be read. {' '.join(problems[:3])}")
     if not validation:

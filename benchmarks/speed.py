@@ -1,0 +1,92 @@
+"""How fast it is, as ratios inside one run: only those say something on a shared machine.
+
+    python benchmarks/speed.py [PART …]
+
+Parts; without any, all of them:
+  start   scan and decode of 500 stereo files of 5 s at 44.1 kHz, the first time and the second, in a cache of
+          its own; and the scan of 5 000 files of 0.5 s, by the file, relative to that of 500 such
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from core.data import cache
+from core.data.report import ScanReport
+from core.data.scan import scan
+from core.data.store import SampleArena, load_sounds
+
+SAMPLE_RATE = 48_000
+CPU = torch.device("cpu")
+
+
+def tell(what: str, value: float, bound: str, is_met: bool) -> None:
+    print(f"| {what} | {value:.2f} | {bound} | {'yes' if is_met else 'NO'} |", flush=True)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started_s = time.perf_counter()
+    work()
+    return time.perf_counter() - started_s
+
+
+# -- start ------------------------------------------------------------------------------------------------
+
+
+def start() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["SDA_CACHE"] = str(Path(scratch) / "cache")
+        folder = write_files(Path(scratch) / "500", 500, 5.0)
+        short = {count: write_files(Path(scratch) / f"short {count}", count, 0.5) for count in (500, 5000)}
+        time.sleep(1.5 * cache.SETTLED_NS / 1e9)  # files as young as that are not trusted to stay as they are
+        first_s, second_s = (seconds(lambda: scan_and_decode(folder)) for _ in range(2))
+        rates = {count: count / seconds(lambda of=short[count]: scan_folder(of)) for count in short}
+    speedup, rate = first_s / second_s, rates[5000] / rates[500]
+    tell("(f) first start relative to the second, 500 files", speedup, ">= 10", speedup >= 10)
+    tell("(f) files scanned a second, 5 000 relative to 500", rate, ">= 1", rate >= 1)
+
+
+def write_files(folder: Path, count: int, duration_s: float) -> Path:
+    """Stereo noise at 44.1 kHz, all different."""
+    folder.mkdir()
+    noise = np.random.default_rng(0).normal(0, 0.1, (round(duration_s * 44_100) + count, 2))
+    for index in range(count):
+        soundfile.write(folder / f"{index:04}.wav", noise[index : len(noise) - count + index], 44_100)
+    return folder
+
+
+def scan_folder(folder: Path) -> ScanReport:
+    *_, report = scan(folder, 1.0)
+    assert isinstance(report, ScanReport)
+    return report
+
+
+def scan_and_decode(folder: Path) -> None:
+    split = scan_folder(folder).split
+    arena = SampleArena()
+    load_sounds(folder, split, SAMPLE_RATE, SAMPLE_RATE, CPU, arena, lambda: False, lambda *_: None)
+
+
+PARTS: dict[str, Callable[[], None]] = {"start": start}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    print("| measure | ratio | bound | met |")
+    print("|---|---|---|---|")
+    for part in parser.parse_args().parts or PARTS:
+        PARTS[part]()
+
+
+if __name__ == "__main__":
+    main()

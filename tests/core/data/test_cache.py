@@ -1,0 +1,224 @@
+"""A second start on a folder decodes nothing again, and never trusts what may have changed."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core.data import cache
+from core.data.cache import cache_folder, cache_size, trim_cache
+from core.data.report import ScanReport, Verdict
+from core.data.store import LoadedSounds, SampleArena, load_sounds
+from sda_tui import format as fmt
+from tests.conftest import Command, scan_folder
+from tests.sounds import tone, write_tone
+
+RATE = 48_000
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of this test's own, that trusts files as young as these."""
+    monkeypatch.setenv("SDA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "SETTLED_NS", 0)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the sound files that are opened from here on."""
+    names: list[str] = []
+
+    def record(module: str) -> None:
+        real: Callable = __import__(module, fromlist=["SoundReader"]).SoundReader
+
+        def reader(path: Path) -> object:
+            names.append(path.name)
+            return real(path)
+
+        monkeypatch.setattr(f"{module}.SoundReader", reader)
+
+    record("core.audio.files")
+    record("core.data.scan")
+    return names
+
+
+def load(folder: Path, report: ScanReport, sample_rate: int = RATE) -> LoadedSounds:
+    cpu = torch.device("cpu")
+    arena = SampleArena()
+    return load_sounds(
+        folder, report.split, sample_rate, sample_rate, cpu, arena, lambda: False, lambda *_: None
+    )
+
+
+def all_chunks(sounds: LoadedSounds) -> torch.Tensor:
+    return torch.cat([store.chunks(torch.arange(len(store))) for store in (sounds.train, sounds.validation)])
+
+
+def start(folder: Path) -> tuple[ScanReport, torch.Tensor]:
+    report = scan_folder(folder)
+    return report, all_chunks(load(folder, report))
+
+
+def test_the_second_start_opens_no_file_and_finds_the_same(sounds: Path, opened: list[str]) -> None:
+    write_tone(sounds / "long.flac", 440.0, 2.5, samplerate=44_100, channels=2)
+    soundfile.write(sounds / "quiet.wav", np.concatenate([tone(440.0, 1.0), np.zeros(9 * RATE)]), RATE)
+    shutil.copy(sounds / "tone-0.wav", sounds / "copy.wav")
+    first = start(sounds)
+    assert opened
+    opened.clear()
+    second = start(sounds)
+    assert opened == []
+    assert second[0] == first[0]
+    assert torch.equal(second[1], first[1])
+    assert scan_folder(sounds, chunk_duration_s=0.25).chunks > first[0].chunks
+    assert opened == []
+
+
+def test_only_what_is_new_is_decoded(sounds: Path, opened: list[str]) -> None:
+    start(sounds)
+    opened.clear()
+    write_tone(sounds / "new.wav", 333.0, 1.0)
+    report, chunks = start(sounds)
+    assert set(opened) == {"new.wav"}
+    assert len(report.usable_files) == len(chunks) == 9
+
+
+def test_a_file_of_the_same_size_and_time_is_told_from_the_one_before(sounds: Path) -> None:
+    before = start(sounds)
+    path = sounds / "tone-3.wav"
+    status = path.stat()
+    write_tone(path, 1234.5, 1.0)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    report, chunks = start(sounds)
+    hashes = [{file.path: file.content_hash for file in each.files} for each in (before[0], report)]
+    assert {name for name in hashes[0] if hashes[0][name] != hashes[1][name]} == {"tone-3.wav"}
+    changed = (chunks != before[1]).any(1)
+    assert changed.sum() == 1
+    assert np.allclose(chunks[changed][0], tone(1234.5, 1.0), atol=1e-3)
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_remembered(
+    sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = cache.KnownFiles.keep
+
+    def keep(self: cache.KnownFiles, identity: str, report: object) -> None:
+        write_tone(sounds / "tone-0.wav", 999.0, 1.0)
+        real(self, identity, report)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cache.KnownFiles, "keep", keep)
+    scan_folder(sounds)
+    known = cache.KnownFiles(sounds)
+    assert known.find("tone-0.wav") is None
+
+
+def test_a_file_that_changed_just_now_is_not_remembered(
+    sounds: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "SETTLED_NS", 3600 * 10**9)
+    start(sounds)
+    opened.clear()
+    start(sounds)
+    assert len(set(opened)) == 8
+
+
+def test_a_damaged_or_foreign_cache_is_as_good_as_none(
+    sounds: Path, own_cache: Path, opened: list[str]
+) -> None:
+    first = start(sounds)
+    for path in own_cache.rglob("*"):
+        if path.is_file():
+            data = bytearray(path.read_bytes())
+            data[-1] ^= 0xFF
+            path.write_bytes(data)
+    opened.clear()
+    second = start(sounds)
+    assert len(set(opened)) == 8
+    assert second[0] == first[0]
+    assert torch.equal(second[1], first[1])
+
+
+@pytest.mark.parametrize("left", [b"", b"[]", b'{"tone-0.wav": ["1", {"path": 3}]}', b"\xff\x00"])
+def test_an_index_that_makes_no_sense_is_as_good_as_none(sounds: Path, left: bytes) -> None:
+    first = scan_folder(sounds)
+    (index,) = (cache_folder() / "folders").iterdir()
+    index.write_bytes(left)
+    assert scan_folder(sounds) == first
+
+
+def test_a_sound_is_known_by_its_content_wherever_it_is(
+    sounds: Path, tmp_path: Path, opened: list[str]
+) -> None:
+    first = start(sounds)
+    sounds.rename(tmp_path / "elsewhere")
+    report = scan_folder(tmp_path / "elsewhere")
+    opened.clear()
+    assert torch.equal(all_chunks(load(tmp_path / "elsewhere", report)), first[1])
+    assert opened == []
+    load(tmp_path / "elsewhere", report, sample_rate=44_100)
+    assert len(opened) == 8
+
+
+def test_unusable_files_are_looked_at_again(sounds: Path, opened: list[str]) -> None:
+    (sounds / "broken.wav").write_bytes(b"RIFF")
+    (sounds / "notes.txt").write_text("no sound")
+    scan_folder(sounds)
+    opened.clear()
+    verdicts = {file.path: file.verdict for file in scan_folder(sounds).files}
+    assert set(opened) == {"broken.wav", "notes.txt"}
+    assert verdicts["broken.wav"] is Verdict.UNREADABLE
+
+
+def test_without_a_place_to_write_everything_goes_on(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start(sounds)
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SDA_CACHE", str(tmp_path / "file"))
+    second = start(sounds)
+    assert second[0] == first[0]
+    assert torch.equal(second[1], first[1])
+
+
+def test_the_disk_is_not_filled(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "RESERVE_BYTES", 1 << 60)
+    start(sounds)
+    assert not (cache_folder() / "samples").exists() or not list((cache_folder() / "samples").glob("*/*"))
+
+
+def test_what_was_not_used_for_longest_goes_first(sounds: Path, opened: list[str]) -> None:
+    report, _ = start(sounds)
+    kept = sorted((cache_folder() / "samples").glob("*/*"))
+    assert len(kept) == 8
+    for age, path in enumerate(kept):
+        os.utime(path, (1e9 - age, 1e9 - age))
+    trim_cache(cache_size() - 3 * kept[0].stat().st_size)
+    assert sorted((cache_folder() / "samples").glob("*/*")) == kept[:5]
+    opened.clear()
+    load(sounds, report)
+    assert len(opened) == 3
+
+
+def test_a_dataset_beyond_the_limit_keeps_a_part(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "LIMIT_BYTES", 2 * 4 * 2 * RATE)  # twice four sounds of a second
+    start(sounds)
+    assert len(list((cache_folder() / "samples").glob("*/*"))) == 3
+
+
+def test_the_command_tells_its_size_and_clears_it(sda_tui: Command, sounds: Path, own_cache: Path) -> None:
+    start(sounds)
+    (own_cache / "mine.txt").write_text("not of the cache")
+    told = sda_tui("cache").stdout
+    assert told.startswith(f"{fmt.size(cache_size())} of decoded sounds in")
+    assert "at most 8.0 GB" in told.replace("\n", " ")
+    size = fmt.size(cache_size())
+    assert sda_tui("cache", "--clear").stdout.startswith(f"Deleted {size} of decoded sounds")
+    assert cache_size() == 0
+    assert (own_cache / "mine.txt").exists()
