@@ -3,13 +3,21 @@
     python benchmarks/speed.py [PART …]
 
 Parts; without any, all of them:
+  first   time to the first paint, in a terminal of 120 x 36, relative to that of an empty Textual app; and
+          `sda-tui --help` relative to `python -c pass`
   start   scan and decode of 500 stereo files of 5 s at 44.1 kHz, the first time and the second, in a cache of
           its own; and the scan of 5 000 files of 0.5 s, by the file, relative to that of 500 such
 """
 
 import argparse
+import fcntl
 import os
+import pty
+import struct
+import subprocess
+import sys
 import tempfile
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +31,9 @@ from core.data.report import ScanReport
 from core.data.scan import scan
 from core.data.store import SampleArena, load_sounds
 
+HERE = Path(__file__).parent.parent
 SAMPLE_RATE = 48_000
+ROUNDS = 7
 CPU = torch.device("cpu")
 
 
@@ -35,6 +45,65 @@ def seconds(work: Callable[[], object]) -> float:
     started_s = time.perf_counter()
     work()
     return time.perf_counter() - started_s
+
+
+# -- first ------------------------------------------------------------------------------------------------
+
+EMPTY_APP = """
+from textual.app import App
+from textual.widgets import Label
+class Empty(App):
+    def compose(self):
+        yield Label("painted")
+Empty().run()
+"""
+
+
+def first() -> None:
+    python = [sys.executable, "-c"]
+    ours, empty = shortest(
+        lambda: first_paint([sys.executable, "-m", "sda_tui"], b"sda-tui"),
+        lambda: first_paint([*python, EMPTY_APP], b"painted"),
+    )
+    tell("(d) first paint relative to an empty Textual app's", ours / empty, "<= 1.3", ours / empty <= 1.3)
+    told, nothing = shortest(
+        lambda: seconds(lambda: run([sys.executable, "-m", "sda_tui", "--help"])),
+        lambda: seconds(lambda: run([*python, "pass"])),
+    )
+    is_met = told <= max(0.15, 1.5 * nothing)
+    tell(f"(d) `--help` relative to `python -c pass`; {told:.3f} s", told / nothing, "0.15 s or 1.5", is_met)
+
+
+def shortest(*works: Callable[[], float]) -> list[float]:
+    """The shortest time of each, taken in turn."""
+    rounds = [[work() for work in works] for _ in range(ROUNDS)]
+    return [min(times) for times in zip(*rounds, strict=True)]
+
+
+def run(command: list[str]) -> None:
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+
+
+def first_paint(command: list[str], text: bytes) -> float:
+    """Seconds until the program has written this text to its terminal."""
+    with tempfile.TemporaryDirectory() as folder:
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
+        environment = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(HERE), "HOME": folder}
+        started_s = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(slave)
+        written = b""
+        while text not in written:
+            written += os.read(master, 65_536)
+        taken_s = time.perf_counter() - started_s
+        process.kill()
+        process.wait()
+        os.close(master)
+    return taken_s
 
 
 # -- start ------------------------------------------------------------------------------------------------
@@ -74,7 +143,7 @@ def scan_and_decode(folder: Path) -> None:
     load_sounds(folder, split, SAMPLE_RATE, SAMPLE_RATE, CPU, arena, lambda: False, lambda *_: None)
 
 
-PARTS: dict[str, Callable[[], None]] = {"start": start}
+PARTS: dict[str, Callable[[], None]] = {"first": first, "start": start}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from enum import Enum, auto
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import App
@@ -17,12 +18,14 @@ from sda_tui.look import show_path
 from sda_tui.palette import KeyCommands
 from sda_tui.playback import PortAudioPlayer
 from sda_tui.screens.choice import Choice, ChoiceScreen
-from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.help import HelpScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
 from sda_tui.session import RareEvent, Session
+
+if TYPE_CHECKING:
+    from sda_tui.screens.dashboard import DashboardScreen
 
 NO_SOUND_TOAST_S = 15
 
@@ -136,7 +139,11 @@ class SdaApp(App[Leave]):
     def show_dashboard(self, message: SettingsScreen.Started | RunsScreen.Opened) -> None:
         self.switch_screen(self._dashboard(message.run))
 
-    def _dashboard(self, run: RunDirectory) -> DashboardScreen:
+    def _dashboard(self, run: RunDirectory) -> "DashboardScreen":
+        from sda_tui.screens.dashboard import (
+            DashboardScreen,  # plotext, which the first paint does not wait for
+        )
+
         return DashboardScreen(self.session, run, self._player)
 
     def action_help(self) -> None:

@@ -1,13 +1,11 @@
 """The command line.  Parses before anything heavy is imported, then hands over."""
 
 import argparse
-import importlib.metadata
 import io
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from core.data.report import printable
 from core.errors import Cancelled, ConfigError, SdaError
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
@@ -19,6 +17,16 @@ Train a generative audio model on a small folder of your own sounds, and hear it
   sda-tui --demo        open it on sounds that it synthesises itself
   sda-tui               open it and choose there
 """
+
+
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for: that takes longer than all else here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        import importlib.metadata
+
+        sys.stdout.write(importlib.metadata.version("sda-tui") + "\n")
+        parser.exit()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # `sda-tui scan … | head`
             sys.stderr.close()
             return DONE
+        from core.data.report import printable
+
         where = f"{printable(str(error.filename))}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}; check its permissions and the disk.", FAILED)
     except (Cancelled, KeyboardInterrupt):
@@ -94,7 +104,7 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     parser = _Parser(
         prog="sda-tui", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--version", action="version", version=importlib.metadata.version("sda-tui"))
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     app = commands.add_parser("open")

@@ -31,8 +31,12 @@ def test_the_engine_is_not_imported_by(module: str) -> None:
     assert imported(module, ENGINE) == []
 
 
+def test_the_first_paint_waits_for_nothing_heavy() -> None:
+    assert imported("sda_tui.app", ("numpy", "soundfile", "soxr", "plotext")) == []
+
+
 def test_the_command_line_imports_nothing_heavy() -> None:
-    assert imported("sda_tui.cli", (*ENGINE, "textual", "rich", "numpy", "plotext")) == []
+    assert imported("sda_tui.cli", (*ENGINE, "textual", "rich", "numpy", "plotext", "importlib.metadata")) == []
 
 
 def test_packages_keep_to_their_contracts() -> None:

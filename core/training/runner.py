@@ -1,4 +1,7 @@
-"""The thread that owns torch, and the only door to it.  Importing this imports no torch."""
+"""The thread that owns torch, and the only door to it.
+
+Importing this imports neither torch nor numpy: the screen is painted before they are there.
+"""
 
 import contextlib
 import gc
@@ -9,9 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core.data.demo import make_demo_sounds
 from core.data.report import ScanEvent
-from core.data.scan import scan
 from core.errors import RunError, SdaError
 from core.events import EngineReady, RunEvent, RunState, StateChanged
 from core.run import EventLog, RunDirectory
@@ -101,10 +102,14 @@ class Runner:
         self, folder: Path, chunk_duration_s: float, seed: int, cancelled: Callable[[], bool]
     ) -> Iterator[ScanEvent]:
         """Examine a folder on the caller's thread; see `core.data.scan.scan`."""
+        from core.data.scan import scan
+
         return scan(folder, chunk_duration_s, seed, cancelled)
 
     def make_demo(self, folder: Path) -> Path:
         """Synthesise the demo sounds into `folder`, unless they are there."""
+        from core.data.demo import make_demo_sounds
+
         return make_demo_sounds(folder)
 
     def train(self, run: RunDirectory, device: str | None = None) -> None:

@@ -8,7 +8,6 @@ from textual.message import Message
 from textual.widgets import Input, Label, Select
 
 from core.config import Setting, SettingValue
-from core.data.clip import check_clip
 from core.errors import SdaError
 
 
@@ -65,6 +64,8 @@ class SettingRow(Vertical):
         try:
             value, problem = self.setting.parse(str(event.value)), ""
             if self.setting.kind == "file":
+                from core.data.clip import check_clip  # numpy, which the first paint does not wait for
+
                 check_clip(str(value))
         except SdaError as error:
             value, problem = self._value, str(error)
