@@ -36,7 +36,8 @@ def test_the_first_paint_waits_for_nothing_heavy() -> None:
 
 
 def test_the_command_line_imports_nothing_heavy() -> None:
-    assert imported("sda_tui.cli", (*ENGINE, "textual", "rich", "numpy", "plotext", "importlib.metadata")) == []
+    heavy = (*ENGINE, "textual", "rich", "numpy", "plotext", "importlib.metadata")
+    assert imported("sda_tui.cli", heavy) == []
 
 
 def test_packages_keep_to_their_contracts() -> None:
