@@ -13,6 +13,7 @@ import argparse
 import fcntl
 import os
 import pty
+import select
 import struct
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from core.data.store import SampleArena, load_sounds
 HERE = Path(__file__).parent.parent
 SAMPLE_RATE = 48_000
 ROUNDS = 7
+PATIENCE_S = 60.0
 CPU = torch.device("cpu")
 
 
@@ -98,6 +100,8 @@ def first_paint(command: list[str], text: bytes) -> float:
         os.close(slave)
         written = b""
         while text not in written:
+            if not select.select([master], [], [], PATIENCE_S)[0]:
+                raise SystemExit(f"{command} did not paint {text!r}")
             written += os.read(master, 65_536)
         taken_s = time.perf_counter() - started_s
         process.kill()
@@ -151,9 +155,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(unknown)}; known are {', '.join(PARTS)}")
     print("| measure | ratio | bound | met |")
     print("|---|---|---|---|")
-    for part in parser.parse_args().parts or PARTS:
+    for part in arguments.parts or PARTS:
         PARTS[part]()
 
 

@@ -140,9 +140,8 @@ class SdaApp(App[Leave]):
         self.switch_screen(self._dashboard(message.run))
 
     def _dashboard(self, run: RunDirectory) -> "DashboardScreen":
-        from sda_tui.screens.dashboard import (
-            DashboardScreen,  # plotext, which the first paint does not wait for
-        )
+        # It brings plotext, which the first paint does not wait for.
+        from sda_tui.screens.dashboard import DashboardScreen
 
         return DashboardScreen(self.session, run, self._player)
 

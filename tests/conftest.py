@@ -45,14 +45,6 @@ def need(available: bool, what: str) -> None:
         pytest.skip(f"{what} is missing")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests leave in the cache is not the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SDA_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture
 def sonic_pi() -> Path:
     need(SONIC_PI.is_dir(), "Debian's sonic-pi-samples")
@@ -168,7 +160,8 @@ def no_files_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Caches, logs and runs of the tests stay in the tests' own folder."""
     for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
-    monkeypatch.delenv("SDA_RUNS", raising=False)
+    for variable in ("SDA_RUNS", "SDA_CACHE"):
+        monkeypatch.delenv(variable, raising=False)
 
 
 def read_wav(path: Path) -> tuple[np.ndarray, int]:

@@ -10,8 +10,11 @@ import dataclasses
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import struct
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -31,8 +34,11 @@ FORMAT = 1  # of the cache; another one when verdicts, decoding or resampling ch
 LIMIT_BYTES = 8 * 10**9
 RESERVE_BYTES = 2 * 10**9  # of the disk, for checkpoints
 SETTLED_NS = 2_000_000_000  # a file that changed so recently may change again at the same time of its clock
-HEADER = struct.Struct("<4sIdQ")  # magic, checksum, scale, samples
-MAGIC = b"sdac"
+CHECKSUM = struct.Struct("<I")  # of all that follows it
+SCALE = struct.Struct("<d")
+OURS = re.compile(  # the cache may lie in a folder with files of the user's
+    r"\d+-[\w.-]+/(folders|samples/[0-9a-f]{2})/\.?[0-9a-f]{32}(\.json|(-\d+){3})(\.\d+\.tmp)?"
+)
 
 
 def cache_root() -> Path:
@@ -43,14 +49,16 @@ def cache_root() -> Path:
 
 def cache_folder() -> Path:
     """The part of the cache that these versions of the decoders made."""
-    return cache_root() / f"{FORMAT}-{soundfile.__libsndfile_version__}-{soxr.__version__}"
+    decoders = f"{soundfile.__libsndfile_version__}-{soxr.__version__}-{platform.machine()}"
+    return cache_root() / f"{FORMAT}-{decoders}"
 
 
 class KnownFiles:
     """The reports of one folder's files, as they were when their samples were last read.
 
-    A file counts as the same while its inode, size and both its times are: a change of its content, its
-    name or its permissions sets the second time, which no program can set back.
+    A file counts as the same while its size, inode and both its times are: a change of its content, its
+    name or its permissions sets the second time, which programs cannot set back.  Where a file system has
+    no such time of its own, nothing is remembered.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,8 +68,8 @@ class KnownFiles:
         self._before = self._read()
         self._now: dict[str, tuple[str, FileReport]] = {}
 
-    def find(self, path: str) -> FileReport | None:
-        """The report of this file of the folder, if it is still the same."""
+    def recall(self, path: str) -> FileReport | None:
+        """The report of this file of the folder, if it is still the same; it stays remembered."""
         kept = self._before.get(path)
         if kept is None or kept[0] != self.identity(path):
             return None
@@ -74,13 +82,17 @@ class KnownFiles:
             status = (self._folder / path).stat()
         except OSError:
             return ""
-        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < SETTLED_NS:
+        modified_ns, changed_ns = status.st_mtime_ns, status.st_ctime_ns
+        is_settled = time.time_ns() - max(modified_ns, changed_ns) >= SETTLED_NS
+        has_one_time = modified_ns == changed_ns and changed_ns % 1_000_000_000 == 0
+        if not is_settled or has_one_time:
             return ""
-        return f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+        return f"{status.st_size} {modified_ns} {changed_ns} {status.st_ino}"
 
     def keep(self, identity: str, report: FileReport) -> None:
         """Remember the report of a file that had this identity before and has it after it was read."""
-        if identity and report.content_hash and identity == self.identity(report.path):
+        is_of_this_file = identity.startswith(f"{report.size_bytes} {report.modified_ns} ")
+        if is_of_this_file and report.content_hash and identity == self.identity(report.path):
             self._now[report.path] = identity, report
 
     def write(self) -> None:
@@ -89,13 +101,11 @@ class KnownFiles:
             return
         entries = {path: [identity, dataclasses.asdict(each)] for path, (identity, each) in self._now.items()}
         with contextlib.suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._file, json.dumps(entries).encode(), is_durable=False)
+            _write(self._file, json.dumps(entries).encode())
 
     def _read(self) -> dict[str, tuple[str, FileReport]]:
         try:
-            entries = json.loads(self._file.read_bytes())
-            os.utime(self._file)
+            entries = json.loads(bytes(_read(self._file)))
             return {path: (identity, _report(values)) for path, (identity, values) in entries.items()}
         except (OSError, TypeError, ValueError, AttributeError):
             return {}
@@ -112,23 +122,21 @@ class DecodedSounds:
 
     def __init__(self) -> None:
         self._folder = cache_folder() / "samples"
+        self._lock = threading.Lock()
         self._room_bytes = LIMIT_BYTES // 2  # of one dataset: one that filled it would evict itself
 
     def read(
         self, content_hash: str, sample_rate: int, excerpt: Excerpt
     ) -> tuple[npt.NDArray[np.int16], float] | None:
         """What was kept of this stretch of a sound, if it is undamaged."""
-        path = self._path(content_hash, sample_rate, excerpt)
         try:
-            data = path.read_bytes()
-            os.utime(path)  # the least recently used go first
-            magic, checksum, scale, count = HEADER.unpack_from(data)
-        except (OSError, struct.error):
+            data = _read(self._path(content_hash, sample_rate, excerpt))
+            (scale,) = SCALE.unpack_from(data)
+        except (OSError, ValueError, struct.error):
             return None
-        body = memoryview(data)[HEADER.size :]
-        if magic != MAGIC or len(body) != 2 * count or zlib.crc32(body) != checksum:
-            return None
-        return np.frombuffer(body, np.int16), scale
+        samples = np.frombuffer(data[SCALE.size :], np.int16)
+        self._has_room_for(samples.nbytes)
+        return samples, scale
 
     def keep(
         self,
@@ -138,20 +146,45 @@ class DecodedSounds:
         samples: npt.NDArray[np.int16],
         scale: float,
     ) -> None:
+        """Keep the samples of a whole excerpt; less of it, as after a failure to read on, is not kept."""
+        expected = round(excerpt.stop_s * sample_rate) - round(excerpt.start_s * sample_rate)
+        if abs(len(samples) - expected) > 1:  # resampling rounds
+            return
         path = self._path(content_hash, sample_rate, excerpt)
-        try:
+        with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            has_room = shutil.disk_usage(path.parent).free > RESERVE_BYTES + samples.nbytes
-            self._room_bytes -= samples.nbytes
-            if has_room and self._room_bytes > 0:
-                header = HEADER.pack(MAGIC, zlib.crc32(samples.data), scale, len(samples))
-                write_atomically(path, header + samples.tobytes(), is_durable=False)
-        except OSError:
-            self._room_bytes = 0
+            is_disk_free = shutil.disk_usage(path.parent).free > RESERVE_BYTES + samples.nbytes
+            if is_disk_free and self._has_room_for(samples.nbytes):
+                _write(path, SCALE.pack(scale) + samples.tobytes())
+
+    def _has_room_for(self, size_bytes: int) -> bool:
+        """Whether so much more of this dataset may be in the cache; it is then taken as used."""
+        with self._lock:
+            has_room = size_bytes < self._room_bytes
+            if has_room:
+                self._room_bytes -= size_bytes
+            return has_room
 
     def _path(self, content_hash: str, sample_rate: int, excerpt: Excerpt) -> Path:
-        stretch = f"{round(excerpt.start_s * sample_rate)}-{round(excerpt.stop_s * sample_rate)}"
-        return self._folder / content_hash[:2] / f"{content_hash}-{sample_rate}-{stretch}"
+        first, last = round(excerpt.start_s * sample_rate), round(excerpt.stop_s * sample_rate)
+        return self._folder / content_hash[:2] / f"{content_hash}-{sample_rate}-{first}-{last}"
+
+
+def _write(path: Path, body: bytes) -> None:
+    """Write a file of the cache, behind its checksum.  Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, CHECKSUM.pack(zlib.crc32(body)) + body, is_durable=False)
+
+
+def _read(path: Path) -> memoryview:
+    """What was written, unless it is damaged.  Raises OSError or ValueError."""
+    data = path.read_bytes()
+    body = memoryview(data)[CHECKSUM.size :]
+    if data[: CHECKSUM.size] != CHECKSUM.pack(zlib.crc32(body)):
+        raise ValueError(f"{path} is damaged")
+    with contextlib.suppress(OSError):
+        os.utime(path)  # the least recently used go first
+    return body
 
 
 def cache_size() -> int:
@@ -168,13 +201,15 @@ def trim_cache(limit_bytes: int = LIMIT_BYTES) -> None:
             return
         with contextlib.suppress(OSError):
             path.unlink()
-        total -= size
+            total -= size
 
 
 def _entries() -> Iterator[tuple[float, int, Path]]:
     """When each file of the cache was last used, its size and path."""
     root = cache_root()
-    for path in (*root.glob("*/folders/*"), *root.glob("*/samples/*/*")):  # nobody else's, wherever it is
-        with contextlib.suppress(OSError):  # another process may trim it too
-            status = path.stat()
-            yield status.st_mtime, status.st_size, path
+    for folder, _, names in os.walk(root):  # which passes over what it may not enter
+        for path in (Path(folder, name) for name in names):
+            if OURS.fullmatch(path.relative_to(root).as_posix()):
+                with contextlib.suppress(OSError):  # another process may trim it too
+                    status = path.stat()
+                    yield status.st_mtime, status.st_size, path

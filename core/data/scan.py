@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.files import LONGEST_READ_S, LOUDEST_PEAK, SoundReader
-from core.data.cache import KnownFiles
+from core.data.cache import KnownFiles, trim_cache
 from core.data.plan import find_duplicates, join_sentences, plan, with_chunks
 from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict, printable
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
@@ -67,6 +67,7 @@ def scan(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     known.write()
+    trim_cache()
     files = tuple(reports[path] for path in sorted(reports))
     for duplicate in find_duplicates(files):
         reports[duplicate.path] = duplicate
@@ -135,7 +136,7 @@ def _read_header(folder: Path, path: Path, known: KnownFiles, cancelled: Callabl
     if cancelled():
         raise Cancelled
     report = FileReport(path.relative_to(folder).as_posix(), Verdict.WAITING, "")
-    if (before := known.find(report.path)) is not None:
+    if (before := known.recall(report.path)) is not None:
         return before
     try:
         with SoundReader(path) as sound:
@@ -163,7 +164,8 @@ def _read_samples(
     try:
         with SoundReader(folder / report.path) as sound:
             report = _judge(report, sound, _measure(sound, cancelled))
-        known.keep(identity, report)
+        if sound.shortfall == 0:  # else it may be a failure to read on
+            known.keep(identity, report)
         return report
     except AudioFileError as error:
         return dataclasses.replace(report, verdict=Verdict.UNREADABLE, detail=str(error))

@@ -48,10 +48,12 @@ class Cut:
         samples = decoded[first : max(last, first + 1)]
         peak = float(np.abs(samples).max(initial=0.0)) or 1.0
         integers = np.round(samples * (INT16_FULL_SCALE / peak)).astype(np.int16)
-        return cls.kept(integers, peak / INT16_FULL_SCALE, excerpt, sample_rate)
+        return cls.remembered(integers, peak / INT16_FULL_SCALE, excerpt, sample_rate)
 
     @classmethod
-    def kept(cls, samples: npt.NDArray[np.int16], scale: float, excerpt: Excerpt, sample_rate: int) -> Self:
+    def remembered(
+        cls, samples: npt.NDArray[np.int16], scale: float, excerpt: Excerpt, sample_rate: int
+    ) -> Self:
         """The excerpt of which these samples are left."""
         first = round(excerpt.start_s * sample_rate)
         starts = np.round(np.array(excerpt.chunk_starts_s) * sample_rate).astype(np.int64) - first
@@ -221,6 +223,32 @@ class BatchOrder:
         return self._order[torch.arange(first, first + self._batch_size) % len(self._order)]
 
 
+class SoundCache:
+    """The cuts of a folder's files that have not changed since they were scanned and decoded."""
+
+    def __init__(self, folder: Path, sample_rate: int) -> None:
+        self._files = KnownFiles(folder)
+        self._samples = DecodedSounds()
+        self._sample_rate = sample_rate
+
+    def recall(self, path: str, parts: Sequence[Excerpt]) -> list[Cut]:
+        """The cuts of a file, or none if not all of them are there."""
+        report = self._files.recall(path)
+        if report is None:
+            return []
+        found = [self._samples.read(report.content_hash, self._sample_rate, part) for part in parts]
+        pairs = zip(found, parts, strict=True)
+        cuts = [Cut.remembered(*each, part, self._sample_rate) for each, part in pairs if each is not None]
+        return cuts if len(cuts) == len(parts) else []
+
+    def keep(self, path: str, parts: Sequence[Excerpt], cuts: Sequence[Cut]) -> None:
+        """Keep the cuts of a file, if it is still the one that was scanned."""
+        report = self._files.recall(path)
+        if report is not None:
+            for part, cut in zip(parts, cuts, strict=True):
+                self._samples.keep(report.content_hash, self._sample_rate, part, cut.samples, cut.scale)
+
+
 @dataclass(frozen=True)
 class LoadedSounds:
     """The two sides of the split, and a sentence for each file that can no longer be used."""
@@ -253,23 +281,17 @@ def load_sounds(
         for excerpt in parts:
             excerpts.setdefault(excerpt.path, []).append((side, excerpt))
 
-    known, decoded_before = KnownFiles(folder), DecodedSounds()
+    cache = SoundCache(folder, sample_rate)
 
     def decode(path: str) -> list[Cut]:
+        if cancelled():
+            raise Cancelled
         parts = [excerpt for _, excerpt in excerpts[path]]
-        report = known.find(path)
-        if report is not None:
-            kept = [decoded_before.read(report.content_hash, sample_rate, part) for part in parts]
-            found = [
-                Cut.kept(*each, part, sample_rate) for each, part in zip(kept, parts, strict=True) if each
-            ]
-            if len(found) == len(parts):
-                return found
+        if remembered := cache.recall(path, parts):
+            return remembered
         decoded = decode_mono(folder / path, sample_rate, cancelled)
         cuts = [Cut.of(decoded, part, sample_rate) for part in parts]
-        if report is not None and known.find(path) is report:  # not changed while it was decoded
-            for cut, part in zip(cuts, parts, strict=True):
-                decoded_before.keep(report.content_hash, sample_rate, part, cut.samples, cut.scale)
+        cache.keep(path, parts, cuts)
         return cuts
 
     problems = []
