@@ -4,11 +4,13 @@ Splits the folder by file, trains every row for the same number of steps, and pr
 spread over seeds, each of which has a split of its own.  Batches are of 32, MelSpecVAE's of 64 as published;
 PCA is of 16 384 augmented crops however many steps there are.
 
-    python benchmarks/quality.py [FOLDER] [--steps 600] [--seeds 3] [--files N] [--rows ours,pca]
+    python benchmarks/quality.py [FOLDER] [--steps 600] [--seeds 3] [--files N] [--rows ours,pca] [--jobs 2]
+
+Each job is a process that takes its share of the processors and one row of one seed at a time.
 
 Columns, all measured on the default spectrogram (48 kHz, 128 mel bands, log(1 + power)):
   rmse        held-out log-mel root-mean-square error, one pass of the encoder; and relative to PCA
-  refined     the same after 60 gradient steps on the latent
+  refined     both after 60 gradient steps on the latent
   stft        multi-resolution STFT distance of the sound made from it (spectral convergence + log magnitude)
   mmd prior   squared maximum mean discrepancy, samples of N(0, I) against held-out sounds, x 1000
   mmd fitted  the same for samples from where the training latents lie; `floor`: training sounds
@@ -20,9 +22,11 @@ Columns, all measured on the default spectrogram (48 kHz, 128 mel bands, log(1 +
 import argparse
 import logging
 import math
+import multiprocessing
 import statistics
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -96,6 +100,7 @@ class Scores:
     rmse: float
     to_pca: float = math.nan
     refined: float = math.nan
+    refined_to_pca: float = math.nan
     stft: float = math.nan
     mmd_prior: float = math.nan
     mmd_fitted: float = math.nan
@@ -169,7 +174,7 @@ class Linear(VAE):
 
 def linear(count: int) -> Callable[[Sounds, int], VAE]:
     def fit(sounds: Sounds, _: int) -> VAE:
-        return Linear(sounds.crops, count)
+        return Linear(sounds.crops if count else sounds.train, count)
 
     return fit
 
@@ -328,7 +333,7 @@ def stft_distance(ours: Tensor, theirs: Tensor) -> float:
     return total / len(RESOLUTIONS)
 
 
-def measure(model: VAE, sounds: Sounds, pca_rmse: float | None) -> Scores:
+def measure(model: VAE, sounds: Sounds) -> Scores:
     model.eval()
     image, kl = reconstruct(model, sounds.held_out)
     error = rmse(image, sounds.held_out)
@@ -357,7 +362,6 @@ def measure(model: VAE, sounds: Sounds, pca_rmse: float | None) -> Scores:
     nats = kl.mean(0)
     return Scores(
         rmse=error,
-        to_pca=error / pca_rmse if pca_rmse else 1.0,
         refined=rmse(refined, sounds.held_out),
         stft=stft_distance(audio, sounds.held_out_waveform),
         mmd_prior=1000 * mmd(features(prior), held_out, bandwidth),
@@ -394,27 +398,52 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--files", type=int, help="of the folder, drawn by the seed")
     parser.add_argument("--rows", default=",".join(ROWS))
+    parser.add_argument("--jobs", type=int, default=1, help="a job of all needs up to 4 GB of memory")
     arguments = parser.parse_args()
-    logging.getLogger("core").setLevel(logging.ERROR)  # what the app would tell of these short runs
     with tempfile.TemporaryDirectory() as demo:
         folder = arguments.folder or (SONIC_PI if SONIC_PI.is_dir() else make_demo_sounds(Path(demo)))
-        compare(folder, arguments.rows.split(","), arguments.steps, arguments.seeds, arguments.files)
+        task = Task(scan_folder(folder), folder, arguments.files, arguments.steps)
+        rows = arguments.rows.split(",")
+        print(f"{arguments.files or len(task.report.usable_files)} sounds, {task.steps} steps")
+        print(f"{'':14}", *(f"{field.name.replace('_', ' '):>13}" for field in fields(Scores)))
+        compare(task, rows, range(arguments.seeds), arguments.jobs)
 
 
-def compare(folder: Path, rows: list[str], steps: int, seeds: int, files: int | None) -> None:
-    report = scan_folder(folder)
-    print(f"{files or len(report.usable_files)} sounds, {steps} steps, {seeds} seeds")
-    splits = [split_sounds(report, folder, seed, files) for seed in range(seeds)]
-    print(f"{'':14}", *(f"{field.name.replace('_', ' '):>13}" for field in fields(Scores)))
-    pca: list[Scores] = []
-    for name in rows:
-        scores = [
-            measure(ROWS[name](sounds, steps), sounds, pca[index].rmse if pca else None)
-            for index, sounds in enumerate(splits)
-        ]
-        if name == "pca":
-            pca = scores
-        show(name, scores)
+@dataclass(frozen=True)
+class Task:
+    """What is the same in every row and for every seed."""
+
+    report: ScanReport
+    folder: Path
+    files: int | None
+    steps: int
+
+    def scores(self, row: str, seed: int) -> Scores:
+        sounds = split_sounds(self.report, self.folder, seed, self.files)
+        return measure(ROWS[row](sounds, self.steps), sounds)
+
+
+def compare(task: Task, rows: list[str], seeds: range, jobs: int) -> None:
+    """Print each row as soon as it is complete, those that PCA's errors are known for relative to them."""
+    threads = max(1, torch.get_num_threads() // jobs)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=prepare_job, initargs=(threads,)) as pool:
+        under_way = {name: [pool.submit(task.scores, name, seed) for seed in seeds] for name in rows}
+        pca = [math.nan for _ in seeds]
+        for name, futures in under_way.items():
+            scores = [future.result() for future in futures]
+            if name == "pca":
+                pca = [each.rmse for each in scores]
+            relative = [
+                replace(each, to_pca=each.rmse / error, refined_to_pca=each.refined / error)
+                for each, error in zip(scores, pca, strict=True)
+            ]
+            show(name, relative)
+
+
+def prepare_job(threads: int) -> None:
+    torch.set_num_threads(threads)
+    logging.getLogger("core").setLevel(logging.ERROR)  # what the app would tell of these short runs
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from core.model.pca import principal_components
 from core.model.vae import VAE, ParameterGroup
 
 GROUPS = 8
-LINEAR_RATE = 0.01  # Adam moves all of a dense layer's many weights at once; PCA needs small corrections
+LINEAR_RATE = 0.05  # Adam moves all of a dense layer's many weights at once; PCA needs small corrections
 SMALLEST_DEVIATION = 1e-3  # keeps a division finite where the training sounds have no such direction
 SMALLEST_RESIDUAL = 0.01  # of normalised sounds: few of them leave next to none, which unknown ones do not
-CORRECTIONS_IN_TRAINING, CORRECTIONS = 1, 2  # of the latent; each takes as long as the decoder
+CORRECTIONS_IN_TRAINING, CORRECTIONS = 1, 3  # of the latent; each takes as long as the decoder
 
 
 class RefinedVAE(VAE):
