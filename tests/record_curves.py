@@ -26,6 +26,7 @@ SHORTEST = 110  # of the 165 files: long ones are many chunks
 CURVES = Path(__file__).parent / "data" / "curves.json"
 
 COMMON: dict[str, SettingValue] = {
+    "model": "convolutional",
     "chunk_duration_s": 0.25,
     "latent_dim": 16,
     "preview_interval": 100_000,
@@ -44,6 +45,7 @@ UNDEFENDED: dict[str, SettingValue] = {
 }
 HEALTHY = {"learning_rate": 5e-4, "batch_size": 16, "epochs": 40, "augmentation_expansion": 2}
 NOISY = {"learning_rate": 2e-2, "batch_size": 4, "epochs": 60, "augmentation_expansion": 1}
+REFINED: dict[str, SettingValue] = {"model": "refined"}
 TINY = {"learning_rate": 5e-4, "batch_size": 2, "epochs": 60, "augmentation_expansion": 2}
 
 
@@ -66,6 +68,11 @@ RECIPES = {
         ("healthy", 40, HEALTHY, (1, 2, 3, 4)),
         ("noisy", 12, NOISY, (1, 2, 3, 4, 5)),
         ("tiny", 3, TINY, (1, 2, 3, 4, 5, 6, 7)),
+        ("overfitting-refined", 12, UNDEFENDED | REFINED, (1, 2)),
+        ("recovering-refined", 12, UNDEFENDED | REFINED, (3,)),
+        ("healthy-refined", 40, HEALTHY | REFINED, (1,)),
+        ("noisy-refined", 12, NOISY | REFINED | {"learning_rate": 5e-3}, (1,)),  # Muon moves further
+        ("tiny-refined", 3, TINY | REFINED, (1,)),
     )
     for seed in seeds
 }
