@@ -37,7 +37,8 @@ class LogMelSpectrogram(nn.Module):
         `pitch_semitones` [batch] is rounded to a quarter of a semitone and limited to ±4.
         """
         spectrum = self.stft(waveform)  # [batch, bins, frames], complex
-        power = spectrum.real.square() + spectrum.imag.square()
+        squares = torch.view_as_real(spectrum).square()  # in one pass: both parts lie side by side
+        power = squares[..., 0] + squares[..., 1]
         unshifted = len(self.filterbanks) // 2
         if pitch_semitones is None:
             mel = self.filterbanks[unshifted] @ power
