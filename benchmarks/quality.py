@@ -15,7 +15,8 @@ Columns, all measured on the default spectrogram (48 kHz, 128 mel bands, log(1 +
   mmd prior   squared maximum mean discrepancy, samples of N(0, I) against held-out sounds, x 1000
   mmd fitted  the same for samples from where the training latents lie; `floor`: training sounds
   diversity   mean distance between samples, relative to that between held-out sounds
-  memory      distance of samples to the nearest training sound, relative to held-out sounds'
+  memory      distance of samples to the nearest training sound, relative to held-out sounds', each as the
+              model reconstructs it, so that blur does not count as new
   kl, active  smallest KL divergence of a latent dimension, in nats; dimensions above 0.1
 """
 
@@ -52,7 +53,7 @@ from core.model.pca import principal_components
 from core.run import RunDirectory, RunManifest
 from core.seeding import generator
 from core.training.control import Control
-from core.training.memorisation import nearest_distance
+from core.training.memorisation import nearness
 from core.training.preview import LARGEST_LOG_MEL
 from core.training.progress import Progress
 from core.training.refinement import refine_latents
@@ -368,7 +369,7 @@ def measure(model: VAE, sounds: Sounds) -> Scores:
         mmd_fitted=1000 * mmd(features(ours), held_out, bandwidth),
         floor=1000 * mmd(features(known), held_out, bandwidth),
         diversity=mean_distance(ours) / mean_distance(sounds.held_out),
-        memory=nearest_distance(ours, sounds.train) / nearest_distance(sounds.held_out, sounds.train),
+        memory=nearness(model, fitted, sounds.train, sounds.held_out, sounds.seed),
         kl=float(nats.min()),
         active=active_dimensions(nats),
     )

@@ -40,7 +40,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType({
         Preset(
             "balanced", "A middling folder: the usual choice.", 50, 199,
             {
-                "dropout": 0.2, "weight_decay": 0.01, "augmentation_expansion": 10, "epochs": 200,
+                "dropout": 0.1, "weight_decay": 0.01, "augmentation_expansion": 10, "epochs": 200,
                 "learning_rate": 1e-3, "kl_warmup_fraction": 0.3, "gradient_clip_norm": 1.0,
             },
         ),
