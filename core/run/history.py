@@ -2,8 +2,8 @@
 
 import math
 import statistics
-from array import array
 from collections import deque
+from typing import TypeGuard
 
 from core.events import (
     CheckpointSaved,
@@ -16,14 +16,17 @@ from core.events import (
     StepFinished,
     Warned,
 )
+from core.run.series import Series
 
 STEPS_FOR_SPEED = 50
+NEWEST_LOSSES = 200
 
 
 class RunHistory:
     """Applies events in the order of the log.  Owned by one thread.
 
-    `steps` and `step_losses` are parallel and hold finite losses only, so that they can be drawn as they are.
+    However long the run is, it takes the same memory, but for its previews.  Losses that are not finite are
+    left out of the curves, so that these can be drawn as they are.
     """
 
     def __init__(self) -> None:
@@ -35,19 +38,19 @@ class RunHistory:
         self.total_epochs = 0
         self.loading: LoadProgress | None = None
         self.last_step: StepFinished | None = None
-        self.steps = array("q")
-        self.step_losses = array("d")
-        self.epochs: list[EpochFinished] = []
+        self.last_epoch: EpochFinished | None = None
+        self.newest_losses: deque[float] = deque(maxlen=NEWEST_LOSSES)  # of steps
+        self.reconstruction_losses = Series()  # by step, as are the next two
+        self.kl_losses = Series()
+        self.learning_rates = Series()
+        self.training_losses = Series()  # by epoch, as is the next
+        self.validation_losses = Series()
         self.previews: list[PreviewReady] = []
         self.checkpoint: CheckpointSaved | None = None
         self.warnings: dict[str, Warned] = {}
         self._step_times_s: deque[float] = deque(maxlen=STEPS_FOR_SPEED)
         self._timed_at_s = 0.0
         self._elapsed_s = 0.0
-
-    @property
-    def last_epoch(self) -> EpochFinished | None:
-        return self.epochs[-1] if self.epochs else None
 
     @property
     def steps_per_s(self) -> float | None:
@@ -83,10 +86,7 @@ class RunHistory:
             case StepFinished():
                 self._apply_step(event, time_s)
             case EpochFinished():
-                self.epochs.append(event)
-                self.epoch = event.epoch
-                self._elapsed_s = event.elapsed_s
-                self._timed_at_s = time_s
+                self._apply_epoch(event, time_s)
             case StateChanged():
                 self._apply_state(event, time_s)
             case LoadProgress():
@@ -110,9 +110,19 @@ class RunHistory:
         self._step_times_s.append(event.step_time_s)
         self._elapsed_s += max(0.0, time_s - self._timed_at_s)
         self._timed_at_s = time_s
-        if event.train_loss is not None and math.isfinite(event.train_loss):
-            self.steps.append(event.step)
-            self.step_losses.append(event.train_loss)
+        if _is_finite(event.train_loss):
+            self.newest_losses.append(event.train_loss)
+        _append(self.reconstruction_losses, event.step, event.reconstruction_loss)
+        _append(self.kl_losses, event.step, event.kl_loss)
+        _append(self.learning_rates, event.step, event.learning_rate)
+
+    def _apply_epoch(self, event: EpochFinished, time_s: float) -> None:
+        self.last_epoch = event
+        self.epoch = event.epoch
+        self._elapsed_s = event.elapsed_s
+        self._timed_at_s = time_s
+        _append(self.training_losses, event.epoch, event.train_loss)
+        _append(self.validation_losses, event.epoch, event.validation_loss)
 
     def _apply_state(self, event: StateChanged, time_s: float) -> None:
         self.state = RunState(event.state)
@@ -126,3 +136,12 @@ class RunHistory:
             self.warnings.clear()  # what is still true is told again
         if self.state is RunState.TRAINING:
             self.loading = None
+
+
+def _append(series: Series, x: float, y: float | None) -> None:
+    if _is_finite(y):
+        series.append(x, y)
+
+
+def _is_finite(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Grid, Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, ProgressBar, Sparkline, Static
+from textual.widgets import Footer, ProgressBar, Sparkline
 
 from core.data.report import printable
 from core.errors import RunError
@@ -20,7 +19,8 @@ from sda_tui.look import describe_state
 from sda_tui.playback import Player
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.session import Session
-from sda_tui.widgets.loss_plot import LossPlot
+from sda_tui.widgets.charts import LossChart, StepChart
+from sda_tui.widgets.line import Line
 from sda_tui.widgets.metric_table import Metric, MetricTable
 from sda_tui.widgets.preview_list import PreviewList
 from sda_tui.widgets.quality_bar import QualityBar
@@ -30,7 +30,6 @@ from sda_tui.widgets.waveform import Waveform
 POLL_INTERVAL_S = 0.5
 PLAYBACK_INTERVAL_S = 0.1
 CATCH_UP_INTERVAL_S = 0.02  # while a long log is read for the first time
-SPARKLINE_STEPS = 200
 NO_PREVIEWS = "The first come before the first step."
 
 
@@ -50,28 +49,31 @@ class DashboardScreen(Screen[None]):
         self._generation = 0
         self._is_live = False  # what is read from now on happens now
         self._manifest: RunManifest | None = None
-        self._best = ""
 
     def compose(self) -> ComposeResult:
         yield TitleBar(printable(self.run.name))
         yield ProgressBar(id="progress", show_eta=False)
-        yield Static(id="banner")
+        yield Line(id="banner")
         with Horizontal(id="dashboard"):
             with Vertical(id="numbers"):
-                yield LossPlot(id="loss-plot")
-                yield Sparkline(id="step-losses")
+                with Grid(id="charts"):
+                    yield LossChart(id="loss-chart")
+                    yield StepChart("Reconstruction loss", id="reconstruction-chart")
+                    yield StepChart("KL loss", id="kl-chart")
+                    yield StepChart("Learning rate", id="rate-chart")
+                yield Sparkline(id="newest-losses")
                 yield QualityBar(id="quality")
-                yield Static(id="best")
+                yield Line(id="best")
                 yield MetricTable(id="metrics")
             with Vertical(id="previews"):
                 yield PreviewList(id="preview-list")
                 yield Waveform(id="waveform")
-                yield Static(NO_PREVIEWS, id="playback")
+                yield Line(NO_PREVIEWS, id="playback")
         yield Footer()
 
     def on_mount(self) -> None:
         self.query_one("#previews").border_title = "Previews"
-        self.query_one("#step-losses").border_title = "Training loss, newest steps"
+        self.query_one("#newest-losses").border_title = "Training loss, newest steps"
         self.query_one(PreviewList).focus()
         try:
             self._manifest = self.run.read_manifest()
@@ -88,6 +90,13 @@ class DashboardScreen(Screen[None]):
 
     def poll(self) -> None:
         """Read what was added to the log, and draw it unless something lies over the screen."""
+        if self._follower.has_caught_up:
+            self._read()
+        if self.is_current:
+            self._draw()
+
+    def _read(self) -> None:
+        """Read what was added to the log, a long one bit by bit."""
         events = list(self._follower.poll())
         if self._follower.generation != self._generation:  # a resume cut the log back: read it anew
             self._generation = self._follower.generation
@@ -97,10 +106,8 @@ class DashboardScreen(Screen[None]):
         if self._is_live:
             self._tell_saved([event for event, _ in events])
         self._is_live = self._is_live or self._follower.has_caught_up
-        if self.is_current:
-            self._draw([event for event, _ in events])
         if not self._follower.has_caught_up:
-            self.set_timer(CATCH_UP_INTERVAL_S, self.poll)
+            self.set_timer(CATCH_UP_INTERVAL_S, self._read)
 
     @property
     def is_trained_here(self) -> bool:
@@ -116,7 +123,7 @@ class DashboardScreen(Screen[None]):
 
     # -- drawing ----------------------------------------------------------------------------------------
 
-    def _draw(self, events: list[RunEvent]) -> None:
+    def _draw(self) -> None:
         history = self.history
         self._draw_title()
         self._draw_banner()
@@ -126,17 +133,14 @@ class DashboardScreen(Screen[None]):
         else:
             progress.update(total=history.total_steps or None, progress=history.step)
         self.query_one(MetricTable).metrics = self._metrics()
-        self.query_one(Sparkline).data = history.step_losses[-SPARKLINE_STEPS:].tolist()
+        self.query_one(Sparkline).data = list(history.newest_losses)
         last = history.last_epoch
         bar = self.query_one(QualityBar)
         bar.quality = last.quality if last else None
         bar.is_overfitting = bool(history.warning("overfitting"))
         self._draw_best()
-        kinds = {event.event for event in events}
-        if "epoch" in kinds:
-            self._draw_losses()
-        if "preview" in kinds:
-            self.query_one(PreviewList).show(history.previews)
+        self._draw_charts()
+        self.query_one(PreviewList).show(history.previews)
 
     def _draw_title(self) -> None:
         history, manifest = self.history, self._manifest
@@ -150,7 +154,7 @@ class DashboardScreen(Screen[None]):
             parts.append(f"ETA {fmt.duration(history.eta_s)}")
         if manifest is not None:
             parts.append(manifest.preset)
-        self.query_one(TitleBar).show(*parts)
+        self.query_one(TitleBar).tell(*parts)
 
     def _draw_banner(self) -> None:
         """What stays true: why the run ended badly, and every warning that was not taken back."""
@@ -170,9 +174,8 @@ class DashboardScreen(Screen[None]):
                 0,
                 f"! Its process is gone; `sda-tui resume {self.run.name}` goes on from the last checkpoint.",
             )
-        banner = self.query_one("#banner", Static)
-        banner.display = bool(lines)
-        banner.update(Text("\n".join(lines)))
+        banner = self.query_one("#banner", Line)
+        banner.show("\n".join(lines))
         banner.set_class(state is RunState.FAILED, "-error")
 
     def _draw_best(self) -> None:
@@ -180,24 +183,20 @@ class DashboardScreen(Screen[None]):
         last = self.history.last_epoch
         note = self._manifest.split.confidence_note if self._manifest else ""
         best = tell_best(last.best_epoch, last.epoch) if last else ""
-        sentence = " ".join(filter(None, (best, note)))
-        if sentence != self._best:  # laying it out anew twice a second would cost the training time
-            self._best = sentence
-            line = self.query_one("#best", Static)
-            line.display = bool(sentence)
-            line.update(Text(sentence))
+        self.query_one("#best", Line).show(" ".join(filter(None, (best, note))))
 
-    def _draw_losses(self) -> None:
-        epochs = self.history.epochs
-        train = [(float(each.epoch), each.train_loss) for each in epochs if each.train_loss is not None]
-        validation = [
-            (float(each.epoch), each.validation_loss) for each in epochs if each.validation_loss is not None
-        ]
-        last = epochs[-1]
-        best = None
-        if last.best_validation_loss is not None:
+    def _draw_charts(self) -> None:
+        history = self.history
+        last, best = history.last_epoch, None
+        if last is not None and last.best_validation_loss is not None:
             best = (float(last.best_epoch), last.best_validation_loss)
-        self.query_one(LossPlot).show(train, validation, best)
+        self.query_one(LossChart).show(history.training_losses, history.validation_losses, best)
+        for name, series in (
+            ("reconstruction", history.reconstruction_losses),
+            ("kl", history.kl_losses),
+            ("rate", history.learning_rates),
+        ):
+            self.query_one(f"#{name}-chart", StepChart).show(series)
 
     def _metrics(self) -> list[Metric]:
         history = self.history
@@ -250,11 +249,11 @@ class DashboardScreen(Screen[None]):
             waveform.position = playing.position_s / playing.duration_s
         else:
             waveform.position = None
-        status = self.query_one("#playback", Static)
+        status = self.query_one("#playback", Line)
         if playing is not None and is_ours:
-            status.update(Text(f"▶ {playing.position_s:.1f} / {playing.duration_s:.1f} s  ← stops"))
+            status.show(f"▶ {playing.position_s:.1f} / {playing.duration_s:.1f} s  ← stops")
         elif chosen is not None:
-            status.update(Text(f"■ {chosen.duration_s:.1f} s  {printable(Path(chosen.path).name)}"))
+            status.show(f"■ {chosen.duration_s:.1f} s  {printable(Path(chosen.path).name)}")
 
     def action_cursor_up(self) -> None:
         self.query_one(PreviewList).action_cursor_up()

@@ -183,7 +183,7 @@ class DatasetScreen(Screen[None]):
     def _show_runs(self, recent: Sequence[Path], active: Sequence[str]) -> None:
         self.query_one(FolderPicker).show_recent(recent)
         training = f"▶ training: {', '.join(map(printable, active))} (r shows it)" if active else ""
-        self.query_one(TitleBar).show("choose a folder of sounds", training)
+        self.query_one(TitleBar).tell("choose a folder of sounds", training)
 
     @on(FolderPicker.Picked)
     def pick(self, message: FolderPicker.Picked) -> None:

@@ -14,9 +14,14 @@ LABEL_WIDTH = 10
 
 
 class MetricTable(Widget):
-    """Pairs of label and value, read down the columns.  Cheap to redraw: one renderable, no children."""
+    """Pairs of label and value, read down the columns.  Cheap to redraw: one renderable, no children, laid
+    out anew only for another number of them."""
 
-    metrics: reactive[Sequence[Metric]] = reactive((), layout=True)
+    metrics: reactive[Sequence[Metric]] = reactive(())
+
+    def watch_metrics(self, before: Sequence[Metric], now: Sequence[Metric]) -> None:
+        if len(before) != len(now):
+            self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return self._rows(width)

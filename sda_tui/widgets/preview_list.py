@@ -50,9 +50,12 @@ class PreviewList(OptionList, inherit_bindings=False):
         return next((each for each in self._previews if option and each.path == option.id), None)
 
     def show(self, previews: Sequence[PreviewReady]) -> None:
-        """Replace the list; `previews` are in the order in which they were made."""
+        """Make these the list, unless they are; `previews` are in the order in which they were made."""
+        shown = list({preview.path: preview for preview in previews}.values())
+        if shown == self._previews:
+            return
         follows_newest = self.chosen is None or self.chosen == self._newest()
-        self._previews = list({preview.path: preview for preview in previews}.values())
+        self._previews = shown
         self._rebuild(None if follows_newest else self.chosen)
 
     def choose(self, preview: PreviewReady) -> None:

@@ -1,20 +1,24 @@
 """The top line of a screen."""
 
 from rich.text import Text
-from textual.widgets import Static
+
+from sda_tui.widgets.line import Line
 
 
-class TitleBar(Static):
+class TitleBar(Line):
     """The program's name, and where in it one is."""
 
     def __init__(self, *parts: str) -> None:
-        super().__init__()
-        self.show(*parts)
+        super().__init__(_title(parts))
 
-    def show(self, *parts: str) -> None:
+    def tell(self, *parts: str) -> None:
         """Replace what stands after the name; empty parts are left out."""
-        text = Text("sda-tui", style="bold", no_wrap=True, overflow="ellipsis")
-        for part in parts:
-            if part:
-                text.append("  │  ", style="dim").append(part, style="not bold")
-        self.update(text)
+        self.show(_title(parts))
+
+
+def _title(parts: tuple[str, ...]) -> Text:
+    text = Text("sda-tui", style="bold", no_wrap=True, overflow="ellipsis")
+    for part in parts:
+        if part:
+            text.append("  │  ", style="dim").append(part, style="not bold")
+    return text

@@ -1,24 +1,26 @@
 """Runs in the app, by keys: trained, watched, continued, left."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input, Sparkline, Static
+from textual_plotext import Plot
 
 from core.errors import RunError
-from core.events import CheckpointSaved, PreviewReady, RunState, Warned
-from core.run import RunDirectory
+from core.events import CheckpointSaved, PreviewReady, RunState, StepFinished, Warned
+from core.run import EventFollower, RunDirectory
 from core.runs import summarise
 from sda_tui.app import Leave
 from sda_tui.keymap import KEYMAP
 from sda_tui.screens.choice import ChoiceScreen
-from sda_tui.screens.dashboard import DashboardScreen
+from sda_tui.screens.dashboard import POLL_INTERVAL_S, DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.help import HelpScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.session import Session
-from sda_tui.widgets.loss_plot import LossPlot, thin
+from sda_tui.widgets.charts import LossChart, StepChart
 from sda_tui.widgets.metric_table import MetricTable
 from sda_tui.widgets.preview_list import PreviewList
 from sda_tui.widgets.quality_bar import QualityBar
@@ -42,7 +44,7 @@ async def test_from_a_folder_to_a_cancelled_run_and_on_by_keys(tmp_path: Path, s
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_dashboard(app, pilot)
         run = screen.run
-        await until(pilot, lambda: len(screen.history.epochs) >= 2, "two epochs")
+        await until(pilot, lambda: screen.history.training_losses.points(9)[1:] != [], "two epochs")
         seen = screen.history.step
         await until(pilot, lambda: screen.history.step > seen, "steps tick")
         metrics = dict(screen.query_one(MetricTable).metrics)
@@ -50,7 +52,7 @@ async def test_from_a_folder_to_a_cancelled_run_and_on_by_keys(tmp_path: Path, s
             assert metrics[label] != "–", label
         assert metrics["Latents"].endswith("/4")
         assert screen.query_one(QualityBar).quality is not None
-        assert "training" in str(screen.query_one("#legend", Static).render())
+        assert "training" in str(screen.query_one(LossChart).query_one(".legend", Static).render())
         assert screen.query_one(PreviewList).option_count >= 5
 
         await pilot.press("s")
@@ -75,7 +77,8 @@ async def test_from_a_folder_to_a_cancelled_run_and_on_by_keys(tmp_path: Path, s
         resumed = app.screen
         assert isinstance(resumed, DashboardScreen)
         await until(pilot, lambda: resumed.history.step > step, "steps after the resume")
-        steps = resumed.history.steps.tolist()
+        log = EventFollower(run.events).poll(60.0)
+        steps = [event.step for event, _ in log if isinstance(event, StepFinished)]
         assert steps == list(range(1, len(steps) + 1))
         assert saved.exists()
 
@@ -192,8 +195,9 @@ async def test_losses_that_are_not_finite_do_not_harm_the_screen(tmp_path: Path,
         assert "! 3 steps skipped" in text(app, "#banner")
         assert screen.state is RunState.INTERRUPTED
         assert "Its process is gone" in text(app, "#banner")
-        screen.query_one(LossPlot).show([(1.0, 1e30), (2.0, -1e30)], [(1.0, 0.0)], (1.0, 0.0))
-        await pilot.pause()
+        write_run(run, replace(an_epoch(1, 1, 0.1), train_loss=1e30, validation_loss=-1e30))
+        await until(pilot, lambda: screen.history.last_epoch is not None)
+        await pilot.pause(2 * POLL_INTERVAL_S)
 
 
 async def test_what_does_harm_stands_above_advice(tmp_path: Path, make_run: MakeRun) -> None:
@@ -228,7 +232,7 @@ async def test_only_the_detector_says_overfitting_and_the_best_epoch_has_an_age(
     write_run(run, a_step(1, 1.0), an_epoch(46, best_epoch=34, gap=0.9))
     async with running(tmp_path) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
-        await until(pilot, lambda: len(screen.history.epochs) == 1)
+        await until(pilot, lambda: screen.history.last_epoch is not None)
         bar = screen.query_one(QualityBar)
         assert "10% caution: wide gap" in str(bar.render())
         assert text(app, "#best") == "Best was epoch 34, 12 epochs ago."
@@ -247,7 +251,7 @@ async def test_few_held_out_files_are_told_beside_the_best_epoch(
     write_run(run, a_step(1, 1.0), an_epoch(7, best_epoch=7, gap=0.05))
     async with running(tmp_path, size=NARROW) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
-        await until(pilot, lambda: len(screen.history.epochs) == 1)
+        await until(pilot, lambda: screen.history.last_epoch is not None)
         assert "95% good" in str(screen.query_one(QualityBar).render())
         best = screen.query_one("#best", Static)
         assert str(best.render()) == (
@@ -256,16 +260,31 @@ async def test_few_held_out_files_are_told_beside_the_best_epoch(
         await until(pilot, lambda: 0 < best.size.height <= 3)
 
 
-async def test_a_long_history_is_thinned_without_losing_its_spikes() -> None:
-    points = [(float(epoch), 1.0) for epoch in range(10_000)]
-    points[1234] = (1234.0, 99.0)
-    points[7777] = (7777.0, -99.0)
-    thinned = thin(points, 60)
-    assert len(thinned) <= 120
-    assert points[1234] in thinned
-    assert points[7777] in thinned
-    assert list(thinned) == sorted(thinned)
-    assert thin(points[:50], 60) == points[:50]
+async def test_charts_are_drawn_where_there_is_room_and_seldom(
+    tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[float] = []
+    build = Plot.build
+    monkeypatch.setattr(Plot, "build", lambda plot: (drawn.append(0), build(plot))[1])
+    run = make_run()
+    write_run(run, *(a_step(number, 1.0) for number in range(1, 1001)), an_epoch(1, 1, 0.1))
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: screen.history.step == 1000)
+        charts = screen.query(StepChart)
+        assert all(chart.region.width > 30 and chart.region.height > 5 for chart in charts)
+        assert not screen.query_one(Sparkline).display
+        await pilot.pause(2 * POLL_INTERVAL_S)
+        drawn.clear()
+        write_run(run, a_step(1001, 1.0))
+        await until(pilot, lambda: dict(screen.query_one(MetricTable).metrics)["Step"].startswith("1001"))
+        assert drawn == []
+        write_run(run, *(a_step(number, 1.0) for number in range(1002, 1101)))
+        await until(pilot, lambda: len(drawn) == len(charts) == 3)
+        await pilot.resize_terminal(*NARROW)
+        await until(pilot, lambda: screen.query_one(Sparkline).display)
+        assert not any(chart.display for chart in charts)
+        assert screen.query_one(LossChart).region.height > 5
 
 
 # -- runs, help, quit ------------------------------------------------------------------------------------

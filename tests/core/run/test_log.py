@@ -89,8 +89,8 @@ def test_history_keeps_only_losses_that_can_be_drawn() -> None:
     history = RunHistory()
     for number, loss in enumerate((1.0, None, float("nan"), 0.5), 1):
         history.apply(step(number, loss), 10.0 + number)
-    assert history.steps.tolist() == [1, 4]
-    assert history.step_losses.tolist() == [1.0, 0.5]
+    assert list(history.newest_losses) == [1.0, 0.5]
+    assert history.reconstruction_losses.points(9) == [(1, 1.0), (4, 0.5)]
     assert history.step == 4
     assert history.steps_per_s == 2.0
 

@@ -1,0 +1,123 @@
+"""Curves of a run: the losses of its epochs, and a number of each step."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.color import Color
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+from textual_plotext import PlotextPlot
+
+from core.run.series import Point, Series
+
+BEST_MARKER, BEST_VARIABLE = "◆", "text-success"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How a series is drawn: the theme's variable for its colour, plotext's marker and a glyph like it."""
+
+    name: str
+    variable: str
+    marker: str
+    glyph: str
+
+
+TRAINING = Curve("training", "text-primary", "braille", "⣀")
+VALIDATION = Curve("validation", "text-warning", "hd", "▚")
+
+
+class LossChart(Vertical):
+    """Training and validation loss by epoch, and the best one."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._drawn: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        legend = Content.assemble(
+            "Loss",
+            *((f" {curve.glyph} {curve.name}", f"${curve.variable}") for curve in (TRAINING, VALIDATION)),
+            (f" {BEST_MARKER} best", f"${BEST_VARIABLE}"),
+        )
+        yield Static(legend, classes="legend")
+        yield _Plot("The first point comes at the end of epoch 1.")
+
+    def show(self, training: Series, validation: Series, best: Point | None) -> None:
+        """Draw the two curves and the best point, if they are not what was drawn last."""
+        plot = self.query_one(_Plot)
+        now = (training.newest, validation.newest, best)
+        if now != self._drawn and plot.size:
+            self._drawn = now
+            plot.show(((TRAINING, training), (VALIDATION, validation)), best)
+
+
+class StepChart(Vertical):
+    """A number of each step.  Drawn anew when it has grown by half a column, so ever more seldom."""
+
+    def __init__(self, title: str, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._title = title
+        self._drawn_to = 0.0
+
+    def compose(self) -> ComposeResult:
+        yield Static(f"{self._title} [dim]by step[/]", classes="legend")
+        yield _Plot("The first point comes with step 1.")
+
+    def show(self, series: Series) -> None:
+        plot = self.query_one(_Plot)
+        if series.newest is None or not plot.size:
+            return
+        grown = abs(series.newest[0] - self._drawn_to)
+        if grown * 2 * plot.size.width >= series.newest[0] and grown:
+            self._drawn_to = series.newest[0]
+            plot.show(((TRAINING, series),))
+
+
+class _Plot(PlotextPlot):
+    """All of plotext stays in here.  It takes about 5 µs a point, and holds the interpreter meanwhile."""
+
+    def __init__(self, empty: str) -> None:
+        super().__init__()
+        self._empty = empty
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._prepare()
+        self.plt.text(self._empty, 0.5, 0.5, alignment="center")
+        self.plt.xlim(0, 1)
+        self.plt.ylim(0, 1)
+        self.plt.xticks([])
+        self.plt.yticks([])
+
+    def show(self, curves: Sequence[tuple[Curve, Series]], best: Point | None = None) -> None:
+        self._prepare()
+        last = 1.0
+        for curve, series in curves:
+            if points := series.points(max(20, self.size.width)):
+                self.plt.plot(
+                    *zip(*points, strict=True), marker=curve.marker, color=self._colour(curve.variable)
+                )
+                last = max(last, points[-1][0])
+        if best is not None:
+            self.plt.scatter([best[0]], [best[1]], marker=BEST_MARKER, color=self._colour(BEST_VARIABLE))
+        self.plt.xlim(0, last)
+        self.plt.xticks(_whole_ticks(last))
+        self.refresh()
+
+    def _prepare(self) -> None:
+        self.plt.clear_data()
+        self.plt.clear_figure()
+
+    def _colour(self, variable: str) -> tuple[int, int, int]:
+        return Color.parse(self.app.theme_variables[variable]).rgb
+
+
+def _whole_ticks(last: float) -> list[float]:
+    """At most six round numbers from 0 to the last epoch or step."""
+    scale = 10.0 ** math.floor(math.log10(last))
+    step = next(step for step in (0.2 * scale, 0.5 * scale, scale, 2 * scale) if last < 6 * step)
+    return [float(tick) for tick in range(0, round(last) + 1, max(1, round(step)))]
