@@ -65,7 +65,7 @@ def torchaudio_inversion() -> Inversion:
 
 def own_inversion(quality: str) -> Inversion:
     inverter = MelInverter(CONFIG, QUALITIES[quality])
-    return lambda log_mel: inverter(log_mel, SAMPLES, torch.Generator().manual_seed(0))
+    return lambda log_mel: inverter(log_mel, SAMPLES, [torch.Generator().manual_seed(0)])
 
 
 def magnitudes(sound: Tensor) -> Tensor:

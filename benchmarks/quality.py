@@ -346,7 +346,7 @@ def measure(model: VAE, sounds: Sounds) -> Scores:
 
     heard = image[spread(len(image), RESYNTHESISED)].clamp(0, LARGEST_LOG_MEL)
     inverter, samples = MelInverter(SPECTROGRAM), sounds.held_out_waveform.shape[1]
-    audio = torch.cat([inverter(each, samples, generator(0, "phase")) for each in heard.split(1)])
+    audio = torch.cat([inverter(each, samples, [generator(0, "phase")]) for each in heard.split(1)])
 
     drawn = generator(sounds.seed, "samples")
     draws, picks = torch.randn(SAMPLES, LATENTS, generator=drawn), torch.rand(SAMPLES, generator=drawn)

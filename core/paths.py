@@ -1,8 +1,11 @@
-"""Paths as users write them."""
+"""Paths as users write them, and where runs are if they write none."""
 
+import os
 from pathlib import Path
 
 from core.errors import SdaError
+
+ROOT_VARIABLE = "SDA_RUNS"  # where runs are kept, unless --runs says otherwise
 
 
 def expand(path: Path) -> Path:
@@ -11,3 +14,8 @@ def expand(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError:
         raise SdaError(f"There is no user {path.parts[0][1:]!r}; write the path {path} in full.") from None
+
+
+def default_root() -> Path:
+    """The folder of all runs: `$SDA_RUNS`, else `./runs`."""
+    return Path(os.environ.get(ROOT_VARIABLE) or "runs")

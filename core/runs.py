@@ -1,7 +1,6 @@
 """All runs of a folder, each in a line's worth of facts."""
 
 import mmap
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from core.errors import RunError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
 from core.paths import expand
 from core.run import RUN_FILE, RunDirectory, RunManifest
-from core.run.directory import ROOT_VARIABLE
 
 TAIL_BYTES = 1 << 16  # of the event log; the end of a run is in it
 EPOCH_LINE = b'\n{"event":"epoch"'
@@ -57,11 +55,6 @@ class RunSummary:
                 f"`sda-tui resume {self.name} --set epochs={more}`."
             )
         return manifest
-
-
-def default_root() -> Path:
-    """The folder of all runs: `$SDA_RUNS`, else `./runs`."""
-    return Path(os.environ.get(ROOT_VARIABLE) or "runs")
 
 
 def suggest_name(root: Path, folder: Path) -> str:

@@ -20,7 +20,6 @@ from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
-from sda_tui.session import Session
 
 EPOCHS = 14
 PATIENCE_S = 1800.0
@@ -103,7 +102,7 @@ def main() -> None:
         for folder in ("field-recordings", "drums"):
             Path(home, "sounds", folder).mkdir(parents=True)
         os.chdir(Path(home, "sounds"))
-        app = SdaApp(Session(Path(home, "sounds", "runs")), demo=True)
+        app = SdaApp(Path(home, "sounds", "runs"), demo=True)
         asyncio.run(drive(app, out, (columns, rows)))
 
 

@@ -1,31 +1,31 @@
-"""The Textual application: which screen comes when."""
+"""The Textual application: which screen comes when.
+
+At the top it imports what the first paint needs, and no more: that comes half as late so.
+"""
 
 import asyncio
 import signal
 from enum import Enum, auto
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import on
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.message import Message
 
-from core.data.report import printable
-from core.events import EngineReady, RunState, StateChanged
-from core.run import RunDirectory
 from sda_tui.keymap import KEYMAP
-from sda_tui.look import show_path
 from sda_tui.palette import KeyCommands
-from sda_tui.playback import PortAudioPlayer
-from sda_tui.screens.choice import Choice, ChoiceScreen
-from sda_tui.screens.datasets import DatasetScreen
-from sda_tui.screens.help import HelpScreen
-from sda_tui.screens.runs import RunsScreen
-from sda_tui.screens.settings import SettingsScreen
-from sda_tui.session import RareEvent, Session
+from sda_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
+    from core.events import StateChanged
+    from core.run import RunDirectory
+    from sda_tui.playback import Player
     from sda_tui.screens.dashboard import DashboardScreen
+    from sda_tui.screens.datasets import DatasetScreen
+    from sda_tui.screens.runs import RunsScreen
+    from sda_tui.screens.settings import SettingsScreen
+    from sda_tui.session import RareEvent, Session
 
 NO_SOUND_TOAST_S = 15
 
@@ -39,7 +39,7 @@ class Leave(Enum):
 
 
 class SdaApp(App[Leave]):
-    """Shows the screens of a session.  Its result says how it was left."""
+    """Shows the screens of a session, whose runs are in `root`.  Its result says how it was left."""
 
     TITLE = "sda-tui"
     CSS_PATH = "app.tcss"
@@ -51,7 +51,7 @@ class SdaApp(App[Leave]):
     class Heard(Message):
         """A rare event of the engine."""
 
-        def __init__(self, event: RareEvent) -> None:
+        def __init__(self, event: "RareEvent") -> None:
             super().__init__()
             self.event = event
 
@@ -62,25 +62,45 @@ class SdaApp(App[Leave]):
 
     def __init__(
         self,
-        session: Session,
+        root: Path,
         folder: Path | None = None,
         demo: bool = False,
-        attached: RunDirectory | None = None,
+        attached: "RunDirectory | None" = None,
     ) -> None:
         super().__init__()
         self.animation_level = "none"  # nothing here needs it, and every frame goes over the wire
-        self.session = session
+        self._root = root
         self._folder = folder
         self._demo = demo
         self._attached = attached
-        self._player = PortAudioPlayer(lambda sentence: self.post_message(self.PlaybackFailed(sentence)))
         self._has_told_no_sound = False
 
+    @cached_property
+    def session(self) -> "Session":
+        from sda_tui.session import Session
+
+        return Session(self._root)
+
+    @cached_property
+    def _player(self) -> "Player":
+        from sda_tui.playback import PortAudioPlayer
+
+        return PortAudioPlayer(lambda sentence: self.post_message(self.PlaybackFailed(sentence)))
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar()
+
     def on_mount(self) -> None:
-        self.session.listen(lambda event: self.post_message(self.Heard(event)))
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self.exit, Leave.TERMINAL_GONE)
         loop.add_signal_handler(signal.SIGTERM, self.exit, Leave.STOP)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Show the first screen."""
+        from sda_tui.screens.datasets import DatasetScreen
+
+        self.session.listen(lambda event: self.post_message(self.Heard(event)))
         self.push_screen(DatasetScreen(self.session, self._folder, self._demo))
         if self._attached is not None:
             self.push_screen(self._dashboard(self._attached))
@@ -89,8 +109,10 @@ class SdaApp(App[Leave]):
 
     # -- news -------------------------------------------------------------------------------------------
 
-    @on(Heard)
-    def take_news(self, message: Heard) -> None:
+    def on_sda_app_heard(self, message: Heard) -> None:
+        from core.events import EngineReady, StateChanged
+        from sda_tui.screens.settings import SettingsScreen
+
         match message.event:
             case EngineReady(problem=problem) if problem:
                 self.notify(problem, title="Cannot train", severity="error", timeout=30)
@@ -101,7 +123,11 @@ class SdaApp(App[Leave]):
             case StateChanged() as change:
                 self._tell_state(change)
 
-    def _tell_state(self, change: StateChanged) -> None:
+    def _tell_state(self, change: "StateChanged") -> None:
+        from core.data.report import printable
+        from core.events import RunState
+        from sda_tui.look import show_path
+
         name = printable(self.session.run.name) if self.session.run else "The run"
         match RunState(change.state):
             case RunState.TRAINING:
@@ -117,40 +143,45 @@ class SdaApp(App[Leave]):
             case RunState.FAILED:
                 self.notify(change.message, title=f"{name} failed", severity="error", timeout=20)
 
-    @on(PlaybackFailed)
-    def tell_no_sound(self, message: PlaybackFailed) -> None:
+    def on_sda_app_playback_failed(self, message: PlaybackFailed) -> None:
         if not self._has_told_no_sound:  # once; the path of each preview stays under the list
             self._has_told_no_sound = True
             self.notify(message.sentence, title="No sound", severity="warning", timeout=NO_SOUND_TOAST_S)
 
     # -- ways through the screens -----------------------------------------------------------------------
 
-    @on(DatasetScreen.Proceed)
-    def show_settings(self, message: DatasetScreen.Proceed) -> None:
+    def on_dataset_screen_proceed(self, message: "DatasetScreen.Proceed") -> None:
+        from sda_tui.screens.settings import SettingsScreen
+
         self.session.load_engine()
         self.push_screen(SettingsScreen(self.session, message.report))
 
-    @on(DatasetScreen.ShowRuns)
-    def show_runs(self) -> None:
+    def on_dataset_screen_show_runs(self) -> None:
+        from sda_tui.screens.runs import RunsScreen
+
         self.push_screen(RunsScreen(self.session))
 
-    @on(SettingsScreen.Started)
-    @on(RunsScreen.Opened)
-    def show_dashboard(self, message: SettingsScreen.Started | RunsScreen.Opened) -> None:
+    def on_settings_screen_started(self, message: "SettingsScreen.Started") -> None:
         self.switch_screen(self._dashboard(message.run))
 
-    def _dashboard(self, run: RunDirectory) -> "DashboardScreen":
-        # It brings plotext, which the first paint does not wait for.
+    def on_runs_screen_opened(self, message: "RunsScreen.Opened") -> None:
+        self.switch_screen(self._dashboard(message.run))
+
+    def _dashboard(self, run: "RunDirectory") -> "DashboardScreen":
         from sda_tui.screens.dashboard import DashboardScreen
 
         return DashboardScreen(self.session, run, self._player)
 
     def action_help(self) -> None:
+        from sda_tui.screens.help import HelpScreen
+
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(getattr(self.screen, "SCOPE", "app")))
 
     async def action_quit(self) -> None:
         """Leave at once, or ask what is to become of the training."""
+        from sda_tui.screens.choice import Choice, ChoiceScreen
+
         if isinstance(self.screen, ChoiceScreen):
             return
         if not self.session.is_training:

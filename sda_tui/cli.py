@@ -74,7 +74,8 @@ def _run(parsed: argparse.Namespace) -> int:
 
         return open_app(parsed.folder, parsed.runs, parsed.demo)
     if parsed.command == "attach":
-        from core.runs import default_root, find_run
+        from core.paths import default_root
+        from core.runs import find_run
         from sda_tui.launch import open_app
 
         run = find_run(parsed.run, parsed.runs or default_root())

@@ -6,21 +6,23 @@ import signal
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from core.errors import SdaError
-from core.paths import expand
-from core.run import RunDirectory
-from core.runs import default_root
-from sda_tui.look import show_path
+from core.paths import default_root, expand
 from sda_tui.terminal import leave_terminal, own_terminal
 
+if TYPE_CHECKING:
+    from core.run import RunDirectory
+
+SSH_FRAMES_PER_S = "15"  # Textual's 60 are for terminals on the same machine
 SWITCH_INTERVAL_S = 0.0005  # lets the training have the interpreter back from the screen ten times sooner
 
 
 def open_app(
-    folder: Path | None, root: Path | None, demo: bool = False, attached: RunDirectory | None = None
+    folder: Path | None, root: Path | None, demo: bool = False, attached: "RunDirectory | None" = None
 ) -> int:
     """Show the app, on a run of another process if one is given, and return the exit status.
 
@@ -47,7 +49,7 @@ def _wait_for(child: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _show_safely(folder: Path | None, root: Path, demo: bool, attached: RunDirectory | None) -> int:
+def _show_safely(folder: Path | None, root: Path, demo: bool, attached: "RunDirectory | None") -> int:
     """Nothing may leave the child but its status: beyond this point is the parent's code."""
     try:
         return _show(folder, root, demo, attached)
@@ -62,16 +64,16 @@ def _show_safely(folder: Path | None, root: Path, demo: bool, attached: RunDirec
     return 1
 
 
-def _show(folder: Path | None, root: Path, demo: bool, attached: RunDirectory | None) -> int:
+def _show(folder: Path | None, root: Path, demo: bool, attached: "RunDirectory | None") -> int:
+    if "SSH_CONNECTION" in os.environ:
+        os.environ.setdefault("TEXTUAL_FPS", SSH_FRAMES_PER_S)  # read when Textual is imported
     from sda_tui.app import Leave, SdaApp
-    from sda_tui.session import Session
 
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    session = Session(expand(root).absolute())
     with own_terminal(_log_path()):
-        app = SdaApp(session, folder, demo, attached)
+        app = SdaApp(expand(root).absolute(), folder, demo, attached)
         leave = app.run(mouse=True)
-    status = app.return_code or 0
+    status, session = app.return_code or 0, app.session
     if not session.is_training:
         return status
     assert session.run is not None
@@ -84,6 +86,8 @@ def _show(folder: Path | None, root: Path, demo: bool, attached: RunDirectory | 
         sys.stderr.write(f"sda-tui: stopped and saved. `sda-tui resume {session.run.name}` goes on.\n")
         return status
     if leave is Leave.KEEP_TRAINING:
+        from sda_tui.look import show_path
+
         sys.stderr.write(
             f"sda-tui: {session.run.name} goes on training as process {os.getpid()}.\n"
             f"`sda-tui attach {show_path(session.run.path)}` comes back to it, "

@@ -32,7 +32,17 @@ def test_the_engine_is_not_imported_by(module: str) -> None:
 
 
 def test_the_first_paint_waits_for_nothing_heavy() -> None:
-    assert imported("sda_tui.app", ("numpy", "soundfile", "soxr", "plotext")) == []
+    heavy = (
+        "numpy",
+        "soundfile",
+        "soxr",
+        "plotext",
+        "psutil",
+        "core.config",
+        "core.events",
+        "sda_tui.screens",
+    )
+    assert imported("sda_tui.launch, sda_tui.app", heavy) == []
 
 
 def test_the_command_line_imports_nothing_heavy() -> None:

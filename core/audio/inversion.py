@@ -1,6 +1,6 @@
 """Log-mel spectrogram back to a waveform: mel to linear spectrum, then a phase for it, then both at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -59,18 +59,20 @@ class MelInverter(nn.Module):
         self,
         log_mel: Tensor,
         samples: int,
-        generator: torch.Generator,
+        generators: Sequence[torch.Generator],
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Tensor:
         """[batch, 1, mels, frames] of log(1 + mel power), below about 80, to [batch, samples].
 
-        The first phases are drawn from `generator`, so the same call gives the same sound.  Raises Cancelled
-        within a few iterations.
+        The first phases of each sound are drawn from its own of the `generators`, so the same call gives the
+        same sounds.  Raises Cancelled within a few iterations.
         """
         mel = log_mel.squeeze(1).mT.expm1().clamp_min(0).contiguous()  # [batch, frames, mels]
         quality = self.quality
         magnitude = self.power_spectrum(mel).sqrt().repeat_interleave(quality.starts, dim=0)
-        phase = torch.rand(magnitude.shape, generator=generator).to(magnitude.device) * (2 * torch.pi)
+        shape = (quality.starts, *magnitude.shape[1:])
+        phase = torch.cat([torch.rand(shape, generator=each) for each in generators])
+        phase = phase.to(magnitude.device) * (2 * torch.pi)
         spectrum = torch.polar(magnitude, phase)
         spectrum = self.griffin_lim(spectrum, samples, quality.iterations, lambda _: magnitude, cancelled)
         spectrum = self._nearest(spectrum, samples, mel)

@@ -174,6 +174,15 @@ class TrainingConfig:
         return dataclasses.replace(self, batch_size=batch_size, preview_interval=preview_interval)
 
     @property
+    def augments(self) -> bool:
+        """Whether training chunks are ever heard otherwise than they lie in the files."""
+        altered = (
+            self.gain_probability, self.time_shift_probability, self.pitch_shift_probability,
+            self.speed_probability, self.noise_probability,
+        )  # fmt: skip
+        return self.random_crop_probability > 0 or (self.augmentation_strength > 0 and max(altered) > 0)
+
+    @property
     def spectrogram(self) -> SpectrogramConfig:
         return SpectrogramConfig(n_mels=self.mel_bands)
 

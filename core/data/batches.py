@@ -1,6 +1,7 @@
 """Training batches as log-mel spectrograms, each a function of the step alone."""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -13,10 +14,16 @@ from core.errors import Cancelled
 from core.seeding import generator
 
 CROPS_AT_A_TIME = 32
+CACHE_BYTES = 512 << 20  # of spectrograms that never change
+FLOAT32_BYTES = 4
 
 
 class TrainingBatches:
-    """Augmented batches from a store.  Two objects with equal arguments give equal batches."""
+    """Augmented batches from a store.  Two objects with equal arguments give equal batches.
+
+    On a processor each batch is made while the step before it goes on, by a thread of its own that takes one
+    core: most steps leave some of one idle.  `close` ends it.
+    """
 
     def __init__(
         self,
@@ -35,6 +42,11 @@ class TrainingBatches:
         self._order = BatchOrder(
             len(store), config.augmentation_expansion, config.batch_size, steps_per_epoch, config.seed
         )
+        n_frames = spectrogram.config.frames(store.chunk_samples)
+        chunk_bytes = FLOAT32_BYTES * spectrogram.config.n_mels * n_frames
+        is_kept = not config.augments and device.type == "cpu" and len(store) * chunk_bytes <= CACHE_BYTES
+        self._kept = KeptChunks(store, spectrogram) if is_kept else None
+        self._ahead = OneAhead(self._make) if device.type == "cpu" else None
 
     @property
     def chunks(self) -> int:
@@ -43,7 +55,16 @@ class TrainingBatches:
 
     def batch(self, step: int, size: int) -> Tensor:
         """The first `size` items of a step's batch, [size, 1, mels, frames]."""
-        return self._augmented(self._order.batch(step), "augmentation", step)[:size]
+        return (self._ahead or self._make)(step)[:size]
+
+    def close(self) -> None:
+        """Let nothing go on in the background."""
+        if self._ahead is not None:
+            self._ahead.close()
+
+    def _make(self, step: int) -> Tensor:
+        index = self._order.batch(step)
+        return self._kept.batch(index) if self._kept else self._augmented(index, "augmentation", step)
 
     def random_crops(
         self,
@@ -71,3 +92,51 @@ class TrainingBatches:
         pitch = augmentation.pitch_semitones.to(self._device)
         log_mel: Tensor = self._spectrogram(waveform.to(self._device), pitch)
         return log_mel
+
+
+class KeptChunks:
+    """The log-mel spectrograms of a store's chunks as they lie on the grid, each computed once.
+
+    Always in the same groups, so that the numbers do not depend on when a chunk was first wanted.
+    """
+
+    def __init__(self, store: ChunkStore, spectrogram: LogMelSpectrogram) -> None:
+        self._store = store
+        self._spectrogram = spectrogram
+        self._groups: dict[int, Tensor] = {}
+
+    def batch(self, index: Tensor) -> Tensor:
+        """Of the chunks [batch]: [batch, 1, mels, frames]."""
+        groups, places = index // CROPS_AT_A_TIME, index % CROPS_AT_A_TIME
+        return torch.stack(
+            [self._group(group)[place] for group, place in zip(groups.tolist(), places.tolist(), strict=True)]
+        )
+
+    def _group(self, number: int) -> Tensor:
+        if number not in self._groups:
+            first = number * CROPS_AT_A_TIME
+            index = torch.arange(first, min(first + CROPS_AT_A_TIME, len(self._store)))
+            self._groups[number] = self._spectrogram(self._store.chunks(index))
+        return self._groups[number]
+
+
+class OneAhead:
+    """Calls `make` for each step on a thread of its own, and for the next one before that is asked for."""
+
+    def __init__(self, make: Callable[[int], Tensor]) -> None:
+        self._make = make
+        self._thread = ThreadPoolExecutor(1, "batches")
+        threads = torch.get_num_threads()
+        self._thread.submit(torch.set_num_threads, 1).result()
+        torch.set_num_threads(threads)  # what threads to come begin with: it was set for all of them
+        self._next: tuple[int, Future[Tensor]] | None = None
+
+    def __call__(self, step: int) -> Tensor:
+        if self._next is None or self._next[0] != step:
+            self._next = step, self._thread.submit(self._make, step)
+        made = self._next[1]
+        self._next = step + 1, self._thread.submit(self._make, step + 1)
+        return made.result()
+
+    def close(self) -> None:
+        self._thread.shutdown(cancel_futures=True)

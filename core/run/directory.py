@@ -9,13 +9,12 @@ from typing import Self
 from core.atomic import write_atomically
 from core.data.report import printable
 from core.errors import RunError
-from core.paths import expand
+from core.paths import ROOT_VARIABLE, expand
 from core.run.lock import RunLock
 from core.run.manifest import RunManifest
 from core.run.requests import RunRequests
 
 RUN_FILE = "run.json"
-ROOT_VARIABLE = "SDA_RUNS"  # where runs are kept, unless --runs says otherwise
 
 
 class RunDirectory:

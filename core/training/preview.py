@@ -1,7 +1,7 @@
 """Previews: the same clip and the same latents each time, so that what changes is the model."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,6 @@ from core.atomic import write_atomically
 from core.audio.files import Samples, write_wav
 from core.audio.inversion import QUALITIES, MelInverter
 from core.config import SpectrogramConfig
-from core.errors import Cancelled
 from core.events import PreviewKind, PreviewReady
 from core.model import VAE
 from core.model.latents import LatentDistribution
@@ -21,6 +20,11 @@ from core.training.refinement import refine_latents
 
 LARGEST_LOG_MEL = 16.0  # more than full scale can give; keeps expm1 of an untrained model's output finite
 ENVELOPE_POINTS = 120
+QUICK_REFINEMENT = 20, 0.1  # steps and their size: nine tenths of what 60 steps of 0.05 gain
+
+Spectrogram = tuple[
+    PreviewKind, str, Tensor
+]  # kind, label and log-mel spectrogram [1, mels, frames] of a preview
 
 
 class PreviewRenderer:
@@ -59,7 +63,7 @@ class PreviewRenderer:
             self.picks[number] = torch.rand((), generator=draws)
             self.latents[number] = torch.randn(latent_dim, generator=draws)
         self._seed = seed
-        # Complex arithmetic has gaps on MPS; and one clip at a time inverts as fast on a CPU as in batches.
+        # Complex arithmetic has gaps on MPS.
         device = clip_log_mel.device
         self._device = torch.device("cpu") if device.type == "mps" else device
         self._inverter = MelInverter(spectrogram, QUALITIES[inversion]).to(self._device)
@@ -74,21 +78,22 @@ class PreviewRenderer:
         again when it is repeated.
         """
         self._is_clip_due |= epoch == 0
+        due = self._spectrograms(model, fitted, cancelled)
         if self._is_clip_due:
             label = f"{PreviewKind.ORIGINAL} · {self._clip_name}"
             yield self._write(PreviewKind.ORIGINAL, label, self._clip.numpy(), epoch, step)
-            kind, log_mel = PreviewKind.RESYNTHESIS, self._clip_log_mel[0].to(self._device)
-            yield self._render(kind, kind, log_mel, epoch, step, cancelled)
-            self._is_clip_due = False
-        for kind, label, log_mel in self._spectrograms(model, fitted, cancelled):
-            yield self._render(kind, label, log_mel, epoch, step, cancelled)
+            kind = PreviewKind.RESYNTHESIS
+            due.insert(0, (kind, kind, self._clip_log_mel[0].to(self._device)))
+        for (kind, label, log_mel), samples in zip(due, self._waveforms(due, cancelled), strict=True):
+            yield self._write(kind, label, samples, epoch, step, log_mel)
+        self._is_clip_due = False
 
     @torch.no_grad()
     def _spectrograms(
         self, model: VAE, fitted: LatentDistribution, cancelled: Callable[[], bool]
-    ) -> list[tuple[PreviewKind, str, Tensor]]:
-        """Kind, label and log-mel spectrogram [1, mels, frames] of each preview that the model makes."""
-        nearest = refine_latents(model, self._clip_log_mel, cancelled=cancelled)
+    ) -> list[Spectrogram]:
+        """What the model makes."""
+        nearest = refine_latents(model, self._clip_log_mel, *QUICK_REFINEMENT, cancelled)
         decoded = model.decode(torch.cat([nearest, fitted.place(self.picks, self.latents)]))
         labels: list[tuple[PreviewKind, str]] = [(PreviewKind.RECONSTRUCTION, PreviewKind.RECONSTRUCTION)]
         labels += [(PreviewKind.SAMPLE, f"{PreviewKind.SAMPLE} {1 + n}") for n in range(len(self.latents))]
@@ -96,21 +101,11 @@ class PreviewRenderer:
         return [(kind, label, log_mel) for (kind, label), log_mel in zip(labels, log_mels, strict=True)]
 
     @torch.no_grad()
-    def _render(
-        self,
-        kind: PreviewKind,
-        label: str,
-        log_mel: Tensor,
-        epoch: int,
-        step: int,
-        cancelled: Callable[[], bool],
-    ) -> PreviewReady:
-        """Invert a log-mel spectrogram [1, mels, frames] and write it."""
-        if cancelled():
-            raise Cancelled
-        draws = generator(self._seed, f"preview phase {label}")
-        waveform = self._inverter(log_mel.unsqueeze(0), len(self._clip), draws, cancelled)
-        return self._write(kind, label, waveform.squeeze(0).cpu().numpy(), epoch, step, log_mel)
+    def _waveforms(self, due: Sequence[Spectrogram], cancelled: Callable[[], bool]) -> list[Samples]:
+        """All at once, which takes half the time of one after the other."""
+        draws = [generator(self._seed, f"preview phase {label}") for _, label, _ in due]
+        log_mels = torch.stack([log_mel for _, _, log_mel in due])
+        return list(self._inverter(log_mels, len(self._clip), draws, cancelled).cpu().numpy())
 
     def _write(
         self,

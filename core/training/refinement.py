@@ -17,7 +17,11 @@ STEP_SIZE = 0.05  # of a prior's deviation
 
 @torch.enable_grad()
 def refine_latents(
-    model: VAE, log_mel: Tensor, steps: int = STEPS, cancelled: Callable[[], bool] = lambda: False
+    model: VAE,
+    log_mel: Tensor,
+    steps: int = STEPS,
+    step_size: float = STEP_SIZE,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Tensor:
     """Latents [batch, latent] whose images are no farther from `log_mel` [batch, 1, mels, frames].
 
@@ -39,5 +43,5 @@ def refine_latents(
         smallest = torch.where(is_nearer, squared_error.detach(), smallest)
         nearest[is_nearer] = latent.detach()[is_nearer]
         (latent.grad,) = torch.autograd.grad(squared_error.sum(), latent)
-        optimizer.step(STEP_SIZE)
+        optimizer.step(step_size)
     return nearest

@@ -113,6 +113,7 @@ class Trainer:
     def close(self) -> None:
         """Let nothing go on in the background."""
         self._saver.close()
+        self._workbench.batches.close()
 
     def restore(self, state: State, name: str) -> None:
         """Go on from a checkpoint.  Raises CheckpointError if it does not fit this run."""

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from core.data.report import printable
-from core.runs import RunSummary, default_root, list_runs
+from core.paths import default_root
+from core.runs import RunSummary, list_runs
 from sda_tui.headless.console import Output
 from sda_tui.look import STATES, describe_state, summary_columns
 

@@ -16,8 +16,9 @@ from core.data.clip import check_clip
 from core.data.report import printable
 from core.errors import SdaError
 from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
+from core.paths import default_root
 from core.run import RunDirectory, RunHistory, RunManifest
-from core.runs import default_root, find_run, suggest_name, summarise
+from core.runs import find_run, suggest_name, summarise
 from core.training.runner import EngineEvent, Runner
 from sda_tui import format as fmt
 from sda_tui.headless.scan import scan_with_progress

@@ -11,8 +11,9 @@ import pytest
 from core.config import SettingValue, TrainingConfig
 from core.errors import ConfigError, RunError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, to_json
+from core.paths import default_root
 from core.run import EventLog, RunDirectory, RunManifest, estimate_run
-from core.runs import default_root, find_run, list_runs, suggest_name, summarise
+from core.runs import find_run, list_runs, suggest_name, summarise
 from core.training.control import Control
 from core.training.job import train_run
 from tests.conftest import MakeRun, scan_folder

@@ -17,7 +17,6 @@ from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
-from sda_tui.session import Session
 from sda_tui.widgets.setting_row import SettingRow
 from tests.conftest import TINY
 
@@ -29,13 +28,12 @@ async def running(
     tmp_path: Path, folder: Path | None = None, size: tuple[int, int] = WIDE, demo: bool = False
 ) -> AsyncIterator[tuple[SdaApp, Pilot[Leave]]]:
     """The app in a terminal of this size; the engine is stopped afterwards."""
-    session = Session(tmp_path / "runs")
-    app = SdaApp(session, folder, demo)
+    app = SdaApp(tmp_path / "runs", folder, demo)
     async with app.run_test(size=size) as pilot:
-        await pilot.pause()
+        await until(pilot, lambda: isinstance(app.screen, DatasetScreen), "first screen")
         yield app, pilot
-        session.cancel()
-        assert await asyncio.to_thread(session.wait, 60)
+        app.session.cancel()
+        assert await asyncio.to_thread(app.session.wait, 60)
 
 
 async def until(pilot: Pilot[Leave], condition: Callable[[], bool], what: str = "") -> None:

@@ -41,7 +41,8 @@ def start_training(terminal: Terminal) -> None:
     terminal.press("enter")
     terminal.wait_for("Start training")
     terminal.press("enter")
-    terminal.wait_for("▶ training", "validation")
+    terminal.wait_for("▶ training")
+    terminal.wait_until(lambda: re.search("Best (is|was) epoch", terminal.text) is not None, "an epoch")
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])

@@ -1,6 +1,7 @@
 """Resident sounds and the batches cut from them."""
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from core.audio.augmentation import Augmentation
 from core.audio.spectrogram import LogMelSpectrogram
 from core.config import SpectrogramConfig, TrainingConfig
-from core.data.batches import TrainingBatches
+from core.data.batches import OneAhead, TrainingBatches
 from core.data.report import Excerpt, Split
 from core.data.store import BatchOrder, ChunkStore, Cut, SampleArena, load_sounds
 from core.errors import Cancelled, DatasetError
@@ -128,6 +129,41 @@ def test_batches_are_a_function_of_the_step() -> None:
     assert torch.equal(other.batch(7, 3), forwards[7])
     assert torch.equal(other.batch(2, 3), forwards[2])
     assert torch.equal(other.batch(2, 1), forwards[2][:1])  # halved for lack of memory
+
+
+def test_unaltered_batches_are_the_chunks_themselves_however_they_were_come_by() -> None:
+    sounds = store(tone(440.0, 2.5), starts=tuple(0.05 * n for n in range(45)), chunk_samples=12_000)
+    config = TrainingConfig(batch_size=8, augmentation_strength=0.0, random_crop_probability=0.0)
+    assert not config.augments
+    assert TrainingConfig().augments
+    spectrogram = LogMelSpectrogram(SpectrogramConfig())
+    one, other = (TrainingBatches(sounds, spectrogram, config, 57, CPU) for _ in range(2))
+    forwards = [one.batch(step, 8) for step in range(20)]
+    assert all(torch.equal(other.batch(step, 8), forwards[step]) for step in (19, 3, 11, 0))
+    order = BatchOrder(len(sounds), config.augmentation_expansion, 8, 57, config.seed)
+    expected = spectrogram(sounds.chunks(order.batch(3)))
+    torch.testing.assert_close(forwards[3], expected, rtol=0, atol=1e-5)
+
+
+def test_the_next_batch_is_made_on_another_thread_and_a_break_is_told_when_it_is_asked_for() -> None:
+    made: list[tuple[int, str]] = []
+
+    def make(step: int) -> torch.Tensor:
+        made.append((step, threading.current_thread().name))
+        if step == 2:
+            raise MemoryError("no room")
+        return torch.full((1,), float(step))
+
+    threads = torch.get_num_threads()
+    ahead = OneAhead(make)
+    assert torch.get_num_threads() == threads
+    assert [float(ahead(step)) for step in (0, 1)] == [0.0, 1.0]
+    with pytest.raises(MemoryError, match="no room"):
+        ahead(2)
+    assert float(ahead(1)) == 1.0
+    ahead.close()
+    assert {step for step, _ in made} >= {0, 1, 2}
+    assert all(name.startswith("batches") for _, name in made)
 
 
 def load(folder: Path, split: Split, cancelled: bool = False, arena: SampleArena | None = None):

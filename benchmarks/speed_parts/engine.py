@@ -1,0 +1,267 @@
+"""The engine without a screen: (a) its steps beside bare ones, (b) beside the usual way, (g) what previews
+and checkpoints cost, (h) what more files do."""
+
+import contextlib
+import copy
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import soundfile
+import torch
+import torchaudio
+from torch import Tensor
+
+from core.audio.augmentation import GAIN_DB, PITCH_SEMITONES, SPEED_FRACTION
+from core.audio.spectrogram import LogMelSpectrogram
+from core.config import SettingValue, find_preset
+from core.data.report import ScanReport
+from core.errors import Cancelled
+from core.events import RunEvent, StepFinished
+from core.model.losses import gaussian_kl, losses
+from core.run import EventLog, RunDirectory, RunManifest
+from core.training.control import Control
+from core.training.job import RunReporter
+from core.training.optimizer import Optimizer
+from core.training.trainer import Trainer
+from core.training.workbench import Workbench, prepare
+from speed_parts.sounds import scan_folder, write_files
+from speed_parts.table import at_least, at_most, medians, seconds, tell
+
+BATCH = 32
+STEPS, WARM_UP = 40, 5
+USUAL_EPOCHS = 3
+WORKERS = 2
+WITHOUT_AUGMENTATION: dict[str, SettingValue] = {
+    "augmentation_strength": 0.0, "random_crop_probability": 0.0, "augmentation_expansion": 40,
+}  # fmt: skip
+PLAIN: dict[str, SettingValue] = {"model": "convolutional"}
+CPU = torch.device("cpu")
+
+
+@dataclass
+class Engine:
+    """A run on a folder, ready for its first step.  `told` is called with every event."""
+
+    folder: Path
+    report: ScanReport
+    settings: dict[str, SettingValue] = field(default_factory=dict)
+
+    def __enter__(self) -> "Engine":
+        self._scratch = tempfile.TemporaryDirectory()
+        config = find_preset("balanced").config().with_settings({"batch_size": BATCH, **self.settings})
+        self.manifest = RunManifest.from_scan(self.report, "balanced", config)
+        run = RunDirectory.create(Path(self._scratch.name), "run", self.manifest)
+        self.control = Control(run.requests)
+        self.bench = prepare(run, self.manifest, CPU, lambda: False, lambda _: None)
+        self._log = EventLog(run.events)
+        self.told: Any = lambda _: None
+        reporter = RunReporter(self._log, lambda event: self.told(event))
+        self.trainer = Trainer(run, self.manifest, self.bench, self.control, reporter)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.trainer.close()
+        self._log.close()
+        self._scratch.cleanup()
+
+
+class BareStep:
+    """What no training can do without, on one batch."""
+
+    def __init__(self, bench: Workbench, manifest: RunManifest) -> None:
+        self._clip_norm = manifest.config.gradient_clip_norm
+        self._model = copy.deepcopy(bench.model).train()
+        self._optimizer = Optimizer(self._model.parameter_groups(), manifest.config.weight_decay)
+        self._latents = manifest.config.latent_dim
+
+    def take(self, log_mel: Tensor) -> Tensor:
+        self._optimizer.zero_grad()
+        output = self._model(log_mel, torch.randn(len(log_mel), self._latents))
+        kl = gaussian_kl(output.mean, output.log_variance)
+        squared_error = (output.reconstruction - log_mel).square().mean()
+        loss = losses("calibrated", squared_error, kl, log_mel[0].numel(), 1.0, 0.5).total
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._clip_norm)
+        self._optimizer.step(1e-4)
+        return loss
+
+
+@contextlib.contextmanager
+def sounds(count: int, duration_s: float) -> Iterator[tuple[Path, ScanReport]]:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = write_files(Path(scratch) / "sounds", count, duration_s)
+        yield folder, scan_folder(folder)
+
+
+# -- (a) --------------------------------------------------------------------------------------------------
+
+
+def step() -> None:
+    with sounds(50, 5.0) as (folder, report):
+        for what, settings, least in (
+            ("augmented", {}, 0.90), ("unaltered", WITHOUT_AUGMENTATION, 0.97),
+        ):  # fmt: skip
+            with Engine(folder, report, settings) as engine:
+                bare = BareStep(engine.bench, engine.manifest)
+                batch = engine.bench.batches.batch(0, BATCH)
+                ours_s, bare_s = alternate(engine, lambda bare=bare, batch=batch: bare.take(batch))
+            at_least(f"(a) steps a second relative to the bare step's, {what}", bare_s / ours_s, least)
+
+
+def alternate(engine: Engine, other: Any) -> tuple[float, float]:
+    """Median seconds of a step of the engine, all between two steps counted, and of what is done in turn."""
+    ours_s: list[float] = []
+    other_s: list[float] = []
+    began_s = time.perf_counter()
+
+    def told(event: RunEvent) -> None:
+        nonlocal began_s
+        if isinstance(event, StepFinished):
+            ours_s.append(time.perf_counter() - began_s)
+            other_s.append(seconds(other))
+            if len(ours_s) == STEPS:
+                engine.control.cancel()
+        began_s = time.perf_counter()
+
+    engine.told = told
+    with contextlib.suppress(Cancelled):
+        engine.trainer.train()
+    return statistics.median(ours_s[WARM_UP:]), statistics.median(other_s[WARM_UP:])
+
+
+# -- (b) --------------------------------------------------------------------------------------------------
+
+
+class UsualDataset(torch.utils.data.Dataset[Tensor]):
+    """A file is decoded whenever one of its chunks is wanted, and every chunk is augmented by itself."""
+
+    def __init__(self, folder: Path, report: ScanReport, augments: bool) -> None:
+        self._chunks = [
+            (folder / part.path, start) for part in report.split.train for start in part.chunk_starts_s
+        ]
+        config = find_preset("balanced").config()
+        self._config = config
+        self._augments = augments
+        self._to_mel = LogMelSpectrogram(RunManifest.from_scan(report, "balanced", config).spectrogram)
+        self._sample_rate = 48_000
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def __getitem__(self, index: int) -> Tensor:
+        path, start_s = self._chunks[index]
+        samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+        waveform = torch.from_numpy(samples.T).mean(0, keepdim=True)
+        waveform = torchaudio.functional.resample(waveform, sample_rate, self._sample_rate)
+        first = round(start_s * self._sample_rate)
+        chunk = waveform[:, first : first + self._sample_rate]
+        if self._augments:
+            chunk = self._augmented(chunk)
+        chunk = torch.nn.functional.pad(chunk, (0, self._sample_rate - chunk.shape[1]))
+        log_mel: Tensor = self._to_mel(chunk)[0]
+        return log_mel
+
+    def _augmented(self, chunk: Tensor) -> Tensor:
+        """What the preset asks for, with torchaudio's functions, as tutorials have it."""
+        draws, config = np.random.default_rng(), self._config
+        if draws.random() < config.pitch_shift_probability:
+            steps = draws.uniform(-PITCH_SEMITONES, PITCH_SEMITONES)
+            chunk = torchaudio.functional.pitch_shift(chunk, self._sample_rate, steps)
+        if draws.random() < config.speed_probability:
+            speed = 1 + draws.uniform(-SPEED_FRACTION, SPEED_FRACTION)
+            new_rate = round(self._sample_rate / speed / 100) * 100
+            chunk = torchaudio.functional.resample(chunk, self._sample_rate, new_rate)
+        if draws.random() < config.gain_probability:
+            chunk = torchaudio.functional.gain(chunk, draws.uniform(-GAIN_DB, GAIN_DB))
+        return chunk[:, : self._sample_rate]
+
+
+def usual() -> None:
+    with sounds(50, 5.0) as (folder, report):
+        for what, settings, augments, least in (
+            ("both augmented", {}, True, 3),
+            ("both augmented, plain convolutional model", PLAIN, True, 3),
+            ("ours augmented, the usual not", {}, False, None),
+            ("the same, plain convolutional model", PLAIN, False, None),
+        ):
+            ratio = relative_to_usual(folder, report, settings, augments)
+            text = f"(b) steps a second relative to a DataLoader's with {WORKERS} workers, {what}"
+            at_least(text, ratio, least) if least else tell(text, ratio)
+
+
+def relative_to_usual(
+    folder: Path, report: ScanReport, settings: dict[str, SettingValue], augments: bool
+) -> float:
+    """Turns of an epoch of the usual way and as many steps of ours."""
+    dataset = UsualDataset(folder, report, augments)
+    loader = torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, num_workers=WORKERS, drop_last=True)
+    with Engine(folder, report, settings) as engine:
+        bare = BareStep(engine.bench, engine.manifest)
+
+        def usual_epoch() -> None:
+            for log_mel in loader:
+                bare.take(log_mel).item()
+
+        def our_steps() -> None:
+            for _ in range(len(loader)):
+                engine.trainer._train_step()
+
+        ours_s, usual_s = medians(USUAL_EPOCHS, our_steps, usual_epoch)
+    return usual_s / ours_s
+
+
+# -- (g) --------------------------------------------------------------------------------------------------
+
+
+def extras() -> None:
+    """What previews and checkpoints take, in their share of the epochs."""
+    for count in (5, 50):
+        with sounds(count, 5.0) as (folder, report):
+            share_of_extras(folder, report)
+
+
+def share_of_extras(folder: Path, report: ScanReport) -> None:
+    preset = find_preset(report.suggested_preset).config()
+    settings: dict[str, SettingValue] = {
+        name: getattr(preset, name) for name in ("augmentation_expansion", "epochs")
+    }
+    with Engine(folder, report, {**settings, "batch_size": None}) as engine:
+        trainer, config = engine.trainer, engine.manifest.config
+        assert config.preview_interval is not None
+        step_s, preview_s, save_s, best_s = medians(
+            5, trainer._train_step, trainer._preview,
+            lambda: (trainer.save("interval"), trainer._saver.collect()),
+            lambda: trainer._saver.keep_best(trainer._state(), 1, trainer.progress.step),
+        )  # fmt: skip
+        trainer.finish_saving()
+        epoch_s = engine.manifest.steps_per_epoch * step_s
+    share = (preview_s / config.preview_interval + save_s / config.checkpoint_interval + best_s) / epoch_s
+    files = len(report.usable_files)
+    tell(f"(g) a preview of all kinds takes so many steps, {files} files", preview_s / step_s)
+    tell(f"(g) a checkpoint takes so many steps, {files} files", save_s / step_s)
+    at_most(f"(g) previews and checkpoints, share of training time, {files} files of 5 s", share, 0.03)
+
+
+# -- (h) --------------------------------------------------------------------------------------------------
+
+
+def growth() -> None:
+    """Steps of four datasets in turn."""
+    counts = (5, 50, 500, 5000)
+    with contextlib.ExitStack() as stack:
+        engines, memory = [], []
+        for count in counts:
+            folder, report = stack.enter_context(sounds(count, 0.5))
+            engines.append(stack.enter_context(Engine(folder, report, {"augmentation_expansion": 100})))
+            memory.append(psutil.Process().memory_info().rss / 1e6)
+        times = medians(STEPS // 2, *(engine.trainer._train_step for engine in engines))
+    at_most("(h) slowest step relative to the fastest, 5 to 5 000 files", max(times) / min(times), 1.1)
+    for count, used in zip(counts, memory, strict=True):
+        tell(f"(h) memory of the process with those up to {count} files too, MB", used)
