@@ -11,7 +11,8 @@ Parts; without any, all of them:
            backward, clipping and optimiser on one batch that is there already; one of each in turn, on 50
            files of 5 s with batches of 32, with the preset's augmentation and without
   usual    the same relative to the usual way: the bare step fed by a DataLoader whose workers decode the file
-           of each chunk, resample, augment it and compute its mel spectrogram, its loss read every step
+           of each chunk, resample, augment it (librosa, soxr) and compute its mel spectrogram, its loss read
+           every step
   extras   previews and checkpoints as a share of training time, with the suggested preset and its intervals
   growth   steps with 5 to 5 000 files, one of each in turn
   screen   steps a second in the app relative to `sda-tui train`, each of which sleeps while the other works,

@@ -36,7 +36,8 @@ def screen() -> None:
             Program([*program, folder, "--runs", in_app], home, HOME=scratch, SSH_CONNECTION=SSH) as app,
             Program([*program, "train", folder, "--runs", headless], home, HOME=scratch) as bare,
         ):
-            app.wait_for(b"Continue with these sounds")
+            app.wait_for(b"Suggested preset")
+            time.sleep(1.0)
             app.press(b"\r")
             app.wait_for(b"Start training")
             app.press(b"\r")

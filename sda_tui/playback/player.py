@@ -17,6 +17,9 @@ class Playing:
 class Player(Protocol):
     """Plays one sound at a time, without keeping the caller waiting."""
 
+    def prepare(self) -> None:
+        """Load what is needed, so that the first sound comes as soon as any other."""
+
     def play(self, path: Path) -> None:
         """Stop what plays and play this file from its start."""
 

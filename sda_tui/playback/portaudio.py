@@ -32,6 +32,10 @@ class PortAudioPlayer:
         self._current: _Playback | None = None
         self._has_failed = False
 
+    def prepare(self) -> None:
+        """Begin to load PortAudio, which looks for devices then.  A machine without it is told at a sound."""
+        threading.Thread(target=self._prepare, name="playback", daemon=True).start()
+
     def play(self, path: Path) -> None:
         """Play a sound from its start, instead of the one that plays now."""
         playback = _Playback(path)
@@ -62,6 +66,11 @@ class PortAudioPlayer:
             with self._lock:
                 if self._current is playback:
                     self._current = None
+
+    def _prepare(self) -> None:
+        with self._output, contextlib.suppress(OSError):
+            import sounddevice  # noqa: F401
+            import soundfile  # noqa: F401
 
     def _play(self, playback: "_Playback") -> None:
         import soundfile  # not at the top: with numpy it takes a fifth of the time to the first paint

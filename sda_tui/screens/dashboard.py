@@ -1,5 +1,7 @@
 """A run as it goes on, or as it ended: read from its log, whoever trains it."""
 
+import math
+import time
 from pathlib import Path
 
 from textual import on
@@ -10,7 +12,7 @@ from textual.widgets import Footer, ProgressBar, Sparkline
 
 from core.data.report import printable
 from core.errors import RunError
-from core.events import ADVICE, CheckpointSaved, PreviewReady, RunEvent, RunState
+from core.events import ADVICE, CheckpointSaved, PreviewReady, RunEvent, RunState, StepFinished
 from core.run import EventFollower, Request, RunDirectory, RunHistory, RunManifest
 from core.training.overfitting import tell_best
 from sda_tui import format as fmt
@@ -28,6 +30,8 @@ from sda_tui.widgets.title_bar import TitleBar
 from sda_tui.widgets.waveform import Waveform
 
 POLL_INTERVAL_S = 0.5
+DRAW_INTERVAL_S = 1.0  # of what each step changes; all else is drawn when it is read
+BAR_PARTS = 200  # so that the bar is drawn only when it looks otherwise
 PLAYBACK_INTERVAL_S = 0.1
 CATCH_UP_INTERVAL_S = 0.02  # while a long log is read for the first time
 NO_PREVIEWS = "The first come before the first step."
@@ -48,6 +52,8 @@ class DashboardScreen(Screen[None]):
         self._follower = EventFollower(run.events)
         self._generation = 0
         self._is_live = False  # what is read from now on happens now
+        self._has_news = False  # other than steps
+        self._drawn_s = -math.inf
         self._manifest: RunManifest | None = None
 
     def compose(self) -> ComposeResult:
@@ -80,8 +86,9 @@ class DashboardScreen(Screen[None]):
         except RunError as error:
             self.notify(str(error), severity="error")
         self.set_interval(POLL_INTERVAL_S, self.poll)
-        self.set_interval(PLAYBACK_INTERVAL_S, self._show_playback)
+        self._playback_timer = self.set_interval(PLAYBACK_INTERVAL_S, self._show_playback, pause=True)
         self.call_after_refresh(self.poll)
+        self.call_after_refresh(self._player.prepare)
 
     def on_unmount(self) -> None:
         self._follower.close()
@@ -92,7 +99,9 @@ class DashboardScreen(Screen[None]):
         """Read what was added to the log, and draw it unless something lies over the screen."""
         if self._follower.has_caught_up:
             self._read()
-        if self.is_current:
+        is_old = time.monotonic() - self._drawn_s >= DRAW_INTERVAL_S - POLL_INTERVAL_S / 2
+        if self.is_current and (self._has_news or is_old):
+            self._drawn_s, self._has_news = time.monotonic(), False
             self._draw()
 
     def _read(self) -> None:
@@ -103,6 +112,7 @@ class DashboardScreen(Screen[None]):
             self.history = RunHistory()
         for event, time_s in events:
             self.history.apply(event, time_s)
+            self._has_news |= not isinstance(event, StepFinished)
         if self._is_live:
             self._tell_saved([event for event, _ in events])
         self._is_live = self._is_live or self._follower.has_caught_up
@@ -129,9 +139,10 @@ class DashboardScreen(Screen[None]):
         self._draw_banner()
         progress = self.query_one("#progress", ProgressBar)
         if history.loading is not None:
-            progress.update(total=history.loading.total, progress=history.loading.done)
+            done, total = history.loading.done, history.loading.total
         else:
-            progress.update(total=history.total_steps or None, progress=history.step)
+            done, total = history.step, history.total_steps
+        progress.update(total=BAR_PARTS if total else None, progress=BAR_PARTS * done // max(1, total))
         self.query_one(MetricTable).metrics = self._metrics()
         self.query_one(Sparkline).data = list(history.newest_losses)
         last = history.last_epoch
@@ -250,6 +261,8 @@ class DashboardScreen(Screen[None]):
         else:
             waveform.position = None
         status = self.query_one("#playback", Line)
+        if playing is None:
+            self._playback_timer.pause()
         if playing is not None and is_ours:
             status.show(f"▶ {playing.position_s:.1f} / {playing.duration_s:.1f} s  ← stops")
         elif chosen is not None:
@@ -274,6 +287,7 @@ class DashboardScreen(Screen[None]):
             )
             return
         self._player.play(path)
+        self._playback_timer.resume()
         self._show_playback()
 
     def action_compare(self) -> None:

@@ -1,6 +1,7 @@
 """Curves of a run: the losses of its epochs, and a number of each step."""
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from textual_plotext import PlotextPlot
 
 from core.run.series import Point, Series
 
+SHORTEST_INTERVAL_S = 4.0
 BEST_MARKER, BEST_VARIABLE = "◆", "text-success"
 
 
@@ -56,12 +58,14 @@ class LossChart(Vertical):
 
 
 class StepChart(Vertical):
-    """A number of each step.  Drawn anew when it has grown by half a column, so ever more seldom."""
+    """A number of each step.  Drawn anew when it has grown by half a column, so ever more seldom, and not too
+    soon: that takes ten milliseconds from the training, and some kilobytes of the line."""
 
     def __init__(self, title: str, id: str | None = None) -> None:
         super().__init__(id=id)
         self._title = title
         self._drawn_to = 0.0
+        self._drawn_s = -math.inf
 
     def compose(self) -> ComposeResult:
         yield Static(f"{self._title} [dim]by step[/]", classes="legend")
@@ -72,8 +76,9 @@ class StepChart(Vertical):
         if series.newest is None or not plot.size:
             return
         grown = abs(series.newest[0] - self._drawn_to)
-        if grown * 2 * plot.size.width >= series.newest[0] and grown:
-            self._drawn_to = series.newest[0]
+        is_soon = time.monotonic() - self._drawn_s < SHORTEST_INTERVAL_S
+        if grown and grown * 2 * plot.size.width >= series.newest[0] and not is_soon:
+            self._drawn_to, self._drawn_s = series.newest[0], time.monotonic()
             plot.show(((TRAINING, series),))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rich.text import Text
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -14,21 +14,24 @@ LABEL_WIDTH = 10
 
 
 class MetricTable(Widget):
-    """Pairs of label and value, read down the columns.  Cheap to redraw: one renderable, no children, laid
-    out anew only for another number of them."""
+    """Pairs of label and value, read down the columns.  Cheap to redraw: one renderable, no children, and of
+    the cells only those that say something else are sent to the terminal."""
 
-    metrics: reactive[Sequence[Metric]] = reactive(())
+    metrics: reactive[Sequence[Metric]] = reactive((), repaint=False)
 
     def watch_metrics(self, before: Sequence[Metric], now: Sequence[Metric]) -> None:
         if len(before) != len(now):
             self.refresh(layout=True)
+        else:
+            changed = [self._cell(index) for index in range(len(now)) if before[index] != now[index]]
+            if changed:
+                self.refresh(*changed)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return self._rows(width)
 
     def render(self) -> Text:
-        width, rows = self.size.width, self._rows(self.size.width)
-        column_width = width // self._columns(width)
+        rows, column_width = self._rows(self.size.width), self._column_width
         text = Text(no_wrap=True, overflow="ellipsis")
         for row in range(rows):
             for label, value in self.metrics[row::rows]:
@@ -39,6 +42,16 @@ class MetricTable(Widget):
             text.append("\n")
         text.rstrip()
         return text
+
+    @property
+    def _column_width(self) -> int:
+        return self.size.width // self._columns(self.size.width)
+
+    def _cell(self, index: int) -> Region:
+        """Where the value of a metric stands."""
+        column, row = divmod(index, self._rows(self.size.width))
+        first = column * self._column_width + LABEL_WIDTH
+        return Region(first, row, self._column_width - LABEL_WIDTH, 1)
 
     def _columns(self, width: int) -> int:
         return max(1, width // NARROWEST_COLUMN)
