@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 import torch
+from torch import Tensor
 
 from core.config import find_device
 from core.events import DeviceInfo
@@ -48,6 +49,11 @@ def use_threads(device: torch.device, count: Any) -> None:
         torch.set_num_threads(count)
 
 
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor that is in the computer's memory, on the device; nobody waits until a GPU has it."""
+    return tensor.to(device, non_blocking=device.type == "cuda")
+
+
 def memory_use(device: torch.device) -> MemoryUse:
     """Memory that this process holds on the device; on a CPU, of the whole process."""
     if device.type == "cuda":
@@ -86,3 +92,5 @@ def be_deterministic(enabled: bool) -> None:
     ):  # the call imports a compiler, which takes seconds
         torch.use_deterministic_algorithms(enabled)
     torch.backends.cudnn.benchmark = not enabled
+    torch.backends.cudnn.allow_tf32 = True  # convolutions: ten bits of mantissa are enough for a network
+    torch.backends.cuda.matmul.allow_tf32 = False  # but not for mel filters and principal components

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from core.config import TrainingConfig
+from core.device import send
 
 GAIN_DB = 6.0
 TIME_SHIFT_FRACTION = 0.1  # of a chunk
@@ -75,10 +76,11 @@ def add_noise(waveform: Tensor, augmentation: Augmentation, bank: Tensor) -> Ten
     noisy = augmentation.noise_gain.nonzero().squeeze(1)
     if len(noisy) == 0:
         return waveform
-    samples = torch.arange(waveform.shape[1], device=bank.device)
-    offsets = augmentation.noise_offset[noisy].to(bank.device)
+    device = waveform.device
+    samples = torch.arange(waveform.shape[1], device=device)
+    offsets = send(augmentation.noise_offset[noisy], device)
+    gain = send(augmentation.noise_gain[noisy], device)
     noise = bank[(offsets.unsqueeze(1) + samples) % len(bank)]
-    noisy = noisy.to(waveform.device)
-    rms = waveform[noisy].square().mean(1, keepdim=True).sqrt()
-    level = augmentation.noise_gain.to(waveform.device)[noisy].unsqueeze(1) * rms
-    return waveform.index_add(0, noisy, noise.to(waveform.device) * level)
+    noisy = send(noisy, device)
+    level = gain.unsqueeze(1) * waveform[noisy].square().mean(1, keepdim=True).sqrt()
+    return waveform.index_add(0, noisy, noise * level)

@@ -10,6 +10,7 @@ from core.audio.augmentation import add_noise, draw_augmentation, noise_bank
 from core.audio.spectrogram import LogMelSpectrogram
 from core.config import TrainingConfig
 from core.data.store import BatchOrder, ChunkStore
+from core.device import send
 from core.errors import Cancelled
 from core.seeding import generator
 
@@ -89,8 +90,8 @@ class TrainingBatches:
         draws = generator(self._config.seed, stream, step)
         augmentation = draw_augmentation(self._config, len(index), self._store.chunk_samples, draws)
         waveform = add_noise(self._store.crops(index, augmentation), augmentation, self._noise)
-        pitch = augmentation.pitch_semitones.to(self._device)
-        log_mel: Tensor = self._spectrogram(waveform.to(self._device), pitch)
+        pitch = send(augmentation.pitch_semitones, self._device)
+        log_mel: Tensor = self._spectrogram(send(waveform, self._device), pitch)
         return log_mel
 
 

@@ -1,5 +1,6 @@
 """Sounds decoded once and kept in memory, and the batches cut from them as a function of the step."""
 
+import math
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from core.audio.augmentation import Augmentation
 from core.audio.files import Samples, decode_mono
 from core.data.cache import DecodedSounds, KnownFiles, trim_cache
 from core.data.report import Excerpt, Split, printable
+from core.device import send
 from core.errors import AudioFileError, Cancelled, DatasetError
 from core.seeding import generator
 
@@ -128,23 +130,25 @@ class ChunkStore:
 
     def chunks(self, index: Tensor) -> Tensor:
         """The chunks [batch] as they lie on the grid: float32 [batch, samples], padded with zeros."""
-        index = index.to(self.device)
+        index = send(index, self.device)
         return self._read(self._sound_of_chunk[index], self._start_of_chunk[index], self.chunk_samples)
 
     def crops(self, index: Tensor, augmentation: Augmentation) -> Tensor:
         """The chunks [batch] moved, resampled and scaled as drawn: float32 [batch, samples]."""
-        index = index.to(self.device)
+        device = self.device
+        index = send(index, device)
         sound = self._sound_of_chunk[index]
         room = self._length[sound] - self.chunk_samples  # negative where the sound is shorter than a chunk
-        start = self._start_of_chunk[index] + augmentation.crop_samples.to(self.device)
+        start = self._start_of_chunk[index] + send(augmentation.crop_samples, device)
         start = start.clamp(room.clamp(max=0), room.clamp(min=0))
-        start = start + augmentation.shift_samples.to(self.device)
+        start = start + send(augmentation.shift_samples, device)
         waveform = self._read(sound, start, self.chunk_samples)
-        changed = (augmentation.speed != 1).nonzero().squeeze(1).to(self.device)
+        changed = (augmentation.speed != 1).nonzero().squeeze(1)
         if len(changed):
-            speed = augmentation.speed.to(self.device)[changed]
+            speed = augmentation.speed[changed]
+            changed = send(changed, device)
             waveform[changed] = self._read_at_speed(sound[changed], start[changed], speed)
-        return waveform * augmentation.gain.to(self.device).unsqueeze(1)
+        return waveform * send(augmentation.gain, device).unsqueeze(1)
 
     def path_of(self, chunk: int) -> str:
         """The file that a chunk comes from."""
@@ -182,11 +186,15 @@ class ChunkStore:
         return read
 
     def _read_at_speed(self, sound: Tensor, start: Tensor, speed: Tensor) -> Tensor:
-        """As `_read`, every `speed` samples from `start`, by cubic Hermite (Catmull-Rom) interpolation."""
-        t = torch.arange(self.chunk_samples, device=self.device) * speed.unsqueeze(1)
+        """As `_read`, every `speed` samples from `start`, by cubic Hermite (Catmull-Rom) interpolation.
+
+        `speed` [batch] is in the computer's memory, as its largest value is wanted at once.
+        """
+        length = math.ceil(self.chunk_samples * float(speed.max())) + 4
+        t = torch.arange(self.chunk_samples, device=self.device) * send(speed, self.device).unsqueeze(1)
         at = t.long()
         t.sub_(at)
-        stretch = self._read(sound, start - 1, int(at.max()) + 4)
+        stretch = self._read(sound, start - 1, length)
         rows = torch.arange(len(stretch), device=self.device) * stretch.shape[1]
         index, all_samples = (at + rows.unsqueeze(1)).flatten(), stretch.flatten()
         y0, y1, y2, y3 = (all_samples[offset:].index_select(0, index).view_as(t) for offset in range(4))

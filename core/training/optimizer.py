@@ -29,10 +29,13 @@ class Optimizer:
         for parameter in self._parameters:
             parameter.grad = None
 
-    def step(self, learning_rate: float) -> None:
-        """Move every weight against its gradient.  A lack of memory leaves all as it was."""
-        self._muon.step(learning_rate)
-        self._adamw.step(learning_rate)
+    def step(self, learning_rate: float, is_good: Tensor) -> None:
+        """Move every weight against its gradient if `is_good` [], a truth value on the device of the weights.
+
+        Nobody waits for that value.  A lack of memory leaves all as it was.
+        """
+        self._muon.step(learning_rate, is_good)
+        self._adamw.step(learning_rate, is_good)
 
     def state_dict(self) -> dict[str, Any]:
         return {"adamw": self._adamw.state_dict(), "muon": self._muon.state_dict()}
@@ -59,8 +62,9 @@ class AdamW:
         self._steps = torch.zeros((), device=parameters[0].device if parameters else None)
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        self._steps += 1
+    def step(self, learning_rate: float, is_good: Tensor) -> None:
+        self._steps += is_good
+        is_bad = (~is_good).float()
         first = 0
         for group in self._groups:
             end = first + len(group.parameters)
@@ -78,6 +82,7 @@ class AdamW:
                 eps=EPSILON,
                 amsgrad=False,
                 maximize=False,
+                found_inf=is_bad,
             )
             first = end
 
@@ -104,22 +109,26 @@ class Muon:
         self._momenta = [torch.zeros_like(parameter) for parameter, _ in self._parameters]
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
+    def step(self, learning_rate: float, is_good: Tensor) -> None:
         gradients = [parameter.grad for parameter, _ in self._parameters if parameter.grad is not None]
         momenta = [
-            momentum.lerp(gradient, 1 - MUON_MOMENTUM)
+            torch.where(is_good, momentum.lerp(gradient, 1 - MUON_MOMENTUM), momentum)
             for momentum, gradient in zip(self._momenta, gradients, strict=True)
         ]
-        directions = [
-            orthogonalised(gradient.lerp(momentum, MUON_MOMENTUM).flatten(1))  # Nesterov's
-            for momentum, gradient in zip(momenta, gradients, strict=True)
+        steps = [
+            torch.where(is_good, self._step(parameter, group, gradient.lerp(momentum, MUON_MOMENTUM)), 0.0)
+            for (parameter, group), gradient, momentum in zip(
+                self._parameters, gradients, momenta, strict=True
+            )
         ]
         self._momenta = momenta  # from here on nothing needs memory
-        for (parameter, group), direction in zip(self._parameters, directions, strict=True):
-            rate = learning_rate * group.rate
-            if group.decays:
-                parameter.mul_(1 - rate * self.weight_decay)
-            parameter.sub_(direction.view_as(parameter), alpha=MUON_RATE * rate)
+        for (parameter, group), step in zip(self._parameters, steps, strict=True):
+            parameter.sub_(step, alpha=learning_rate * group.rate)
+
+    def _step(self, parameter: Tensor, group: ParameterGroup, nesterov: Tensor) -> Tensor:
+        """How far a weight moves at a learning rate of 1, its decay included."""
+        step = MUON_RATE * orthogonalised(nesterov.flatten(1)).view_as(parameter)
+        return step.add_(parameter, alpha=self.weight_decay) if group.decays else step
 
     def state_dict(self) -> dict[str, Any]:
         return {"momenta": self._momenta}

@@ -35,13 +35,14 @@ def refine_latents(
     nearest = latent.detach().clone()
     smallest = torch.full((len(latent),), math.inf, device=latent.device)
     optimizer = AdamW([ParameterGroup([latent])], weight_decay=0.0)
+    always = torch.ones((), dtype=torch.bool, device=latent.device)
     for _ in range(steps + 1):
         if cancelled():
             raise Cancelled
         squared_error = (model.decode(latent) - log_mel).square().flatten(1).sum(1) / model.scale.square()
         is_nearer = squared_error.detach() < smallest
         smallest = torch.where(is_nearer, squared_error.detach(), smallest)
-        nearest[is_nearer] = latent.detach()[is_nearer]
+        nearest = torch.where(is_nearer.unsqueeze(1), latent.detach(), nearest)
         (latent.grad,) = torch.autograd.grad(squared_error.sum(), latent)
-        optimizer.step(step_size)
+        optimizer.step(step_size, always)
     return nearest

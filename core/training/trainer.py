@@ -6,11 +6,13 @@ import logging
 import math
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
-from core.device import memory_use
+from core.device import memory_use, send
 from core.errors import CheckpointError, TrainingError
 from core.events import EpochFinished, RunEvent, StepFinished, Warned
 from core.model.latents import fit_latents
@@ -36,6 +38,17 @@ BAD_STEPS_BEFORE_ROLLBACK = 10
 ROLLBACKS_BEFORE_GIVING_UP = 3
 BLUR_TOLD_FROM = 0.2  # of the run: before, every model is blurred
 LASTING = {"disk", "preview"}  # kinds of warnings that a return to a checkpoint does not settle
+READ_INTERVALS_S = {"cpu": 0.0, "cuda": 0.1, "mps": 0.1}  # a GPU that is asked must first finish its work
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A step that was taken; its loss, the two terms of it and the gradient's norm [4] are on the device."""
+
+    step: int
+    learning_rate: float
+    kl_weight: float
+    numbers: Tensor
 
 
 class Reporter(Protocol):
@@ -74,6 +87,9 @@ class Trainer:
         self._remaining = RemainingTime()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._started_s = time.monotonic()
+        self._unread: list[Unread] = []
+        self._unread_since_s = 0.0
+        self._read_interval_s = READ_INTERVALS_S[self.device.type]
 
     @property
     def epoch(self) -> int:
@@ -87,6 +103,8 @@ class Trainer:
             self.save("start")
         self._tell_warnings()
         while True:
+            if self._is_at_epoch_end():
+                self._read_steps()
             self._saver.collect()
             if self._control.take_save_request():
                 self.save("manual", by_hand=True)
@@ -103,6 +121,7 @@ class Trainer:
 
     def save(self, reason: str, by_hand: bool = False) -> None:
         """Begin to write a checkpoint of this very step."""
+        self._read_steps()
         self._saver.save(self._state(), self.epoch, self.progress.step, reason, by_hand)
 
     def finish_saving(self) -> str:
@@ -135,6 +154,7 @@ class Trainer:
         if not is_possible:
             raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible here.")
         lasting = {kind: text for kind, text in self.progress.warnings.items() if kind in LASTING}
+        self._unread.clear()
         self.progress = progress
         self.progress.warnings |= lasting
         self._detector = detector
@@ -165,7 +185,8 @@ class Trainer:
     # -- steps ------------------------------------------------------------------------------------------
 
     def _train_step(self) -> None:
-        started_s = time.perf_counter()
+        if not self._unread:
+            self._unread_since_s = time.perf_counter()
         step, total = self.progress.step, self.manifest.total_steps
         rate = learning_rate(self.config, step, total) * self.progress.learning_rate_scale
         weight = kl_weight(self.config, step, total)
@@ -174,33 +195,15 @@ class Trainer:
             self._halve_batch()
             numbers = self._update(step, rate, weight)
         self.progress.step += 1
-        is_good = all(map(math.isfinite, numbers))
-        loss, reconstruction, kl, gradient_norm = numbers if is_good else [None] * 4
-        step_time_s = time.perf_counter() - started_s
-        self._remaining.add_step(step_time_s)
-        self._reporter.emit(
-            StepFinished(
-                epoch=step // self.manifest.steps_per_epoch + 1,
-                step=self.progress.step,
-                total_steps=total,
-                train_loss=loss,
-                reconstruction_loss=reconstruction,
-                kl_loss=kl,
-                kl_weight=weight,
-                learning_rate=rate,
-                gradient_norm=gradient_norm,
-                step_time_s=step_time_s,
-            )
-        )
-        if is_good:
-            self.progress.bad_steps = 0
-        else:
-            self._skipped()
+        self._unread.append(Unread(self.progress.step, rate, weight, numbers))
+        if time.perf_counter() - self._unread_since_s >= self._read_interval_s:
+            self._read_steps()
 
-    def _update(self, step: int, rate: float, weight: float) -> list[float] | None:
-        """Change the weights by one batch; loss, its two terms and the gradient's norm.
+    def _update(self, step: int, rate: float, weight: float) -> Tensor | None:
+        """Change the weights by one batch; loss, its two terms and the gradient's norm, [4] on the device.
 
-        Nothing is changed if one of them is not finite.  None if the device has not enough memory.
+        Nothing is changed if one of them is not finite, and nobody waits to see it.  None if the device has
+        not enough memory.
         """
         config, size = self.config, self.progress.batch_size
         torch.manual_seed(derive_seed(config.seed, "dropout", step))
@@ -211,7 +214,7 @@ class Trainer:
         try:
             log_mel = self._workbench.batches.batch(step, size)
             check()
-            output = self.model(log_mel, noise.to(self.device))
+            output = self.model(log_mel, send(noise, self.device))
             squared_error = (output.reconstruction - log_mel).square().mean() / self.model.scale.square()
             kl = gaussian_kl(output.mean, output.log_variance)
             found = losses(config.loss, squared_error, kl, log_mel[0].numel(), weight, config.free_bits)
@@ -219,16 +222,46 @@ class Trainer:
             found.total.backward()  # type: ignore[no-untyped-call]
             check()
             norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip_norm)
-            numbers: list[float] = torch.stack([found.total, found.reconstruction, found.kl, norm]).tolist()
-            if all(map(math.isfinite, numbers)):
-                self.optimizer.step(rate)
-                follow(self.average, self.model, step + 1)
+            numbers = torch.stack([found.total, found.reconstruction, found.kl, norm]).detach()
+            self.optimizer.step(rate, numbers.isfinite().all())
+            follow(self.average, self.model, step + 1)
         except torch.OutOfMemoryError:
             return None
         return numbers
 
+    def _read_steps(self) -> None:
+        """Look at the numbers of the steps taken since the last look, and tell them."""
+        if not self._unread:
+            return
+        unread, self._unread = self._unread, []
+        rows = torch.stack([each.numbers for each in unread]).tolist()
+        step_time_s = (time.perf_counter() - self._unread_since_s) / len(unread)
+        for taken, numbers in zip(unread, rows, strict=True):
+            is_good = all(map(math.isfinite, numbers))
+            loss, reconstruction, kl, gradient_norm = numbers if is_good else [None] * 4
+            self._remaining.add_step(step_time_s)
+            self._reporter.emit(
+                StepFinished(
+                    epoch=(taken.step - 1) // self.manifest.steps_per_epoch + 1,
+                    step=taken.step,
+                    total_steps=self.manifest.total_steps,
+                    train_loss=loss,
+                    reconstruction_loss=reconstruction,
+                    kl_loss=kl,
+                    kl_weight=taken.kl_weight,
+                    learning_rate=taken.learning_rate,
+                    gradient_norm=gradient_norm,
+                    step_time_s=step_time_s,
+                )
+            )
+            if is_good:
+                self.progress.bad_steps = 0
+            elif self._skipped(taken.step):
+                return  # those after it are to be taken again
+
     def _halve_batch(self) -> None:
         """Answer a lack of memory.  The epoch keeps its number of steps and shows fewer chunks."""
+        self._read_steps()
         size = self.progress.batch_size
         if size == 1:
             raise TrainingError(
@@ -244,18 +277,18 @@ class Trainer:
             "memory", f"The device ran out of memory: batches now have {size // 2} chunks, not {size}."
         )
 
-    def _skipped(self) -> None:
-        """Answer a step whose loss or gradient was not finite."""
+    def _skipped(self, step: int) -> bool:
+        """Answer a step whose loss or gradient was not finite; whether the run went back to a checkpoint."""
         self.progress.bad_steps += 1
         self.progress.skipped_steps += 1
         count = self.progress.skipped_steps
         self._warn(
             "non_finite",
             f"{count} step{'' if count == 1 else 's'} skipped: the loss was not a finite number, "
-            f"last at step {self.progress.step}.",
+            f"last at step {step}.",
         )
         if self.progress.bad_steps < BAD_STEPS_BEFORE_ROLLBACK:
-            return
+            return False
         rollbacks = self.progress.rollbacks + 1
         if rollbacks > ROLLBACKS_BEFORE_GIVING_UP:
             raise TrainingError(
@@ -277,6 +310,7 @@ class Trainer:
             f"The loss was not finite {BAD_STEPS_BEFORE_ROLLBACK} steps in a row: back at step "
             f"{self.progress.step}, with {scale:g} times the learning rate.",
         )
+        return True
 
     # -- ends of epochs ---------------------------------------------------------------------------------
 

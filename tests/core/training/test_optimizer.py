@@ -8,6 +8,8 @@ import torch
 from core.model.vae import ParameterGroup
 from core.training.optimizer import BETAS, MUON_RATE, Optimizer, follow, orthogonalised
 
+GOOD, BAD = torch.tensor(True), torch.tensor(False)
+
 
 def squared_error(model: torch.nn.Module, step: int) -> None:
     """Fill in the gradients of a step."""
@@ -26,7 +28,7 @@ def test_it_moves_weights_as_torchs_own_does(decay: float) -> None:
     for step in range(20):
         squared_error(ours, step)
         squared_error(theirs, step)
-        optimizer.step(0.02)
+        optimizer.step(0.02, GOOD)
         reference.step()
     for here, there in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.allclose(here, there, atol=1e-6)
@@ -41,7 +43,7 @@ def test_orthogonalised_steps_are_those_of_torchs_muon() -> None:
     for step in range(5):
         squared_error(ours, step)
         squared_error(theirs, step)
-        optimizer.step(1e-3)
+        optimizer.step(1e-3, GOOD)
         reference.step()
     moved, expected = (model.weight.detach() - before for model in (ours, theirs))
     assert float((moved - expected).norm() / expected.norm()) < 0.02  # torch's own has 8 bits
@@ -65,9 +67,26 @@ def test_weights_decay_in_either_method() -> None:
     optimizer = Optimizer(grouped(model), weight_decay=0.5)
     for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)
-    optimizer.step(0.1)
+    optimizer.step(0.1, GOOD)
     for weight, old in zip(model.parameters(), before, strict=True):
         assert torch.allclose(weight, 0.95 * old)
+
+
+def test_a_bad_step_changes_nothing_and_the_next_one_goes_on() -> None:
+    model = torch.nn.Linear(6, 4)
+    spared = copy.deepcopy(model)
+    optimizer, reference = Optimizer(grouped(model), 0.1), Optimizer(grouped(spared), 0.1)
+    for step in range(4):
+        if step == 2:
+            squared_error(model, step)
+            for weight in model.parameters():
+                weight.grad.fill_(torch.nan)
+            optimizer.step(0.01, BAD)
+        for each, method in ((model, optimizer), (spared, reference)):
+            squared_error(each, step)
+            method.step(0.01, GOOD)
+    assert torch.equal(model.weight, spared.weight)
+    assert torch.equal(model.bias, spared.bias)
 
 
 def test_its_state_comes_back_and_another_models_is_refused() -> None:
@@ -76,13 +95,13 @@ def test_its_state_comes_back_and_another_models_is_refused() -> None:
     optimizer = Optimizer(grouped(model), 0.1)
     for step in range(3):
         squared_error(model, step)
-        optimizer.step(0.01)
+        optimizer.step(0.01, GOOD)
     resumed = Optimizer(grouped(again), 0.1)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     again.load_state_dict(model.state_dict())
     for each, method in ((model, optimizer), (again, resumed)):
         squared_error(each, 3)
-        method.step(0.01)
+        method.step(0.01, GOOD)
     assert torch.equal(model.weight, again.weight)
     assert torch.equal(model.bias, again.bias)
     other = Optimizer(grouped(torch.nn.Linear(3, 4)), 0.1)

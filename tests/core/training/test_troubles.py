@@ -2,15 +2,19 @@
 
 import contextlib
 import errno
+import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.errors import RunError
 from core.events import RunEvent, StepFinished, Warned
@@ -18,6 +22,7 @@ from core.model import VAE
 from core.model import losses as losses_module
 from core.run import RunDirectory
 from core.runs import summarise
+from core.training.trainer import READ_INTERVALS_S, Trainer
 from tests.conftest import MakeRun, file_size_limit
 from tests.sounds import write_tone
 from tests.training import (
@@ -86,6 +91,52 @@ def test_bad_steps_in_a_row_are_counted_across_a_resume(
     train_to(run, 13)
     told = [each.message for each in of(Warned, train(run))]
     assert any("not finite 10 steps in a row: back at step 16" in message for message in told)
+
+
+@pytest.mark.parametrize("bad_steps", [(), (3, 4, 9), range(17, 27)])
+def test_numbers_that_are_read_late_as_on_a_gpu_change_nothing(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, bad_steps: Collection[int]
+) -> None:
+    told = []
+    for interval_s in (0.0, math.inf):
+        with monkeypatch.context() as patch:
+            patch.setitem(READ_INTERVALS_S, "cpu", interval_s)
+            poison(patch, lambda call: call in bad_steps)
+            run = make_run(f"every-{interval_s}", epochs=4, checkpoint_interval=2)
+            steps = of(StepFinished, train(run))
+        told.append(([replace(each, step_time_s=0.0) for each in steps], newest_state(run)))
+    (at_once, state_at_once), (late, state_late) = told
+    assert late == at_once
+    for name, weight in state_at_once["model"].items():
+        assert torch.equal(weight, state_late["model"][name]), name
+
+
+def test_a_step_waits_for_none_of_its_numbers(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    steps = 0
+    real = Trainer._update
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, operator, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            if {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape} & set(operator.tags):
+                asked.append(str(operator))
+            return operator(*args, **(kwargs or {}))
+
+    def update(self: Trainer, *arguments: Any) -> torch.Tensor | None:
+        nonlocal steps
+        steps += 1
+        with Watch():
+            numbers = real(self, *arguments)
+            assert asked == []
+            assert numbers is not None
+            float(numbers[0])
+        assert asked == ["aten._local_scalar_dense.default"]  # that is how one asks
+        asked.clear()
+        return numbers
+
+    monkeypatch.setattr(Trainer, "_update", update)
+    assert end(train(make_run())).state == "finished"
+    assert steps > 0
 
 
 def test_a_loss_that_stays_bad_ends_the_run_with_its_state_saved(
