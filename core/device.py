@@ -54,6 +54,11 @@ def send(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=device.type == "cuda")
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether networks are computed in bfloat16 there: on GPUs that have it.  Weights stay float32."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def memory_use(device: torch.device) -> MemoryUse:
     """Memory that this process holds on the device; on a CPU, of the whole process."""
     if device.type == "cuda":

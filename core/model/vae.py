@@ -39,7 +39,8 @@ class VAE(nn.Module, ABC):
     """A Gaussian posterior over a latent vector, and a decoder of it.
 
     Takes and gives log-mel spectrograms in their own units; it normalises inside, with statistics of the
-    training sounds that are part of its state.  Kingma & Welling, "Auto-Encoding Variational Bayes", 2014.
+    training sounds that are part of its state.  What it gives is float32, under autocast too.  Kingma &
+    Welling, "Auto-Encoding Variational Bayes", 2014.
     """
 
     band_mean: Tensor
@@ -63,11 +64,11 @@ class VAE(nn.Module, ABC):
     def encode(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, 1, mels, frames] to mean and log-variance of the posterior, each [batch, latent]."""
         mean, log_variance = self.posterior((log_mel - self.band_mean) / self.scale)
-        return mean, log_variance.clamp(*LOG_VARIANCE_RANGE)
+        return mean.float(), log_variance.float().clamp(*LOG_VARIANCE_RANGE)
 
     def decode(self, latent: Tensor) -> Tensor:
         """[batch, latent] to [batch, 1, mels, frames]."""
-        log_mel: Tensor = self.image(latent) * self.scale + self.band_mean
+        log_mel: Tensor = self.image(latent).float() * self.scale + self.band_mean
         return log_mel
 
     def forward(self, log_mel: Tensor, noise: Tensor) -> VAEOutput:

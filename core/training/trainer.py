@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from core.device import memory_use, send
+from core.device import has_bfloat16, memory_use, send
 from core.errors import CheckpointError, TrainingError
 from core.events import EpochFinished, RunEvent, StepFinished, Warned
 from core.model.latents import fit_latents
@@ -87,6 +87,7 @@ class Trainer:
         self._remaining = RemainingTime()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._started_s = time.monotonic()
+        self._autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device))
         self._unread: list[Unread] = []
         self._unread_since_s = 0.0
         self._read_interval_s = READ_INTERVALS_S[self.device.type]
@@ -214,7 +215,8 @@ class Trainer:
         try:
             log_mel = self._workbench.batches.batch(step, size)
             check()
-            output = self.model(log_mel, send(noise, self.device))
+            with self._autocast:
+                output = self.model(log_mel, send(noise, self.device))
             squared_error = (output.reconstruction - log_mel).square().mean() / self.model.scale.square()
             kl = gaussian_kl(output.mean, output.log_variance)
             found = losses(config.loss, squared_error, kl, log_mel[0].numel(), weight, config.free_bits)

@@ -113,6 +113,19 @@ def test_training_lowers_the_loss(make_run: MakeRun, model: str, fall: float, ra
     assert epochs[-1].train_error < ratio * epochs[0].train_error
 
 
+def test_in_bfloat16_it_learns_the_same_and_keeps_float32(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = train(make_run("float32", model="refined"))
+    monkeypatch.setattr("core.training.trainer.has_bfloat16", lambda _: True)
+    run = make_run("bfloat16", model="refined")
+    rounded = train(run)
+    assert all(weight.dtype == torch.float32 for weight in weights(run).values())
+    for theirs, ours in zip(of(StepFinished, exact), of(StepFinished, rounded), strict=True):
+        assert ours.train_loss != theirs.train_loss
+        assert ours.train_loss == pytest.approx(theirs.train_loss, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("phase", "condition"),
     [
