@@ -56,7 +56,10 @@ def send(tensor: Tensor, device: torch.device) -> Tensor:
 
 def has_bfloat16(device: torch.device) -> bool:
     """Whether networks are computed in bfloat16 there: on GPUs that have it.  Weights stay float32."""
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cuda":
+        return False
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def memory_use(device: torch.device) -> MemoryUse:

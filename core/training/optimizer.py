@@ -32,10 +32,14 @@ class Optimizer:
     def step(self, learning_rate: float, is_good: Tensor) -> None:
         """Move every weight against its gradient if `is_good` [], a truth value on the device of the weights.
 
-        Nobody waits for that value.  A lack of memory leaves all as it was.
+        Nobody waits for that value, except on MPS, whose fused AdamW takes no heed of it.  A lack of memory
+        leaves all as it was.
         """
+        if is_good.device.type == "mps" and not is_good:
+            return
+        is_bad = (~is_good).float()
         self._muon.step(learning_rate, is_good)
-        self._adamw.step(learning_rate, is_good)
+        self._adamw.step(learning_rate, is_bad)
 
     def state_dict(self) -> dict[str, Any]:
         return {"adamw": self._adamw.state_dict(), "muon": self._muon.state_dict()}
@@ -62,9 +66,10 @@ class AdamW:
         self._steps = torch.zeros((), device=parameters[0].device if parameters else None)
 
     @torch.no_grad()
-    def step(self, learning_rate: float, is_good: Tensor) -> None:
-        self._steps += is_good
-        is_bad = (~is_good).float()
+    def step(self, learning_rate: float, is_bad: Tensor) -> None:
+        """Move the weights, unless `is_bad` [] is 1 and not 0."""
+        self._steps += 1
+        self._steps -= is_bad
         first = 0
         for group in self._groups:
             end = first + len(group.parameters)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.device import has_bfloat16, memory_use, send
-from core.errors import CheckpointError, TrainingError
+from core.errors import Cancelled, CheckpointError, TrainingError
 from core.events import EpochFinished, RunEvent, StepFinished, Warned
 from core.model.latents import fit_latents
 from core.model.losses import active_dimensions, gaussian_kl, losses
@@ -103,6 +103,13 @@ class Trainer:
         if self._saver.asked_step < 0:
             self.save("start")
         self._tell_warnings()
+        try:
+            self._go_on()
+        except Cancelled:
+            self._read_steps()
+            raise
+
+    def _go_on(self) -> None:
         while True:
             if self._is_at_epoch_end():
                 self._read_steps()
@@ -192,9 +199,9 @@ class Trainer:
         rate = learning_rate(self.config, step, total) * self.progress.learning_rate_scale
         weight = kl_weight(self.config, step, total)
         numbers = self._update(step, rate, weight)
-        while numbers is None:
+        if numbers is None:
             self._halve_batch()
-            numbers = self._update(step, rate, weight)
+            return
         self.progress.step += 1
         self._unread.append(Unread(self.progress.step, rate, weight, numbers))
         if time.perf_counter() - self._unread_since_s >= self._read_interval_s:
@@ -203,7 +210,7 @@ class Trainer:
     def _update(self, step: int, rate: float, weight: float) -> Tensor | None:
         """Change the weights by one batch; loss, its two terms and the gradient's norm, [4] on the device.
 
-        Nothing is changed if one of them is not finite, and nobody waits to see it.  None if the device has
+        No weight is changed if one of them is not finite, and nobody waits to see it.  None if the device has
         not enough memory.
         """
         config, size = self.config, self.progress.batch_size
@@ -263,8 +270,10 @@ class Trainer:
 
     def _halve_batch(self) -> None:
         """Answer a lack of memory.  The epoch keeps its number of steps and shows fewer chunks."""
-        self._read_steps()
         size = self.progress.batch_size
+        self._read_steps()
+        if self.progress.batch_size != size:
+            return  # the run is back at a checkpoint
         if size == 1:
             raise TrainingError(
                 f"The device {self.device} has not enough memory for one chunk of "

@@ -68,7 +68,7 @@ class PortAudioPlayer:
                     self._current = None
 
     def _prepare(self) -> None:
-        with self._output, contextlib.suppress(OSError):
+        with self._output, contextlib.suppress(Exception):  # whatever it is comes again with the first sound
             import sounddevice  # noqa: F401
             import soundfile  # noqa: F401
 

@@ -64,6 +64,7 @@ class StepChart(Vertical):
     def __init__(self, title: str, id: str | None = None) -> None:
         super().__init__(id=id)
         self._title = title
+        self._series: Series | None = None
         self._drawn_to = 0.0
         self._drawn_s = -math.inf
 
@@ -75,6 +76,8 @@ class StepChart(Vertical):
         plot = self.query_one(_Plot)
         if series.newest is None or not plot.size:
             return
+        if series is not self._series:  # the run went back, and its log was read anew
+            self._series, self._drawn_to, self._drawn_s = series, 0.0, -math.inf
         grown = abs(series.newest[0] - self._drawn_to)
         is_soon = time.monotonic() - self._drawn_s < SHORTEST_INTERVAL_S
         if grown and grown * 2 * plot.size.width >= series.newest[0] and not is_soon:
