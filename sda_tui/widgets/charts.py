@@ -78,7 +78,7 @@ class StepChart(Vertical):
             return
         if series is not self._series:  # the run went back, and its log was read anew
             self._series, self._drawn_to, self._drawn_s = series, 0.0, -math.inf
-        grown = abs(series.newest[0] - self._drawn_to)
+        grown = series.newest[0] - self._drawn_to
         is_soon = time.monotonic() - self._drawn_s < SHORTEST_INTERVAL_S
         if grown and grown * 2 * plot.size.width >= series.newest[0] and not is_soon:
             self._drawn_to, self._drawn_s = series.newest[0], time.monotonic()

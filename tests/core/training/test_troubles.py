@@ -22,6 +22,7 @@ from core.model import VAE
 from core.model import losses as losses_module
 from core.run import RunDirectory
 from core.runs import summarise
+from core.training.control import Control
 from core.training.trainer import READ_INTERVALS_S, Trainer
 from tests.conftest import MakeRun, file_size_limit
 from tests.sounds import write_tone
@@ -109,6 +110,24 @@ def test_numbers_that_are_read_late_as_on_a_gpu_change_nothing(
     assert late == at_once
     for name, weight in state_at_once["model"].items():
         assert torch.equal(weight, state_late["model"][name]), name
+
+
+def test_a_cancel_that_finds_unread_bad_steps_goes_back_first(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(epochs=4, checkpoint_interval=2)
+    control = Control(run.requests)
+
+    def is_bad(call: int) -> bool:
+        if call == 27:
+            control.cancel()
+        return 17 <= call <= 26
+
+    poison(monkeypatch, is_bad)
+    monkeypatch.setitem(READ_INTERVALS_S, "cpu", math.inf)
+    assert end(train(run, control=control)).state == "cancelled"
+    assert newest_state(run)["step"] == 16
+    assert [each.step for each in of(StepFinished, train(run))] == list(range(1, 33))
 
 
 def test_a_step_waits_for_none_of_its_numbers(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
