@@ -47,9 +47,10 @@ from core.data.scan import scan
 from core.data.store import ChunkStore, SampleArena, load_sounds
 from core.events import RunEvent
 from core.model import VAE
-from core.model.latents import fit_latents
+from core.model.latents import LatentDistribution, fit_latents
 from core.model.losses import active_dimensions, gaussian_kl
 from core.model.pca import principal_components
+from core.model.reconstruction import Reconstruction, reconstruct
 from core.run import RunDirectory, RunManifest
 from core.seeding import generator
 from core.training.control import Control
@@ -98,7 +99,7 @@ class Sounds:
 class Scores:
     """One row of one seed; nan where a column makes no sense."""
 
-    rmse: float
+    rmse: float = math.nan
     to_pca: float = math.nan
     refined: float = math.nan
     refined_to_pca: float = math.nan
@@ -283,17 +284,6 @@ ROWS: dict[str, Callable[[Sounds, int], VAE]] = {
 # -- measures ---------------------------------------------------------------------------------------------
 
 
-@torch.no_grad()
-def reconstruct(model: VAE, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-    """Reconstruction at the posterior's mean, and KL divergence [chunks, latent]."""
-    images, kl = [], []
-    for batch in log_mel.split(BATCH):
-        mean, log_variance = model.encode(batch)
-        images.append(model.decode(mean))
-        kl.append(gaussian_kl(mean, log_variance))
-    return torch.cat(images), torch.cat(kl)
-
-
 def rmse(image: Tensor, log_mel: Tensor) -> float:
     return float((image - log_mel).square().mean().sqrt())
 
@@ -335,43 +325,51 @@ def stft_distance(ours: Tensor, theirs: Tensor) -> float:
 
 
 def measure(model: VAE, sounds: Sounds) -> Scores:
-    model.eval()
-    image, kl = reconstruct(model, sounds.held_out)
-    error = rmse(image, sounds.held_out)
+    heard = reconstruct(model, sounds.held_out)
+    error = rmse(heard.image, sounds.held_out)
     if model.config.latent_dim == 0:
-        return Scores(error)
+        return Scores(rmse=error)
     refined = torch.cat([
         model.decode(refine_latents(model, batch)).detach() for batch in sounds.held_out.split(BATCH)
     ])  # fmt: skip
 
-    heard = image[spread(len(image), RESYNTHESISED)].clamp(0, LARGEST_LOG_MEL)
+    images = heard.image[spread(len(heard.image), RESYNTHESISED)].clamp(0, LARGEST_LOG_MEL)
     inverter, samples = MelInverter(SPECTROGRAM), sounds.held_out_waveform.shape[1]
-    audio = torch.cat([inverter(each, samples, [generator(0, "phase")]) for each in heard.split(1)])
+    audio = torch.cat([inverter(each, samples, [generator(0, "phase")]) for each in images.split(1)])
 
-    drawn = generator(sounds.seed, "samples")
-    draws, picks = torch.randn(SAMPLES, LATENTS, generator=drawn), torch.rand(SAMPLES, generator=drawn)
-    fitted = fit_latents(model, sounds.train, BATCH)
-    with torch.no_grad():
-        prior, ours = (
-            torch.cat([model.decode(batch) for batch in latents.split(BATCH)]).clamp(0, LARGEST_LOG_MEL)
-            for latents in (draws, fitted.place(picks, draws))
-        )
-    known = sounds.train[spread(len(sounds.train), SAMPLES)]
-    reference = features(torch.cat([known, sounds.held_out]))
-    bandwidth = float(torch.pdist(reference).median())
-    held_out = features(sounds.held_out)
-    nats = kl.mean(0)
-    return Scores(
+    nats = gaussian_kl(heard.mean, heard.log_variance).mean(0)
+    training = reconstruct(model, sounds.train)
+    return replace(
+        measure_samples(model, fit_latents(training), training, heard, sounds.seed),
         rmse=error,
         refined=rmse(refined, sounds.held_out),
         stft=stft_distance(audio, sounds.held_out_waveform),
-        mmd_prior=1000 * mmd(features(prior), held_out, bandwidth),
-        mmd_fitted=1000 * mmd(features(ours), held_out, bandwidth),
-        floor=1000 * mmd(features(known), held_out, bandwidth),
-        diversity=mean_distance(ours) / mean_distance(sounds.held_out),
-        memory=nearness(model, fitted, sounds.train, sounds.held_out, sounds.seed),
         kl=float(nats.min()),
         active=active_dimensions(nats),
+    )
+
+
+def measure_samples(
+    model: VAE, fitted: LatentDistribution, training: Reconstruction, held_out: Reconstruction, seed: int
+) -> Scores:
+    """The columns that tell of new sounds."""
+    draws = generator(seed, "samples")
+    with torch.no_grad():
+        prior, ours = (
+            torch.cat([model.decode(batch) for batch in latents.split(BATCH)]).clamp(0, LARGEST_LOG_MEL)
+            for latents in (torch.randn(SAMPLES, LATENTS, generator=draws), fitted.draw(SAMPLES, draws))
+        )
+    known = training.log_mel[spread(len(training.log_mel), SAMPLES)]
+    bandwidth = float(torch.pdist(features(torch.cat([known, held_out.log_mel]))).median())
+    mmd_prior, mmd_fitted, floor = (
+        1000 * mmd(features(each), features(held_out.log_mel), bandwidth) for each in (prior, ours, known)
+    )
+    return Scores(
+        mmd_prior=mmd_prior,
+        mmd_fitted=mmd_fitted,
+        floor=floor,
+        diversity=mean_distance(ours) / mean_distance(held_out.log_mel),
+        memory=nearness(model, fitted, training, held_out, seed),
     )
 
 

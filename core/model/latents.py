@@ -1,61 +1,65 @@
 """Where the sounds of a dataset lie in the latent space."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.errors import Cancelled
-from core.model.vae import VAE
+from core.model.reconstruction import Reconstruction
 
-SMALLEST_VARIANCE = 1e-6
-LARGEST_LATENT = 1e4  # deviations of the prior: keeps the covariance of a model gone wrong finite
-BANDWIDTH = 0.4  # of the latents' deviation: wider ones fit the sounds less, narrower ones repeat them
+LARGEST_LATENT = 1e4  # deviations of the prior: keeps the distribution of a model gone wrong finite
+NEIGHBOURS, FEWEST_NEIGHBOURS = 0.4, 16  # of the training sounds; a few of them are all alike enough
+BANDWIDTH = 0.8  # of the neighbours' deviation: wider ones fit the sounds less, narrower ones repeat them
 
 
 @dataclass(frozen=True)
 class LatentDistribution:
-    """A kernel density: `means` [chunks, latent] of the training sounds, each with a Gaussian around it.
+    """A kernel density whose kernels follow the sounds: each varies as the sounds most like its own do.
 
-    All have the covariance factor·factorᵀ of the latents, scaled by BANDWIDTH², and lie nearer to their
-    common centre in return, so that the whole has the latents' own covariance: the shrunken smoothed
-    bootstrap of Silverman, "Density Estimation", 1986, section 6.4.
+    `means` [chunks, latent] are those of the training sounds, `neighbours` [chunks, count] the sounds nearest
+    to each, itself among them, and `deviation` [latent] that of the posterior.  Vincent & Bengio, "Manifold
+    Parzen Windows", NIPS 2002.  A kernel lies nearer to the centre of its neighbours than its sound does:
+    half as much as would keep the deviation (Silverman, "Density Estimation", 1986, section 6.4), since
+    decoded sounds, which are blurred, deviate less than latents.
     """
 
     means: Tensor
-    factor: Tensor
+    neighbours: Tensor
+    deviation: Tensor
+    bandwidth: float = BANDWIDTH
 
-    def place(self, picks: Tensor, draws: Tensor) -> Tensor:
-        """Latents [samples, latent] for numbers from 0 to 1 [samples] and standard normal ones [samples,
-        latent]: each is around the training sound that its pick falls on."""
-        device = self.means.device
-        index = (picks.to(device) * len(self.means)).long().clamp(max=len(self.means) - 1)
-        centre = self.means.mean(0)
-        near = centre + (self.means[index] - centre) * (1 - BANDWIDTH**2) ** 0.5
-        placed: Tensor = near + BANDWIDTH * draws.to(device) @ self.factor.T
-        return placed
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """New latents [count, latent].
+
+        With the same generator they are near the same sounds, whatever the model made of these.
+        """
+        chunks, kernel = self.neighbours.shape
+        picks = (torch.rand(count, generator=generator) * chunks).long().clamp(max=chunks - 1)
+        weights = torch.randn(count, 1, kernel, generator=generator)
+        noise = torch.randn(count, self.means.shape[1], generator=generator)
+        picks, weights, noise = (each.to(self.means.device) for each in (picks, weights, noise))
+        around = self.means[self.neighbours[picks]]  # [count, kernel, latent]
+        centre = around.mean(1, keepdim=True)
+        step = (weights @ (around - centre)).squeeze(1) / kernel**0.5 + noise * self.deviation
+        nearer = 1 - (1 - self.bandwidth**2 / 2) ** 0.5
+        drawn: Tensor = self.means[picks].lerp(centre.squeeze(1), nearer) + self.bandwidth * step
+        return drawn
 
 
-@torch.no_grad()
-def fit_latents(
-    model: VAE, log_mel: Tensor, batch_size: int, cancelled: Callable[[], bool] = lambda: False
-) -> LatentDistribution:
-    """Where the sounds `log_mel` [chunks, 1, mels, frames] lie, posterior noise included.
+def fit_latents(heard: Reconstruction) -> LatentDistribution:
+    """Where these sounds lie, posterior noise included.
 
     A decoder has only learnt latents from there, and the prior is wider wherever the two differ: Ghosh et
-    al., "From Variational to Deterministic Autoencoders", ICLR 2020.  Raises Cancelled between batches.
+    al., "From Variational to Deterministic Autoencoders", ICLR 2020.  Which sounds are alike is seen in
+    their spectrograms, so it does not depend on the model.
     """
-    model.eval()
-    means, variances = [], []
-    for batch in torch.split(log_mel, batch_size):
-        if cancelled():
-            raise Cancelled
-        mean, log_variance = model.encode(batch)
-        means.append(mean)
-        variances.append(log_variance.exp())
-    found = torch.cat(means).nan_to_num().clamp(-LARGEST_LATENT, LARGEST_LATENT)
-    exact = found.cpu().double()  # in this order: MPS has no float64
-    spread = torch.cov(exact.T, correction=0).reshape(exact.shape[1], exact.shape[1])
-    noise = torch.cat(variances).cpu().double().mean(0).clamp_min(SMALLEST_VARIANCE)
-    return LatentDistribution(found, torch.linalg.cholesky(spread + noise.diag()).to(found))
+    means = heard.mean.nan_to_num().clamp(-LARGEST_LATENT, LARGEST_LATENT)
+    count = min(len(means), max(FEWEST_NEIGHBOURS, round(NEIGHBOURS * len(means))))
+    deviation = heard.log_variance.exp().mean(0).sqrt().nan_to_num()
+    return LatentDistribution(means, nearest_sounds(heard.log_mel, count), deviation)
+
+
+def nearest_sounds(log_mel: Tensor, count: int) -> Tensor:
+    """Indices [chunks, count] of those most like each of the sounds [chunks, …], itself first."""
+    flat = log_mel.flatten(1)
+    return torch.cdist(flat, flat).topk(count, largest=False).indices

@@ -3,16 +3,14 @@
 import math
 import statistics
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from core.config import TrainingConfig
-from core.errors import Cancelled
-from core.model import VAE
 from core.model.losses import gaussian_kl, losses
+from core.model.reconstruction import Reconstruction
 
 STEPS_FOR_ETA = 200
 BLURRED, NO_LONGER_BLURRED = 0.15, 0.18  # of the detail; 64 principal components give back a quarter
@@ -35,36 +33,21 @@ class Evaluation:
     detail: float
 
 
-@torch.no_grad()
-def evaluate(
-    model: VAE, log_mel: Tensor, config: TrainingConfig, batch_size: int, cancelled: Callable[[], bool]
-) -> Evaluation:
-    """Measure `log_mel` [chunks, 1, mels, frames] at the posterior's mean.  Raises Cancelled between batches.
-
-    The calibrated loss takes its logarithm of the error over all chunks, so the batch size does not matter.
-    """
-    model.eval()
-    squared_error = torch.zeros((), device=log_mel.device)
-    kept, all_detail = torch.zeros(2, device=log_mel.device)
-    kl = []
-    for batch in torch.split(log_mel, batch_size):
-        if cancelled():
-            raise Cancelled
-        mean, log_variance = model.encode(batch)
-        reconstruction = model.decode(mean)
-        squared_error += (reconstruction - batch).square().sum()
-        for axis in (2, 3):
-            change = batch.diff(dim=axis)
-            kept += (reconstruction.diff(dim=axis) * change).sum()
-            all_detail += change.square().sum()
-        kl.append(gaussian_kl(mean, log_variance))
-    mean_squared_error = squared_error / log_mel.numel()
-    nats = torch.cat(kl)
+def evaluate(heard: Reconstruction, scale: Tensor, config: TrainingConfig) -> Evaluation:
+    """Measure what a model made of a set of sounds; `scale` [] is the model's unit of log-mel."""
+    error = heard.image - heard.log_mel
+    mean_squared_error = error.square().mean()
+    kept, all_detail = torch.zeros(2, device=error.device)
+    for axis in (2, 3):
+        change = heard.log_mel.diff(dim=axis)
+        kept += (heard.image.diff(dim=axis) * change).sum()
+        all_detail += change.square().sum()
+    nats = gaussian_kl(heard.mean, heard.log_variance)
     found = losses(
         config.loss,
-        mean_squared_error / model.scale.square(),
+        mean_squared_error / scale.square(),
         nats,
-        log_mel[0].numel(),
+        error[0].numel(),
         config.kl_weight,
         config.free_bits,
     )

@@ -12,6 +12,7 @@ from core.atomic import write_atomically
 from core.audio.files import Samples, write_wav
 from core.audio.inversion import QUALITIES, MelInverter
 from core.config import SpectrogramConfig
+from core.errors import Cancelled
 from core.events import PreviewKind, PreviewReady
 from core.model import VAE
 from core.model.latents import LatentDistribution
@@ -34,8 +35,7 @@ class PreviewRenderer:
     `clip_name` is shown beside it.  `stands_in` says that the run began with another clip, which is gone;
     `inversion` is one of QUALITIES.
 
-    `latents` [samples, latent_dim] are standard normal draws and `picks` [samples] from 0 to 1, the same for
-    the whole run; each model hears them where its latents of the training sounds lie.
+    Its new sounds come from the same draws for the whole run, each model's from where its latents lie.
     """
 
     def __init__(
@@ -45,7 +45,6 @@ class PreviewRenderer:
         clip: Tensor,
         clip_log_mel: Tensor,
         clip_name: str,
-        latent_dim: int,
         samples: int,
         seed: int,
         stands_in: bool = False,
@@ -57,11 +56,7 @@ class PreviewRenderer:
         self._clip_log_mel = clip_log_mel
         self._clip_name = clip_name
         self._is_clip_due = stands_in or not (folder / f"{PreviewKind.RESYNTHESIS}.wav").exists()
-        self.picks, self.latents = torch.zeros(samples), torch.zeros(samples, latent_dim)
-        for number in range(samples):  # each by itself: more samples leave the first ones as they are
-            draws = generator(seed, "preview latents", number)
-            self.picks[number] = torch.rand((), generator=draws)
-            self.latents[number] = torch.randn(latent_dim, generator=draws)
+        self._samples = samples
         self._seed = seed
         # Complex arithmetic has gaps on MPS.
         device = clip_log_mel.device
@@ -86,6 +81,8 @@ class PreviewRenderer:
             due.insert(0, (kind, kind, self._clip_log_mel[0].to(self._device)))
         for (kind, label, log_mel), samples in zip(due, self._waveforms(due, cancelled), strict=True):
             yield self._write(kind, label, samples, epoch, step, log_mel)
+            if cancelled():
+                raise Cancelled
         self._is_clip_due = False
 
     @torch.no_grad()
@@ -94,9 +91,11 @@ class PreviewRenderer:
     ) -> list[Spectrogram]:
         """What the model makes."""
         nearest = refine_latents(model, self._clip_log_mel, *QUICK_REFINEMENT, cancelled)
-        decoded = model.decode(torch.cat([nearest, fitted.place(self.picks, self.latents)]))
+        # Each by itself: more samples leave the first ones as they are.
+        draws = [generator(self._seed, "preview latents", number) for number in range(self._samples)]
+        decoded = model.decode(torch.cat([nearest, *(fitted.draw(1, each) for each in draws)]))
         labels: list[tuple[PreviewKind, str]] = [(PreviewKind.RECONSTRUCTION, PreviewKind.RECONSTRUCTION)]
-        labels += [(PreviewKind.SAMPLE, f"{PreviewKind.SAMPLE} {1 + n}") for n in range(len(self.latents))]
+        labels += [(PreviewKind.SAMPLE, f"{PreviewKind.SAMPLE} {1 + n}") for n in range(self._samples)]
         log_mels = decoded.nan_to_num().clamp(0, LARGEST_LOG_MEL).to(self._device)
         return [(kind, label, log_mel) for (kind, label), log_mel in zip(labels, log_mels, strict=True)]
 

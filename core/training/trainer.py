@@ -17,6 +17,7 @@ from core.errors import Cancelled, CheckpointError, TrainingError
 from core.events import EpochFinished, RunEvent, StepFinished, Warned
 from core.model.latents import fit_latents
 from core.model.losses import active_dimensions, gaussian_kl, losses
+from core.model.reconstruction import Reconstruction, reconstruct
 from core.run import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
 from core.training.checkpoint import CheckpointFolder, State
@@ -33,7 +34,6 @@ from core.training.workbench import Workbench
 
 logger = logging.getLogger(__name__)
 
-EVALUATION_BATCH = 32
 BAD_STEPS_BEFORE_ROLLBACK = 10
 ROLLBACKS_BEFORE_GIVING_UP = 3
 BLUR_TOLD_FROM = 0.2  # of the run: before, every model is blurred
@@ -90,6 +90,7 @@ class Trainer:
         self._autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device))
         self._unread: list[Unread] = []
         self._unread_since_s = 0.0
+        self._heard: tuple[int, Reconstruction, Reconstruction] | None = None
         self._read_interval_s = READ_INTERVALS_S[self.device.type]
 
     @property
@@ -163,6 +164,7 @@ class Trainer:
             raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible here.")
         lasting = {kind: text for kind, text in self.progress.warnings.items() if kind in LASTING}
         self._unread.clear()
+        self._heard = None
         self.progress = progress
         self.progress.warnings |= lasting
         self._detector = detector
@@ -328,9 +330,8 @@ class Trainer:
     def _validate(self) -> None:
         """Measure both sides of the split alike, and tell."""
         started_s = time.perf_counter()
-        bench, cancelled = self._workbench, self._control.is_cancelled
-        train = evaluate(self.average, bench.training_set, self.config, EVALUATION_BATCH, cancelled)
-        validation = evaluate(self.average, bench.validation_set, self.config, EVALUATION_BATCH, cancelled)
+        scale = self.average.scale
+        train, validation = (evaluate(each, scale, self.config) for each in self._reconstructions())
         self._remaining.add_evaluation(time.perf_counter() - started_s)
         self.progress.validated_epochs = self.epoch
         best = math.inf if self.progress.best_loss is None else self.progress.best_loss
@@ -382,10 +383,11 @@ class Trainer:
         )
 
     def _preview(self) -> None:
-        bench, epoch, cancelled = self._workbench, self.epoch, self._control.is_cancelled
-        fitted = fit_latents(self.average, bench.training_set, EVALUATION_BATCH, cancelled)
+        epoch, step, previews = self.epoch, self.progress.step, self._workbench.previews
+        training, validation = self._reconstructions()
+        fitted = fit_latents(training)
         try:
-            for preview in bench.previews.render(self.average, fitted, epoch, self.progress.step, cancelled):
+            for preview in previews.render(self.average, fitted, epoch, step, self._control.is_cancelled):
                 self._reporter.emit(preview)
         except OSError as error:
             self._warn(
@@ -394,12 +396,21 @@ class Trainer:
             )
         else:
             self._warn("preview", "")
-        near = nearness(
-            self.average, fitted, bench.training_set, bench.validation_set, self.config.seed, cancelled
-        )
+        near = nearness(self.average, fitted, training, validation, self.config.seed)
         was_told = "memorisation" in self.progress.warnings
         self._warn("memorisation", memorisation_warning(near, was_told))
         self.progress.previewed_epoch = epoch
+
+    def _reconstructions(self) -> tuple[Reconstruction, Reconstruction]:
+        """What the average makes of both sides, training first; computed once for a step."""
+        if self._heard is None or self._heard[0] != self.progress.step:
+            self._heard = None  # two of them need not fit
+            training, validation = (
+                reconstruct(self.average, each, self._control.is_cancelled)
+                for each in (self._workbench.training_set, self._workbench.validation_set)
+            )
+            self._heard = self.progress.step, training, validation
+        return self._heard[1:]
 
     # -- state ------------------------------------------------------------------------------------------
 

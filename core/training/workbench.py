@@ -89,7 +89,6 @@ def prepare(
         clip=clip,
         clip_log_mel=spectrogram(clip.unsqueeze(0).to(device)),
         clip_name=printable(clip_name),
-        latent_dim=config.latent_dim,
         samples=config.preview_samples,
         inversion=config.preview_inversion,
         seed=config.seed,

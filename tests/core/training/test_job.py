@@ -21,8 +21,10 @@ from core.events import (
     StepFinished,
     Warned,
 )
+from core.model.reconstruction import reconstruct
 from core.run import RunDirectory
 from core.runs import summarise
+from core.training import trainer
 from core.training.checkpoint import CheckpointFolder, read_checkpoint, serialise
 from core.training.control import Control
 from tests.conftest import MakeRun
@@ -198,6 +200,18 @@ def test_previews_saves_and_validation_do_not_change_the_outcome(make_run: MakeR
     assert all(torch.equal(value, expected[name]) for name, value in weights(busy).items())
     untrained = "epoch-0000-reconstruction.wav"
     assert (busy.previews / untrained).read_bytes() != (plain.previews / untrained).read_bytes()
+
+
+def test_a_preview_uses_what_validation_has_just_computed(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = []
+    monkeypatch.setattr(
+        trainer, "reconstruct", lambda *arguments: passes.append(1) or reconstruct(*arguments)
+    )
+    events = train(make_run(epochs=2, preview_interval=1))
+    assert len({each.epoch for each in of(PreviewReady, events)}) == 3  # the untrained model's too
+    assert len(passes) == 2 * 3  # both sides, once for each
 
 
 def test_a_checkpoint_saved_by_hand_is_of_that_step_and_stays(make_run: MakeRun) -> None:

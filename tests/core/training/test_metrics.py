@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from core.config import SpectrogramConfig, TrainingConfig
-from core.errors import Cancelled
 from core.model import VAE, build_model
 from core.model.convolutional import ConvolutionalVAE
-from core.training.metrics import RemainingTime, blur_warning, evaluate
+from core.model.reconstruction import reconstruct
+from core.training.metrics import Evaluation, RemainingTime, blur_warning, evaluate
 
 CONFIG = TrainingConfig(model="convolutional", chunk_duration_s=0.25, latent_dim=4, dropout=0.5)
 
@@ -26,12 +26,17 @@ def log_mel() -> torch.Tensor:
     return torch.rand(7, 1, 128, 24, generator=torch.Generator().manual_seed(0))
 
 
-def never() -> bool:
-    return False
+def measure(model: VAE, log_mel: torch.Tensor, config: TrainingConfig = CONFIG) -> Evaluation:
+    return evaluate(reconstruct(model, log_mel), model.scale, config)
 
 
-def test_evaluation_does_not_depend_on_batch_size_dropout_or_time(model: VAE, log_mel: torch.Tensor) -> None:
-    found = [evaluate(model, log_mel, CONFIG, size, never) for size in (1, 3, 7, 7)]
+def test_evaluation_does_not_depend_on_batch_size_dropout_or_time(
+    model: VAE, log_mel: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for size in (1, 3, 7, 7):
+        monkeypatch.setattr("core.model.reconstruction.BATCH", size)
+        found.append(measure(model, log_mel))
     for other in found[1:]:
         assert other.loss == pytest.approx(found[0].loss, abs=1e-5)
         assert other.error == pytest.approx(found[0].error, abs=1e-5)
@@ -39,7 +44,7 @@ def test_evaluation_does_not_depend_on_batch_size_dropout_or_time(model: VAE, lo
 
 
 def test_the_error_is_in_units_of_the_log_mel(model: VAE, log_mel: torch.Tensor) -> None:
-    found = evaluate(model, log_mel, CONFIG, 7, never)
+    found = measure(model, log_mel)
     with torch.no_grad():
         reconstruction = model.decode(model.encode(log_mel)[0])
     assert found.error == pytest.approx(float((reconstruction - log_mel).square().mean().sqrt()), rel=1e-5)
@@ -60,8 +65,8 @@ class Echo(ConvolutionalVAE):
 
 def test_detail_is_what_of_the_changes_is_given_back(log_mel: torch.Tensor) -> None:
     echo = Echo(CONFIG.model_config(SpectrogramConfig()))
-    assert evaluate(echo, log_mel, CONFIG, 3, never).detail == pytest.approx(0.25, abs=0.02)
-    assert evaluate(echo, torch.ones(2, 1, 128, 24), CONFIG, 3, never).detail == 1
+    assert measure(echo, log_mel).detail == pytest.approx(0.25, abs=0.02)
+    assert measure(echo, torch.ones(2, 1, 128, 24)).detail == 1
 
 
 def test_blur_is_told_with_advice() -> None:
@@ -75,14 +80,8 @@ def test_blur_is_told_with_advice() -> None:
 
 def test_evaluation_uses_the_final_kl_weight(model: VAE, log_mel: torch.Tensor) -> None:
     heavy = TrainingConfig(chunk_duration_s=0.25, latent_dim=4, kl_weight=5.0)
-    found = evaluate(model, log_mel, heavy, 7, never)
+    found = measure(model, log_mel, heavy)
     assert found.loss == pytest.approx(found.reconstruction_loss + 5 * found.kl_loss, abs=1e-5)
-
-
-def test_evaluation_is_cancelled_between_batches(model: VAE, log_mel: torch.Tensor) -> None:
-    answers = iter([False, True])
-    with pytest.raises(Cancelled):
-        evaluate(model, log_mel, CONFIG, 2, lambda: next(answers))
 
 
 def test_time_left_is_steps_and_evaluations_without_outliers() -> None:
