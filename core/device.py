@@ -12,6 +12,7 @@ from torch import Tensor
 from core.config import find_device
 from core.events import DeviceInfo
 
+BFLOAT16_INSTRUCTIONS = "avx512_bf16", "amx_bf16"  # of x86; without them it is slower than float32
 MOST_THREADS = 1024  # more than any machine has; a foreign checkpoint may ask for anything
 
 
@@ -55,7 +56,12 @@ def send(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether networks are computed in bfloat16 there: on GPUs that have it.  Weights stay float32."""
+    """Whether networks are computed in bfloat16 there, as where there are instructions for it.
+
+    Weights stay float32.
+    """
+    if device.type == "cpu":
+        return any(torch.cpu.get_capabilities().get(name, False) for name in BFLOAT16_INSTRUCTIONS)
     if device.type != "cuda":
         return False
     with torch.cuda.device(device):

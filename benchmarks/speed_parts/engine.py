@@ -24,6 +24,7 @@ from core.audio.files import Samples
 from core.audio.spectrogram import LogMelSpectrogram
 from core.config import SettingValue, find_preset
 from core.data.report import ScanReport
+from core.device import has_bfloat16
 from core.errors import Cancelled
 from core.events import RunEvent, StepFinished
 from core.model.losses import gaussian_kl, losses
@@ -82,10 +83,12 @@ class BareStep:
         self._model = copy.deepcopy(bench.model).train()
         self._optimizer = Optimizer(self._model.parameter_groups(), manifest.config.weight_decay)
         self._latents = manifest.config.latent_dim
+        self._autocast = torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16(CPU))
 
     def take(self, log_mel: Tensor) -> Tensor:
         self._optimizer.zero_grad()
-        output = self._model(log_mel, torch.randn(len(log_mel), self._latents))
+        with self._autocast:
+            output = self._model(log_mel, torch.randn(len(log_mel), self._latents))
         kl = gaussian_kl(output.mean, output.log_variance)
         squared_error = (output.reconstruction - log_mel).square().mean()
         loss = losses("calibrated", squared_error, kl, log_mel[0].numel(), 1.0, 0.5).total

@@ -10,6 +10,7 @@ from core.config import SpectrogramConfig
 
 PITCH_STEPS = 4  # filterbanks per semitone of pitch shift
 PITCH_RANGE_SEMITONES = 4.0
+FILTERS_IN_BLOCK = 32
 
 
 class LogMelSpectrogram(nn.Module):
@@ -19,8 +20,6 @@ class LogMelSpectrogram(nn.Module):
     f / ratio, so pitch and formants move by `ratio` and time does not.  It costs as much as no shift.
     """
 
-    filterbanks: Tensor
-
     def __init__(self, config: SpectrogramConfig) -> None:
         super().__init__()
         self.config = config
@@ -29,7 +28,9 @@ class LogMelSpectrogram(nn.Module):
         )
         count = round(PITCH_RANGE_SEMITONES * PITCH_STEPS)
         banks = [mel_filterbank(config, 2 ** (step / PITCH_STEPS / 12)) for step in range(-count, count + 1)]
-        self.register_buffer("filterbanks", torch.stack(banks), persistent=False)
+        self.unshifted = count
+        blocks = torch.split(torch.stack(banks), FILTERS_IN_BLOCK, dim=1)
+        self.filters = nn.ModuleList(FilterBlock(block) for block in blocks)
 
     def forward(self, waveform: Tensor, pitch_semitones: Tensor | None = None) -> Tensor:
         """[batch, samples] at ±1 full scale to [batch, 1, mels, frames], frames = samples // hop + 1.
@@ -39,14 +40,29 @@ class LogMelSpectrogram(nn.Module):
         spectrum = self.stft(waveform)  # [batch, bins, frames], complex
         squares = torch.view_as_real(spectrum).square()  # in one pass: both parts lie side by side
         power = squares[..., 0] + squares[..., 1]
-        unshifted = len(self.filterbanks) // 2
-        if pitch_semitones is None:
-            mel = self.filterbanks[unshifted] @ power
-        else:
-            step = (pitch_semitones * PITCH_STEPS).round().long().clamp(-unshifted, unshifted)
-            mel = torch.bmm(self.filterbanks[step + unshifted], power)
-        log_mel: Tensor = mel.log1p().unsqueeze(1)
-        return log_mel
+        bank: int | Tensor = self.unshifted
+        if pitch_semitones is not None:
+            step = (pitch_semitones * PITCH_STEPS).round().long()
+            bank = step.clamp(-self.unshifted, self.unshifted) + self.unshifted
+        mel = torch.cat([block(power, bank) for block in self.filters], dim=1)
+        return mel.log1p().unsqueeze(1)
+
+
+class FilterBlock(nn.Module):
+    """Neighbouring filters of several banks [banks, mels, bins], applied to those bins only that one of them
+    reads: in all about a third of the work that all bins would be."""
+
+    filters: Tensor
+
+    def __init__(self, filters: Tensor) -> None:
+        super().__init__()
+        read = filters.amax((0, 1)).nonzero()
+        self.bins = slice(int(read.min()), int(read.max()) + 1)
+        self.register_buffer("filters", filters[..., self.bins].contiguous(), persistent=False)
+
+    def forward(self, power: Tensor, bank: int | Tensor) -> Tensor:
+        """Power [batch, bins, frames] to mel [batch, mels, frames], by one bank or by those of [batch]."""
+        return torch.matmul(self.filters[bank], power[:, self.bins])
 
 
 def mel_filterbank(config: SpectrogramConfig, pitch_ratio: float = 1.0) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.config import ModelConfig
+from core.model.dropout import Dropout
 from core.model.pca import principal_components
 from core.model.vae import VAE, ParameterGroup
 
@@ -137,7 +138,7 @@ class ResidualBlock(nn.Module):
             nn.SiLU(),
             nn.Conv2d(channels, channels, kernel_size=3, padding=1),
             nn.SiLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             zero(nn.Conv2d(channels, channels, kernel_size=3, padding=1)),
         )
 

@@ -1,6 +1,7 @@
 """How the weights move, and the moving average of them that is listened to."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -100,6 +101,26 @@ class AdamW:
         _copy(state["squares"], self._squares)
 
 
+@dataclass(frozen=True)
+class _Stack:
+    """Weights of one shape, which move together: a kernel for each would take longer than what it does."""
+
+    parameters: list[nn.Parameter]
+    rate: float
+    decays: bool
+
+    def matrices(self, tensors: Sequence[Tensor]) -> Tensor:
+        """One tensor for each weight, as [stack, outputs, inputs]; a copy."""
+        return torch.stack([each.flatten(1) for each in tensors])
+
+
+def _stacks(group: ParameterGroup) -> list[_Stack]:
+    shapes: dict[torch.Size, list[nn.Parameter]] = {}
+    for parameter in group.parameters:
+        shapes.setdefault(parameter.flatten(1).shape, []).append(parameter)
+    return [_Stack(parameters, group.rate, group.decays) for parameters in shapes.values()]
+
+
 class Muon:
     """Momentum whose matrices are made orthogonal: every direction of a layer moves as fast as any other.
 
@@ -110,30 +131,24 @@ class Muon:
 
     def __init__(self, groups: Sequence[ParameterGroup], weight_decay: float) -> None:
         self.weight_decay = weight_decay
-        self._parameters = [(parameter, group) for group in groups for parameter in group.parameters]
-        self._momenta = [torch.zeros_like(parameter) for parameter, _ in self._parameters]
+        self._stacks = [stack for group in groups for stack in _stacks(group)]
+        self._momenta = [torch.zeros_like(stack.matrices(stack.parameters)) for stack in self._stacks]
 
     @torch.no_grad()
     def step(self, learning_rate: float, is_good: Tensor) -> None:
-        gradients = [parameter.grad for parameter, _ in self._parameters if parameter.grad is not None]
-        momenta = [
-            torch.where(is_good, momentum.lerp(gradient, 1 - MUON_MOMENTUM), momentum)
-            for momentum, gradient in zip(self._momenta, gradients, strict=True)
-        ]
-        steps = [
-            torch.where(is_good, self._step(parameter, group, gradient.lerp(momentum, MUON_MOMENTUM)), 0.0)
-            for (parameter, group), gradient, momentum in zip(
-                self._parameters, gradients, momenta, strict=True
-            )
-        ]
+        momenta, steps = [], []
+        for stack, before in zip(self._stacks, self._momenta, strict=True):
+            gradient = stack.matrices([each.grad for each in stack.parameters if each.grad is not None])
+            momentum = torch.where(is_good, before.lerp(gradient, 1 - MUON_MOMENTUM), before)
+            step = MUON_RATE * orthogonalised(gradient.lerp(momentum, MUON_MOMENTUM))
+            if stack.decays:
+                step.add_(stack.matrices(stack.parameters), alpha=self.weight_decay)
+            momenta.append(momentum)
+            steps.append(torch.where(is_good, step, 0.0))
         self._momenta = momenta  # from here on nothing needs memory
-        for (parameter, group), step in zip(self._parameters, steps, strict=True):
-            parameter.sub_(step, alpha=learning_rate * group.rate)
-
-    def _step(self, parameter: Tensor, group: ParameterGroup, nesterov: Tensor) -> Tensor:
-        """How far a weight moves at a learning rate of 1, its decay included."""
-        step = MUON_RATE * orthogonalised(nesterov.flatten(1)).view_as(parameter)
-        return step.add_(parameter, alpha=self.weight_decay) if group.decays else step
+        for stack, step in zip(self._stacks, steps, strict=True):
+            for parameter, each in zip(stack.parameters, step, strict=True):
+                parameter.sub_(each.view_as(parameter), alpha=learning_rate * stack.rate)
 
     def state_dict(self) -> dict[str, Any]:
         return {"momenta": self._momenta}
@@ -142,19 +157,20 @@ class Muon:
         _copy(state["momenta"], self._momenta)
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """About the nearest semi-orthogonal matrix [outputs, inputs], times √(outputs/inputs) if that is above 1.
+def orthogonalised(matrices: Tensor) -> Tensor:
+    """About the nearest semi-orthogonal matrices to [stack, outputs, inputs], times √(outputs/inputs) if that
+    is above 1.
 
     By Newton-Schulz iteration, which brings singular values that are not tiny to between 0.5 and 1.3.
     """
     a, b, c = NEWTON_SCHULZ
-    is_tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if is_tall else matrix
-    x = x / x.norm().clamp_min(EPSILON)
+    _, outputs, inputs = matrices.shape
+    x = matrices.mT if outputs > inputs else matrices
+    x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp_min(EPSILON)
     for _ in range(NEWTON_SCHULZ_ITERATIONS):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    orthogonal: Tensor = x.T * (matrix.shape[0] / matrix.shape[1]) ** 0.5 if is_tall else x
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    orthogonal: Tensor = x.mT * (outputs / inputs) ** 0.5 if outputs > inputs else x
     return orthogonal
 
 

@@ -35,26 +35,33 @@ def test_it_moves_weights_as_torchs_own_does(decay: float) -> None:
 
 
 def test_orthogonalised_steps_are_those_of_torchs_muon() -> None:
-    ours = torch.nn.Linear(6, 4, bias=False)
+    shapes = ((6, 6), (6, 4), (4, 6), (6, 6))  # two of a kind move together
+    ours = torch.nn.Sequential(*(torch.nn.Linear(*shape, bias=False) for shape in shapes))
     theirs = copy.deepcopy(ours)
-    optimizer = Optimizer([ParameterGroup([ours.weight], decays=False, is_orthogonalised=True)], 0.1)
+    optimizer = Optimizer(
+        [ParameterGroup(list(ours.parameters()), decays=False, is_orthogonalised=True)], 0.1
+    )
     reference = torch.optim.Muon(theirs.parameters(), lr=MUON_RATE * 1e-3, weight_decay=0.0)
-    before = ours.weight.detach().clone()
-    for step in range(5):
-        squared_error(ours, step)
-        squared_error(theirs, step)
+    before = [weight.detach().clone() for weight in ours.parameters()]
+    draws = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        for here, there in zip(ours.parameters(), theirs.parameters(), strict=True):
+            here.grad = torch.randn(here.shape, generator=draws)
+            there.grad = here.grad.clone()
         optimizer.step(1e-3, GOOD)
         reference.step()
-    moved, expected = (model.weight.detach() - before for model in (ours, theirs))
-    assert float((moved - expected).norm() / expected.norm()) < 0.02  # torch's own has 8 bits
+    for old, here, there in zip(before, ours.parameters(), theirs.parameters(), strict=True):
+        moved, expected = here.detach() - old, there.detach() - old
+        assert float((moved - expected).norm() / expected.norm()) < 0.03  # torch's own has 8 bits
 
 
 @pytest.mark.parametrize("shape", [(8, 30), (30, 8), (12, 12)])
 def test_an_orthogonalised_matrix_moves_all_directions_about_alike(shape: tuple[int, int]) -> None:
-    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    singular = torch.linalg.svdvals(orthogonalised(matrix)) / max(1, shape[0] / shape[1]) ** 0.5
+    matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
+    singular = torch.linalg.svdvals(orthogonalised(matrices)) / max(1, shape[0] / shape[1]) ** 0.5
     assert 0.5 < float(singular.min()) <= float(singular.max()) < 1.3
-    assert torch.isfinite(orthogonalised(torch.zeros(shape))).all()
+    assert torch.allclose(orthogonalised(matrices)[1:2], orthogonalised(matrices[1:2]), atol=1e-5)
+    assert torch.isfinite(orthogonalised(torch.zeros(1, *shape))).all()
 
 
 def grouped(model: torch.nn.Linear) -> list[ParameterGroup]:
