@@ -40,7 +40,7 @@ class Step:
         self._optimizer.zero_grad()
         output = self._model(self._log_mel, self._noise)
         (output.reconstruction - self._log_mel).square().mean().backward()
-        self._optimizer.step(1e-4)
+        self._optimizer.step(torch.tensor(1e-4), torch.tensor(True))
         self.shortest_s = min(self.shortest_s, time.perf_counter() - started_s)
 
 

@@ -94,7 +94,7 @@ class BareStep:
         loss = losses("calibrated", squared_error, kl, log_mel[0].numel(), 1.0, 0.5).total
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._clip_norm)
-        self._optimizer.step(1e-4, torch.tensor(True))
+        self._optimizer.step(torch.tensor(1e-4), torch.tensor(True))
         return loss
 
 

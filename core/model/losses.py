@@ -24,7 +24,7 @@ def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def calibrated_losses(
-    squared_error: Tensor, kl: Tensor, elements: int, kl_weight: float, free_bits: float
+    squared_error: Tensor, kl: Tensor, elements: int, kl_weight: float | Tensor, free_bits: float
 ) -> Losses:
     """Negative ELBO per element with the decoder's variance at its optimum, the mean squared error.
 
@@ -39,7 +39,7 @@ def calibrated_losses(
     return Losses(reconstruction + kl_weight * nats, reconstruction, nats)
 
 
-def usual_losses(squared_error: Tensor, kl: Tensor, kl_weight: float, free_bits: float) -> Losses:
+def usual_losses(squared_error: Tensor, kl: Tensor, kl_weight: float | Tensor, free_bits: float) -> Losses:
     """Mean squared error plus KL summed over dimensions, free bits in every sample: what most VAEs use.
 
     Kept for comparison.  The mean makes the error small against the KL divergence, so the latents stay at
@@ -50,7 +50,7 @@ def usual_losses(squared_error: Tensor, kl: Tensor, kl_weight: float, free_bits:
 
 
 def losses(
-    kind: str, squared_error: Tensor, kl: Tensor, elements: int, kl_weight: float, free_bits: float
+    kind: str, squared_error: Tensor, kl: Tensor, elements: int, kl_weight: float | Tensor, free_bits: float
 ) -> Losses:
     """The losses of a batch by the name of the setting `loss`: calibrated or usual."""
     if kind == "calibrated":

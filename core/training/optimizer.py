@@ -11,7 +11,6 @@ from core.model.vae import ParameterGroup
 
 BETAS = (0.9, 0.99)  # short memory: a run on few sounds has few steps
 EPSILON = 1e-8
-AVERAGE_EXPONENT = 7.94  # the average's width is a tenth of the run, whatever its length
 MUON_RATE = 20.0  # times the learning rate; 5 and 50 learned more slowly
 MUON_MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients that bring singular values near 1 in 5 iterations
@@ -30,17 +29,21 @@ class Optimizer:
         for parameter in self._parameters:
             parameter.grad = None
 
-    def step(self, learning_rate: float, is_good: Tensor) -> None:
+    def step(self, learning_rate: Tensor, is_good: Tensor) -> None:
         """Move every weight against its gradient if `is_good` [], a truth value on the device of the weights.
 
-        Nobody waits for that value, except on MPS, whose fused AdamW takes no heed of it.  A lack of memory
-        leaves all as it was.
+        Nobody waits for that value or for `learning_rate` [], except on MPS, whose fused AdamW takes no heed
+        of the former.  A lack of memory leaves all as it was.
         """
         if is_good.device.type == "mps" and not is_good:
             return
         is_bad = (~is_good).float()
         self._muon.step(learning_rate, is_good)
         self._adamw.step(learning_rate, is_bad)
+
+    def tensors(self) -> list[Tensor]:
+        """All of the state, which a step writes in place."""
+        return [*self._adamw.tensors(), *self._muon.tensors()]
 
     def state_dict(self) -> dict[str, Any]:
         return {"adamw": self._adamw.state_dict(), "muon": self._muon.state_dict()}
@@ -67,7 +70,7 @@ class AdamW:
         self._steps = torch.zeros((), device=parameters[0].device if parameters else None)
 
     @torch.no_grad()
-    def step(self, learning_rate: float, is_bad: Tensor) -> None:
+    def step(self, learning_rate: Tensor, is_bad: Tensor) -> None:
         """Move the weights, unless `is_bad` [] is 1 and not 0."""
         self._steps += 1
         self._steps -= is_bad
@@ -91,6 +94,9 @@ class AdamW:
                 found_inf=is_bad,
             )
             first = end
+
+    def tensors(self) -> list[Tensor]:
+        return [self._steps, *self._means, *self._squares]
 
     def state_dict(self) -> dict[str, Any]:
         return {"steps": self._steps, "means": self._means, "squares": self._squares}
@@ -135,7 +141,7 @@ class Muon:
         self._momenta = [torch.zeros_like(stack.matrices(stack.parameters)) for stack in self._stacks]
 
     @torch.no_grad()
-    def step(self, learning_rate: float, is_good: Tensor) -> None:
+    def step(self, learning_rate: Tensor, is_good: Tensor) -> None:
         momenta, steps = [], []
         for stack, before in zip(self._stacks, self._momenta, strict=True):
             gradient = stack.matrices([each.grad for each in stack.parameters if each.grad is not None])
@@ -144,11 +150,14 @@ class Muon:
             if stack.decays:
                 step.add_(stack.matrices(stack.parameters), alpha=self.weight_decay)
             momenta.append(momentum)
-            steps.append(torch.where(is_good, step, 0.0))
-        self._momenta = momenta  # from here on nothing needs memory
+            steps.append(torch.where(is_good, step * (learning_rate * stack.rate), 0.0))
+        _copy(momenta, self._momenta)  # from here on nothing needs memory
         for stack, step in zip(self._stacks, steps, strict=True):
             for parameter, each in zip(stack.parameters, step, strict=True):
-                parameter.sub_(each.view_as(parameter), alpha=learning_rate * stack.rate)
+                parameter.sub_(each.view_as(parameter))
+
+    def tensors(self) -> list[Tensor]:
+        return self._momenta
 
     def state_dict(self) -> dict[str, Any]:
         return {"momenta": self._momenta}
@@ -182,11 +191,7 @@ def _copy(source: Sequence[Tensor], target: Sequence[Tensor]) -> None:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, model: nn.Module, step: int) -> None:
-    """Move the average of the weights after this many steps, by the power function.
-
-    Karras et al., "Analyzing and Improving the Training Dynamics of Diffusion Models", CVPR 2024.
-    """
-    kept = (1 - 1 / step) ** AVERAGE_EXPONENT
+def follow(average: nn.Module, model: nn.Module, replaced: Tensor) -> None:
+    """Move the average of the weights towards them by this share [] of the way."""
     averaged: list[Tensor] = list(average.parameters())
-    torch._foreach_lerp_(averaged, list(model.parameters()), 1 - kept)
+    torch._foreach_lerp_(averaged, list(model.parameters()), [replaced] * len(averaged))

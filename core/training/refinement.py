@@ -35,7 +35,7 @@ def refine_latents(
     nearest = latent.detach().clone()
     smallest = torch.full((len(latent),), math.inf, device=latent.device)
     optimizer = AdamW([ParameterGroup([latent])], weight_decay=0.0)
-    never_bad = torch.zeros((), device=latent.device)
+    rate, never_bad = torch.tensor([step_size, 0.0], device=latent.device)
     for _ in range(steps + 1):
         if cancelled():
             raise Cancelled
@@ -44,5 +44,5 @@ def refine_latents(
         smallest = torch.where(is_nearer, squared_error.detach(), smallest)
         nearest = torch.where(is_nearer.unsqueeze(1), latent.detach(), nearest)
         (latent.grad,) = torch.autograd.grad(squared_error.sum(), latent)
-        optimizer.step(step_size, never_bad)
+        optimizer.step(rate, never_bad)
     return nearest

@@ -12,11 +12,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from core.device import has_bfloat16, memory_use, send
+from core.device import memory_use, send
 from core.errors import Cancelled, CheckpointError, TrainingError
 from core.events import EpochFinished, RunEvent, StepFinished, Warned
 from core.model.latents import fit_latents
-from core.model.losses import active_dimensions, gaussian_kl, losses
+from core.model.losses import active_dimensions
 from core.model.reconstruction import Reconstruction, reconstruct
 from core.run import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
@@ -25,11 +25,12 @@ from core.training.control import Control
 from core.training.latent_use import latent_warning
 from core.training.memorisation import memorisation_warning, nearness
 from core.training.metrics import Evaluation, RemainingTime, blur_warning, evaluate
-from core.training.optimizer import Optimizer, follow
+from core.training.optimizer import Optimizer
 from core.training.overfitting import OverfittingDetector, overfitting_gap, quality
 from core.training.progress import Progress, read_progress
 from core.training.saver import Saver
-from core.training.schedule import kl_weight, learning_rate
+from core.training.schedule import kl_weight, learning_rate, replaced_share
+from core.training.step import RepeatedStep, StepInputs, TrainingStep
 from core.training.workbench import Workbench
 
 logger = logging.getLogger(__name__)
@@ -87,7 +88,8 @@ class Trainer:
         self._remaining = RemainingTime()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._started_s = time.monotonic()
-        self._autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device))
+        step = TrainingStep(self.model, self.average, self.optimizer, self.config)
+        self._step = RepeatedStep(step) if self.device.type == "cuda" else step
         self._unread: list[Unread] = []
         self._unread_since_s = 0.0
         self._heard: tuple[int, Reconstruction, Reconstruction] | None = None
@@ -216,29 +218,17 @@ class Trainer:
         not enough memory.
         """
         config, size = self.config, self.progress.batch_size
-        torch.manual_seed(derive_seed(config.seed, "dropout", step))
         noise = torch.randn(size, config.latent_dim, generator=generator(config.seed, "posterior", step))
-        self.model.train()
-        self.optimizer.zero_grad()
-        check = self._control.raise_if_cancelled  # nothing has changed yet
+        schedule = torch.tensor([rate, weight, replaced_share(step)])
+        check = self._control.raise_if_cancelled
         try:
             log_mel = self._workbench.batches.batch(step, size)
             check()
-            with self._autocast:
-                output = self.model(log_mel, send(noise, self.device))
-            squared_error = (output.reconstruction - log_mel).square().mean() / self.model.scale.square()
-            kl = gaussian_kl(output.mean, output.log_variance)
-            found = losses(config.loss, squared_error, kl, log_mel[0].numel(), weight, config.free_bits)
-            check()
-            found.total.backward()  # type: ignore[no-untyped-call]
-            check()
-            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip_norm)
-            numbers = torch.stack([found.total, found.reconstruction, found.kl, norm]).detach()
-            self.optimizer.step(rate, numbers.isfinite().all())
-            follow(self.average, self.model, step + 1)
+            torch.manual_seed(derive_seed(config.seed, "dropout", step))
+            inputs = StepInputs(log_mel, send(noise, self.device), send(schedule, self.device))
+            return self._step(inputs, check)
         except torch.OutOfMemoryError:
             return None
-        return numbers
 
     def _read_steps(self) -> None:
         """Look at the numbers of the steps taken since the last look, and tell them."""

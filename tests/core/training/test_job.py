@@ -118,9 +118,9 @@ def test_training_lowers_the_loss(make_run: MakeRun, model: str, fall: float, ra
 def test_in_bfloat16_it_learns_the_same_and_keeps_float32(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.training.trainer.has_bfloat16", lambda _: False)
+    monkeypatch.setattr("core.training.step.has_bfloat16", lambda _: False)
     exact = train(make_run("float32", model="refined"))
-    monkeypatch.setattr("core.training.trainer.has_bfloat16", lambda _: True)
+    monkeypatch.setattr("core.training.step.has_bfloat16", lambda _: True)
     run = make_run("bfloat16", model="refined")
     rounded = train(run)
     assert all(weight.dtype == torch.float32 for weight in weights(run).values())

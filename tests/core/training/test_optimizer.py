@@ -7,6 +7,7 @@ import torch
 
 from core.model.vae import ParameterGroup
 from core.training.optimizer import BETAS, MUON_RATE, Optimizer, follow, orthogonalised
+from core.training.schedule import replaced_share
 
 GOOD, BAD = torch.tensor(True), torch.tensor(False)
 
@@ -28,7 +29,7 @@ def test_it_moves_weights_as_torchs_own_does(decay: float) -> None:
     for step in range(20):
         squared_error(ours, step)
         squared_error(theirs, step)
-        optimizer.step(0.02, GOOD)
+        optimizer.step(torch.tensor(0.02), GOOD)
         reference.step()
     for here, there in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.allclose(here, there, atol=1e-6)
@@ -48,7 +49,7 @@ def test_orthogonalised_steps_are_those_of_torchs_muon() -> None:
         for here, there in zip(ours.parameters(), theirs.parameters(), strict=True):
             here.grad = torch.randn(here.shape, generator=draws)
             there.grad = here.grad.clone()
-        optimizer.step(1e-3, GOOD)
+        optimizer.step(torch.tensor(1e-3), GOOD)
         reference.step()
     for old, here, there in zip(before, ours.parameters(), theirs.parameters(), strict=True):
         moved, expected = here.detach() - old, there.detach() - old
@@ -74,7 +75,7 @@ def test_weights_decay_in_either_method() -> None:
     optimizer = Optimizer(grouped(model), weight_decay=0.5)
     for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)
-    optimizer.step(0.1, GOOD)
+    optimizer.step(torch.tensor(0.1), GOOD)
     for weight, old in zip(model.parameters(), before, strict=True):
         assert torch.allclose(weight, 0.95 * old)
 
@@ -88,10 +89,10 @@ def test_a_bad_step_changes_nothing_and_the_next_one_goes_on() -> None:
             squared_error(model, step)
             for weight in model.parameters():
                 weight.grad.fill_(torch.nan)
-            optimizer.step(0.01, BAD)
+            optimizer.step(torch.tensor(0.01), BAD)
         for each, method in ((model, optimizer), (spared, reference)):
             squared_error(each, step)
-            method.step(0.01, GOOD)
+            method.step(torch.tensor(0.01), GOOD)
     assert torch.equal(model.weight, spared.weight)
     assert torch.equal(model.bias, spared.bias)
 
@@ -102,13 +103,13 @@ def test_its_state_comes_back_and_another_models_is_refused() -> None:
     optimizer = Optimizer(grouped(model), 0.1)
     for step in range(3):
         squared_error(model, step)
-        optimizer.step(0.01, GOOD)
+        optimizer.step(torch.tensor(0.01), GOOD)
     resumed = Optimizer(grouped(again), 0.1)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     again.load_state_dict(model.state_dict())
     for each, method in ((model, optimizer), (again, resumed)):
         squared_error(each, 3)
-        method.step(0.01, GOOD)
+        method.step(torch.tensor(0.01), GOOD)
     assert torch.equal(model.weight, again.weight)
     assert torch.equal(model.bias, again.bias)
     other = Optimizer(grouped(torch.nn.Linear(3, 4)), 0.1)
@@ -122,7 +123,7 @@ def test_the_average_begins_with_the_weights_and_then_lags_behind() -> None:
     with torch.no_grad():
         for step in range(1, 1001):
             model.weight.fill_(step)
-            follow(average, model, step)
+            follow(average, model, torch.tensor(replaced_share(step - 1)))
             seen.append(float(average.weight))
     assert seen[0] == 1
     assert seen[-1] == pytest.approx(1000 * 7.94 / 8.94, rel=0.01)  # the mean under weights step ** 6.94

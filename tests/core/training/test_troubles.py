@@ -49,7 +49,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> No
         calls += 1
         return real(kind, squared_error * (float("nan") if is_bad(calls) else 1.0), *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("core.training.trainer.losses", losses)
+    monkeypatch.setattr("core.training.step.losses", losses)
 
 
 def test_a_step_that_is_not_finite_is_skipped_counted_and_told(
