@@ -14,9 +14,11 @@ Parts; without any, all of them:
            of each chunk, resample, augment it (librosa, soxr) and compute its mel spectrogram, its loss read
            every step
   extras   previews and checkpoints as a share of training time, with the suggested preset and its intervals
-  growth   steps with 5 to 5 000 files, one of each in turn
+  gpu      the last two on a CUDA device, where there is one, and what recording the step gains
+  growth   steps with 5 to 5 000 files, one of each in turn; starts and bare steps with as many
   screen   steps a second in the app relative to `sda-tui train`, each of which sleeps while the other works,
            and what the app writes to a terminal over SSH meanwhile
+  screens  the same with 5, 500 and 5 000 files
   history  redraws of a chart of a thousand steps and of a million
   sound    from a keypress to the first sample in a null sink of PulseAudio
 """
@@ -28,12 +30,14 @@ from collections.abc import Callable
 
 from speed_parts.engine import extras, growth, step, usual
 from speed_parts.first import first
-from speed_parts.screen import history, screen
+from speed_parts.gpu import gpu
+from speed_parts.screen import history, screen, screens
 from speed_parts.sound import sound
 from speed_parts.start import start
 
 PARTS: dict[str, Callable[[], None]] = {
-    part.__name__: part for part in (first, start, step, usual, extras, growth, screen, history, sound)
+    part.__name__: part
+    for part in (first, start, step, usual, gpu, extras, growth, screen, screens, history, sound)
 }
 
 

@@ -33,8 +33,9 @@ from core.training.control import Control
 from core.training.job import RunReporter
 from core.training.optimizer import Optimizer
 from core.training.trainer import Trainer
-from core.training.workbench import Workbench, prepare
+from core.training.workbench import prepare
 from speed_parts.sounds import scan_folder, write_files
+from speed_parts.start import tell_start
 from speed_parts.table import at_least, at_most, medians, seconds, tell
 
 BATCH = 32
@@ -55,6 +56,7 @@ class Engine:
     folder: Path
     report: ScanReport
     settings: dict[str, SettingValue] = field(default_factory=dict)
+    device: torch.device = CPU
 
     def __enter__(self) -> "Engine":
         self._scratch = tempfile.TemporaryDirectory()
@@ -62,7 +64,7 @@ class Engine:
         self.manifest = RunManifest.from_scan(self.report, "balanced", config)
         run = RunDirectory.create(Path(self._scratch.name), "run", self.manifest)
         self.control = Control(run.requests)
-        self.bench = prepare(run, self.manifest, CPU, lambda: False, lambda _: None)
+        self.bench = prepare(run, self.manifest, self.device, lambda: False, lambda _: None)
         self._log = EventLog(run.events)
         self.told: Any = lambda _: None
         reporter = RunReporter(self._log, lambda event: self.told(event))
@@ -78,23 +80,26 @@ class Engine:
 class BareStep:
     """What no training can do without, on one batch."""
 
-    def __init__(self, bench: Workbench, manifest: RunManifest) -> None:
-        self._clip_norm = manifest.config.gradient_clip_norm
-        self._model = copy.deepcopy(bench.model).train()
-        self._optimizer = Optimizer(self._model.parameter_groups(), manifest.config.weight_decay)
-        self._latents = manifest.config.latent_dim
-        self._autocast = torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16(CPU))
+    def __init__(self, engine: Engine) -> None:
+        config, self._device = engine.manifest.config, engine.device
+        self._clip_norm = config.gradient_clip_norm
+        self._model = copy.deepcopy(engine.bench.model).train()
+        self._optimizer = Optimizer(self._model.parameter_groups(), config.weight_decay)
+        self._latents = config.latent_dim
+        self._rate, self._is_good = (torch.tensor(each, device=self._device) for each in (1e-4, True))
+        self._autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=has_bfloat16(self._device))
 
     def take(self, log_mel: Tensor) -> Tensor:
         self._optimizer.zero_grad()
         with self._autocast:
-            output = self._model(log_mel, torch.randn(len(log_mel), self._latents))
+            noise = torch.randn(len(log_mel), self._latents, device=self._device)
+            output = self._model(log_mel, noise)
         kl = gaussian_kl(output.mean, output.log_variance)
         squared_error = (output.reconstruction - log_mel).square().mean()
         loss = losses("calibrated", squared_error, kl, log_mel[0].numel(), 1.0, 0.5).total
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._clip_norm)
-        self._optimizer.step(torch.tensor(1e-4), torch.tensor(True))
+        self._optimizer.step(self._rate, self._is_good)
         return loss
 
 
@@ -114,10 +119,14 @@ def step() -> None:
             ("augmented", {}, 0.90), ("unaltered", WITHOUT_AUGMENTATION, 0.97),
         ):  # fmt: skip
             with Engine(folder, report, settings) as engine:
-                bare = BareStep(engine.bench, engine.manifest)
-                batch = engine.bench.batches.batch(0, BATCH)
-                ours_s, bare_s = alternate(engine, lambda bare=bare, batch=batch: bare.take(batch))
-            at_least(f"(a) steps a second relative to the bare step's, {what}", bare_s / ours_s, least)
+                ratio = relative_to_bare(engine)
+            at_least(f"(a) steps a second relative to the bare step's, {what}", ratio, least)
+
+
+def relative_to_bare(engine: Engine) -> float:
+    bare, batch = BareStep(engine), engine.bench.batches.batch(0, BATCH)
+    ours_s, bare_s = alternate(engine, lambda: bare.take(batch))
+    return bare_s / ours_s
 
 
 def alternate(engine: Engine, other: Any) -> tuple[float, float]:
@@ -194,30 +203,30 @@ def usual() -> None:
             ("ours augmented, the usual not", {}, False, None),
             ("the same, plain convolutional model", PLAIN, False, None),
         ):
-            ratio = relative_to_usual(folder, report, settings, augments)
+            with Engine(folder, report, settings) as engine:
+                ratio = relative_to_usual(engine, augments)
             text = f"(b) steps a second relative to a DataLoader's with {WORKERS} workers, {what}"
             at_least(text, ratio, least) if least else tell(text, ratio)
 
 
-def relative_to_usual(
-    folder: Path, report: ScanReport, settings: dict[str, SettingValue], augments: bool
-) -> float:
+def relative_to_usual(engine: Engine, augments: bool) -> float:
     """Turns of an epoch of the usual way and as many steps of ours."""
-    dataset = UsualDataset(folder, report, augments)
+    dataset = UsualDataset(engine.folder, engine.report, augments)
     loader = torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, num_workers=WORKERS, drop_last=True)
-    with Engine(folder, report, settings) as engine:
-        bare = BareStep(engine.bench, engine.manifest)
+    bare = BareStep(engine)
 
-        def usual_epoch() -> None:
-            for log_mel in loader:
-                bare.take(log_mel).item()
+    def usual_epoch() -> None:
+        for log_mel in loader:
+            bare.take(log_mel.to(engine.device)).item()
 
-        def our_steps() -> None:
-            for _ in range(len(loader)):
-                engine.trainer._train_step()
-
-        ours_s, usual_s = medians(USUAL_EPOCHS, our_steps, usual_epoch)
+    ours_s, usual_s = medians(USUAL_EPOCHS, lambda: take_steps(engine, len(loader)), usual_epoch)
     return usual_s / ours_s
+
+
+def take_steps(engine: Engine, count: int) -> None:
+    for _ in range(count):
+        engine.trainer._train_step()
+    engine.trainer._read_steps()  # a device that is asked has done them
 
 
 # -- (g) --------------------------------------------------------------------------------------------------
@@ -238,8 +247,8 @@ def share_of_extras(folder: Path, report: ScanReport) -> None:
     with Engine(folder, report, {**settings, "batch_size": None}) as engine:
         trainer, config = engine.trainer, engine.manifest.config
         assert config.preview_interval is not None
-        step_s, preview_s, save_s, best_s = medians(
-            5, trainer._train_step, trainer._preview,
+        step_s, _, preview_s, save_s, best_s = medians(  # validation comes before a preview anyway
+            5, trainer._train_step, trainer._reconstructions, trainer._preview,
             lambda: (trainer.save("interval"), trainer._saver.collect()),
             lambda: trainer._saver.keep_best(trainer._state(), 1, trainer.progress.step),
         )  # fmt: skip
@@ -256,7 +265,7 @@ def share_of_extras(folder: Path, report: ScanReport) -> None:
 
 
 def growth() -> None:
-    """Steps of four datasets in turn."""
+    """Steps of four datasets in turn, and what else may grow with them."""
     counts = (5, 50, 500, 5000)
     with contextlib.ExitStack() as stack:
         engines, memory = [], []
@@ -268,3 +277,8 @@ def growth() -> None:
     at_most("(h) slowest step relative to the fastest, 5 to 5 000 files", max(times) / min(times), 1.1)
     for count, used in zip(counts, memory, strict=True):
         tell(f"(h) memory of the process with those up to {count} files too, MB", used)
+    for count in counts:
+        with sounds(count, 0.5) as (folder, report):
+            with Engine(folder, report, {"augmentation_expansion": 100}) as engine:
+                tell(f"(h) (a) steps relative to the bare step's, {count} files", relative_to_bare(engine))
+            tell_start(folder, count)

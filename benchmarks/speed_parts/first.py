@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speed_parts.program import Program, child_environment
+from speed_parts.sounds import write_files
 from speed_parts.table import at_most, in_turn, seconds, tell
 
 ROUNDS = 15
@@ -30,6 +31,12 @@ def first() -> None:
     )  # fmt: skip
     at_most("(d) first paint relative to an empty Textual app's", paint / empty, 1.3)
     tell("(d) whole first screen relative to that", whole / empty)
+    with tempfile.TemporaryDirectory() as scratch:
+        few, many = (write_files(Path(scratch) / str(count), count, 0.1) for count in (5, 5000))
+        few_s, many_s = in_turn(
+            min, 5, *(lambda folder=folder: painted([*ours, folder], b"sda-tui") for folder in (few, many))
+        )
+    tell("(h) (d) first paint with a folder of 5 000 files relative to 5", many_s / few_s)
     told, nothing = in_turn(
         min, ROUNDS,
         lambda: seconds(lambda: finish([*ours, "--help"])),
@@ -39,7 +46,7 @@ def first() -> None:
     tell(f"(d) `--help` relative to `python -c pass`; {told:.3f} s", told / nothing, "0.15 s or 1.5", is_met)
 
 
-def painted(command: Sequence[str], text: bytes) -> float:
+def painted(command: Sequence[str | Path], text: bytes) -> float:
     """Seconds until the program has written this text to its terminal."""
     with tempfile.TemporaryDirectory() as folder, Program(command, Path(folder), HOME=folder) as program:
         return program.wait_for(text)

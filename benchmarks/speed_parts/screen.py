@@ -17,7 +17,7 @@ from core.run.series import Series
 from sda_tui.widgets.charts import StepChart
 from speed_parts.program import Program, wait_until
 from speed_parts.sounds import write_files
-from speed_parts.table import at_least, at_most
+from speed_parts.table import at_least, at_most, tell
 
 SLICE_S, SLICES = 10.0, 7
 STEPS_BEFORE = 8
@@ -26,10 +26,26 @@ SSH = "192.0.2.1 50000 192.0.2.2 22"
 
 
 def screen() -> None:
-    """The app and `sda-tui train` on the same sounds; one sleeps while the other works."""
+    ratio, kilobytes_s = beside_headless(50, SLICES)
+    at_least("(c) steps a second in the app relative to headless, four charts at 120 x 36", ratio, 0.97)
+    at_most("(e) kB a second to the terminal over SSH while training", kilobytes_s, 8)
+
+
+def screens() -> None:
+    for count in (5, 500, 5000):
+        ratio, kilobytes_s = beside_headless(count, SLICES // 2)
+        tell(f"(h) (c) steps in the app relative to headless, {count} files", ratio)
+        tell(f"(h) (e) kB a second to the terminal, {count} files", kilobytes_s)
+
+
+def beside_headless(files: int, slices: int) -> tuple[float, float]:
+    """The app and `sda-tui train` on the same sounds; one sleeps while the other works.
+
+    Steps of the app relative to headless ones, and kilobytes a second that it writes to the terminal.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
-        folder = write_files(home / "sounds", 50, 5.0)
+        folder = write_files(home / "sounds", files, 250 / max(files, 50))
         program = [sys.executable, "-m", "sda_tui"]
         in_app, headless = home / "app", home / "headless"
         with (
@@ -45,19 +61,18 @@ def screen() -> None:
                 wait_until(lambda runs=runs: len(intervals(runs)) > STEPS_BEFORE, "the first steps")
             bare.signal(signal.SIGSTOP)
             taken: dict[Path, list[float]] = {in_app: [], headless: []}
-            count = 0
-            for _ in range(SLICES):
+            written = 0
+            for _ in range(slices):
                 for runs, works, sleeps in ((in_app, app, bare), (headless, bare, app)):
                     sleeps.signal(signal.SIGSTOP)
                     works.signal(signal.SIGCONT)
-                    before, written = len(intervals(runs)), works.count
+                    before, written_before = len(intervals(runs)), works.count
                     time.sleep(SLICE_S)
                     taken[runs] += intervals(runs)[before + 2 :]  # not those that began before
                     if works is app:
-                        count += works.count - written
+                        written += works.count - written_before
     ratio = statistics.mean(taken[headless]) / statistics.mean(taken[in_app])
-    at_least("(c) steps a second in the app relative to headless, four charts at 120 x 36", ratio, 0.97)
-    at_most("(e) kB a second to the terminal over SSH while training", count / 1000 / SLICE_S / SLICES, 8)
+    return ratio, written / 1000 / SLICE_S / slices
 
 
 def intervals(runs: Path) -> list[float]:

@@ -2,11 +2,10 @@
 
 import copy
 import dataclasses
-import logging
 import math
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from core.device import memory_use, send
 from core.errors import Cancelled, CheckpointError, TrainingError
-from core.events import EpochFinished, RunEvent, StepFinished, Warned
+from core.events import EpochFinished, RunEvent, StepFinished
 from core.model.latents import fit_latents
 from core.model.losses import active_dimensions
 from core.model.reconstruction import Reconstruction, reconstruct
@@ -27,18 +26,17 @@ from core.training.memorisation import memorisation_warning, nearness
 from core.training.metrics import Evaluation, RemainingTime, blur_warning, evaluate
 from core.training.optimizer import Optimizer
 from core.training.overfitting import OverfittingDetector, overfitting_gap, quality
+from core.training.previewer import Previewer
 from core.training.progress import Progress, read_progress
 from core.training.saver import Saver
 from core.training.schedule import kl_weight, learning_rate, replaced_share
+from core.training.standing import StandingWarnings
 from core.training.step import RepeatedStep, StepInputs, TrainingStep
 from core.training.workbench import Workbench
-
-logger = logging.getLogger(__name__)
 
 BAD_STEPS_BEFORE_ROLLBACK = 10
 ROLLBACKS_BEFORE_GIVING_UP = 3
 BLUR_TOLD_FROM = 0.2  # of the run: before, every model is blurred
-LASTING = {"disk", "preview"}  # kinds of warnings that a return to a checkpoint does not settle
 READ_INTERVALS_S = {"cpu": 0.0, "cuda": 0.1, "mps": 0.1}  # a GPU that is asked must first finish its work
 
 
@@ -84,7 +82,11 @@ class Trainer:
         self._control = control
         self._reporter = reporter
         self._checkpoints = CheckpointFolder(run.checkpoints)
-        self._saver = Saver(self._checkpoints, reporter.emit, lambda message: self._warn("disk", message))
+        self._warnings = StandingWarnings(reporter.emit, lambda: self.progress.step)
+        self._saver = Saver(self._checkpoints, reporter.emit, partial(self._warnings.say, "disk"))
+        self._previewer = Previewer(
+            workbench.previews, self.device, reporter.emit, partial(self._warnings.say, "preview")
+        )
         self._remaining = RemainingTime()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._started_s = time.monotonic()
@@ -105,7 +107,7 @@ class Trainer:
         go on; `save` then keeps the state."""
         if self._saver.asked_step < 0:
             self.save("start")
-        self._tell_warnings()
+        self._warnings.repeat()
         try:
             self._go_on()
         except Cancelled:
@@ -117,6 +119,7 @@ class Trainer:
             if self._is_at_epoch_end():
                 self._read_steps()
             self._saver.collect()
+            self._previewer.collect()
             if self._control.take_save_request():
                 self.save("manual", by_hand=True)
             if self._is_validation_due():
@@ -126,6 +129,7 @@ class Trainer:
             if self._is_checkpoint_due():
                 self.save("interval")
             if self.progress.step >= self.manifest.total_steps:
+                self._previewer.finish()
                 return
             self._control.raise_if_cancelled()
             self._train_step()
@@ -133,6 +137,7 @@ class Trainer:
     def save(self, reason: str, by_hand: bool = False) -> None:
         """Begin to write a checkpoint of this very step."""
         self._read_steps()
+        self._previewer.finish(before_step=self.progress.step)  # later weights cannot render them again
         self._saver.save(self._state(), self.epoch, self.progress.step, reason, by_hand)
 
     def finish_saving(self) -> str:
@@ -143,6 +148,7 @@ class Trainer:
     def close(self) -> None:
         """Let nothing go on in the background."""
         self._saver.close()
+        self._previewer.close()
         self._workbench.batches.close()
 
     def restore(self, state: State, name: str) -> None:
@@ -164,11 +170,11 @@ class Trainer:
             raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
         if not is_possible:
             raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible here.")
-        lasting = {kind: text for kind, text in self.progress.warnings.items() if kind in LASTING}
         self._unread.clear()
         self._heard = None
+        self._previewer.return_to(progress.previewed_epoch)
+        self._warnings.return_to(progress.warnings)
         self.progress = progress
-        self.progress.warnings |= lasting
         self._detector = detector
         self._remaining = RemainingTime(self.progress.step_time_s, self.progress.evaluation_time_s)
         self._started_s = time.monotonic()
@@ -186,7 +192,7 @@ class Trainer:
     def _is_preview_due(self) -> bool:
         assert self.config.preview_interval is not None
         at_interval = self.epoch % self.config.preview_interval == 0 or self.epoch == self.config.epochs
-        return self._is_at_epoch_end() and at_interval and self.epoch > self.progress.previewed_epoch
+        return self._is_at_epoch_end() and at_interval and self.epoch > self._previewer.begun_epoch
 
     def _is_checkpoint_due(self) -> bool:
         at_interval = self._is_at_epoch_end() and self.epoch % self.config.checkpoint_interval == 0
@@ -276,7 +282,7 @@ class Trainer:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         self.progress.batch_size = size // 2
-        self._warn(
+        self._warnings.say(
             "memory", f"The device ran out of memory: batches now have {size // 2} chunks, not {size}."
         )
 
@@ -285,7 +291,7 @@ class Trainer:
         self.progress.bad_steps += 1
         self.progress.skipped_steps += 1
         count = self.progress.skipped_steps
-        self._warn(
+        self._warnings.say(
             "non_finite",
             f"{count} step{'' if count == 1 else 's'} skipped: the loss was not a finite number, "
             f"last at step {step}.",
@@ -299,7 +305,7 @@ class Trainer:
                 "to a good checkpoint at half the learning rate; start again with a smaller learning_rate."
             )
         scale = self.progress.learning_rate_scale / 2
-        told = tuple(self.progress.warnings)
+        told = self._warnings.sentences
         self._saver.finish()
         state, path, _ = self._checkpoints.newest()
         self.restore(state, path.name)
@@ -307,8 +313,8 @@ class Trainer:
         self.progress.rollbacks = rollbacks
         self.progress.learning_rate_scale = scale
         self._reporter.rewind(self.progress)
-        self._tell_warnings(told)
-        self._warn(
+        self._warnings.repeat(told)
+        self._warnings.say(
             "rollback",
             f"The loss was not finite {BAD_STEPS_BEFORE_ROLLBACK} steps in a row: back at step "
             f"{self.progress.step}, with {scale:g} times the learning rate.",
@@ -335,10 +341,10 @@ class Trainer:
         self._reporter.emit(event)
         self._detector.update(self.epoch, validation.loss, overfitting_gap(train.error, validation.error))
         note = self.manifest.split.confidence_note
-        self._warn("overfitting", self._detector.warning(self.epoch, note))
-        self._warn("latent", latent_warning(validation.kl_per_dimension))
+        self._warnings.say("overfitting", self._detector.warning(self.epoch, note))
+        self._warnings.say("latent", latent_warning(validation.kl_per_dimension))
         if self.epoch >= BLUR_TOLD_FROM * self.config.epochs:
-            self._warn("blur", blur_warning(validation.detail, "blur" in self.progress.warnings))
+            self._warnings.say("blur", blur_warning(validation.detail, "blur" in self._warnings))
         if self.progress.best_epoch == self.epoch:
             self._saver.keep_best(self._state(), self.epoch, self.progress.step)
 
@@ -373,23 +379,14 @@ class Trainer:
         )
 
     def _preview(self) -> None:
-        epoch, step, previews = self.epoch, self.progress.step, self._workbench.previews
         training, validation = self._reconstructions()
         fitted = fit_latents(training)
-        try:
-            for preview in previews.render(self.average, fitted, epoch, step, self._control.is_cancelled):
-                self._reporter.emit(preview)
-        except OSError as error:
-            self._warn(
-                "preview",
-                f"The previews of epoch {epoch} could not be written ({error.strerror}); free some space.",
-            )
-        else:
-            self._warn("preview", "")
         near = nearness(self.average, fitted, training, validation, self.config.seed)
-        was_told = "memorisation" in self.progress.warnings
-        self._warn("memorisation", memorisation_warning(near, was_told))
-        self.progress.previewed_epoch = epoch
+        was_told = "memorisation" in self._warnings
+        self._warnings.say("memorisation", memorisation_warning(near, was_told))
+        self._previewer.render(
+            self.average, fitted, self.epoch, self.progress.step, self._control.is_cancelled
+        )
 
     def _reconstructions(self) -> tuple[Reconstruction, Reconstruction]:
         """What the average makes of both sides, training first; computed once for a step."""
@@ -406,6 +403,8 @@ class Trainer:
 
     def _state(self) -> State:
         """Everything that the run needs to go on.  Schedules and random draws are functions of the step."""
+        self.progress.previewed_epoch = self._previewer.done_epoch
+        self.progress.warnings = self._warnings.sentences
         self.progress.elapsed_s = self._elapsed_s()
         self.progress.step_time_s = self._remaining.step_time_s
         self.progress.evaluation_time_s = self._remaining.evaluation_time_s
@@ -425,27 +424,3 @@ class Trainer:
 
     def _elapsed_s(self) -> float:
         return self.progress.elapsed_s + time.monotonic() - self._started_s
-
-    def _warn(self, kind: str, message: str) -> None:
-        """Tell what is true now; an empty message takes back what was told before."""
-        told = self.progress.warnings
-        before = told.get(kind, "")
-        if message == before:
-            return
-        if message:
-            told[kind] = message
-        else:
-            del told[kind]
-        warning = Warned(kind, message, self.progress.step)
-        self._reporter.emit(warning)
-        if warning.is_news_after(before):
-            logger.warning("%s", message)
-
-    def _tell_warnings(self, told: Iterable[str] = ()) -> None:
-        """Tell again what is true, after the log was cut back or the run went on.
-
-        Warnings of the kinds `told` that are not true any more are taken back.
-        """
-        for kind in dict.fromkeys((*told, *self.progress.warnings)):
-            message = self.progress.warnings.get(kind, "")
-            self._reporter.emit(Warned(kind, message, self.progress.step))
