@@ -45,6 +45,7 @@ from core.data.plan import replan
 from core.data.report import ScanReport
 from core.data.scan import scan
 from core.data.store import ChunkStore, SampleArena, load_sounds
+from core.device import has_bfloat16
 from core.events import RunEvent
 from core.model import VAE
 from core.model.latents import LatentDistribution, fit_latents
@@ -256,11 +257,14 @@ def melspecvae(sounds: Sounds, steps: int) -> VAE:
     torch.manual_seed(sounds.seed)
     lowest, highest = float(sounds.train.min()), float(sounds.train.max())
     model = MelSpecVAE(sounds.train.shape[-1], lowest, highest)
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16(CPU))  # as the program's own
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
     for step in range(steps):
         draws = generator(sounds.seed, "melspecvae", step)
         batch = sounds.train[torch.randint(len(sounds.train), (MELSPECVAE_BATCH,), generator=draws)]
-        output = model(batch, torch.randn(MELSPECVAE_BATCH, LATENTS, generator=draws))
+        noise = torch.randn(MELSPECVAE_BATCH, LATENTS, generator=draws)
+        with autocast:
+            output = model(batch, noise)
         squared_error = (output.reconstruction - batch).square().mean() / model.scale.square()
         kl = gaussian_kl(output.mean, output.log_variance).sum(1).mean()
         optimizer.zero_grad()

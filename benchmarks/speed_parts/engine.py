@@ -40,7 +40,7 @@ from speed_parts.table import at_least, at_most, medians, seconds, tell
 
 BATCH = 32
 STEPS, WARM_UP = 40, 5
-USUAL_EPOCHS = 3
+USUAL_EPOCHS, LARGEST_USUAL_EPOCH = 3, 16  # the latter in steps
 WORKERS = 2
 WITHOUT_AUGMENTATION: dict[str, SettingValue] = {
     "augmentation_strength": 0.0, "random_crop_probability": 0.0, "augmentation_expansion": 40,
@@ -212,7 +212,9 @@ def usual() -> None:
 def relative_to_usual(engine: Engine, augments: bool) -> float:
     """Turns of an epoch of the usual way and as many steps of ours."""
     dataset = UsualDataset(engine.folder, engine.report, augments)
-    loader = torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, num_workers=WORKERS, drop_last=True)
+    count = BATCH * min(max(len(dataset) // BATCH, 1), LARGEST_USUAL_EPOCH)
+    sampler = torch.utils.data.RandomSampler(dataset, replacement=True, num_samples=count)
+    loader = torch.utils.data.DataLoader(dataset, BATCH, sampler=sampler, num_workers=WORKERS)
     bare = BareStep(engine)
 
     def usual_epoch() -> None:
@@ -234,12 +236,12 @@ def take_steps(engine: Engine, count: int) -> None:
 
 def extras() -> None:
     """What previews and checkpoints take, in their share of the epochs."""
-    for count in (5, 50):
-        with sounds(count, 5.0) as (folder, report):
-            share_of_extras(folder, report)
+    for count, duration_s in ((5, 5.0), (50, 5.0), (500, 0.5), (5000, 0.5)):
+        with sounds(count, duration_s) as (folder, report):
+            share_of_extras(folder, report, f"{count} files of {duration_s:g} s")
 
 
-def share_of_extras(folder: Path, report: ScanReport) -> None:
+def share_of_extras(folder: Path, report: ScanReport, what: str) -> None:
     preset = find_preset(report.suggested_preset).config()
     settings: dict[str, SettingValue] = {
         name: getattr(preset, name) for name in ("augmentation_expansion", "epochs")
@@ -255,10 +257,9 @@ def share_of_extras(folder: Path, report: ScanReport) -> None:
         trainer.finish_saving()
         epoch_s = engine.manifest.steps_per_epoch * step_s
     share = (preview_s / config.preview_interval + save_s / config.checkpoint_interval + best_s) / epoch_s
-    files = len(report.usable_files)
-    tell(f"(g) a preview of all kinds takes so many steps, {files} files", preview_s / step_s)
-    tell(f"(g) a checkpoint takes so many steps, {files} files", save_s / step_s)
-    at_most(f"(g) previews and checkpoints, share of training time, {files} files of 5 s", share, 0.03)
+    tell(f"(g) a preview of all kinds takes so many steps, {what}", preview_s / step_s)
+    tell(f"(g) a checkpoint takes so many steps, {what}", save_s / step_s)
+    at_most(f"(g) previews and checkpoints, share of training time, {what}", share, 0.03)
 
 
 # -- (h) --------------------------------------------------------------------------------------------------
@@ -279,6 +280,10 @@ def growth() -> None:
         tell(f"(h) memory of the process with those up to {count} files too, MB", used)
     for count in counts:
         with sounds(count, 0.5) as (folder, report):
-            with Engine(folder, report, {"augmentation_expansion": 100}) as engine:
+            settings: dict[str, SettingValue] = {"augmentation_expansion": 100}
+            with Engine(folder, report, settings) as engine:
                 tell(f"(h) (a) steps relative to the bare step's, {count} files", relative_to_bare(engine))
+            with Engine(folder, report, settings) as engine:
+                ratio = relative_to_usual(engine, augments=True)
+                tell(f"(h) (b) steps relative to a DataLoader's, both augmented, {count} files", ratio)
             tell_start(folder, count)

@@ -16,7 +16,7 @@ CUDA = torch.device("cuda")
 
 def gpu() -> None:
     if not torch.cuda.is_available():
-        tell("(a) and (b) on a GPU: not measured, there is none", float("nan"))
+        print("| (a) and (b) on a GPU: not measured, there is none | | | |", flush=True)
         return
     about = torch.cuda.get_device_properties()
     tell(f"CUDA is an {about.name}; its memory, GB", about.total_memory / 1e9)

@@ -14,7 +14,7 @@ from textual_plotext import PlotextPlot
 
 from core.run.series import Point, Series
 
-SHORTEST_INTERVAL_S = 4.0
+SHORTEST_INTERVAL_S = 5.0
 BEST_MARKER, BEST_VARIABLE = "◆", "text-success"
 
 
