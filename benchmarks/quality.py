@@ -29,7 +29,6 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +69,7 @@ BATCH = 32
 SAMPLES = 200
 HELD_OUT_CHUNKS = 512
 RESYNTHESISED = 24
-PCA_CROPS = 16384
+PCA_CROPS = 16384  # as many as the best PCA wants
 RESOLUTIONS = (512, 1024, 2048)
 MELSPECVAE_BATCH = 64
 CPU = torch.device("cpu")
@@ -88,12 +87,11 @@ class Sounds:
     held_out: Tensor
     held_out_waveform: Tensor
 
-    @cached_property
-    def crops(self) -> Tensor:
-        """Augmented training crops [crops, 1, mels, frames], as many as the best PCA wants."""
+    def crops(self, count: int) -> Tensor:
+        """Augmented training crops [count, 1, mels, frames]."""
         config = find_preset("balanced").config().resolved(len(self.store))
         batches = TrainingBatches(self.store, LogMelSpectrogram(SPECTROGRAM), config, 1, CPU)
-        return batches.random_crops(PCA_CROPS)
+        return batches.random_crops(count)
 
 
 @dataclass(frozen=True)
@@ -175,9 +173,9 @@ class Linear(VAE):
         return (found.mean + (latent * found.deviations) @ found.directions.T).view(-1, *self.shape)
 
 
-def linear(count: int) -> Callable[[Sounds, int], VAE]:
+def linear(count: int, crops: int = PCA_CROPS) -> Callable[[Sounds, int], VAE]:
     def fit(sounds: Sounds, _: int) -> VAE:
-        return Linear(sounds.crops if count else sounds.train, count)
+        return Linear(sounds.crops(crops) if count else sounds.train, count)
 
     return fit
 

@@ -31,12 +31,11 @@ def main() -> None:
     parser.add_argument("--files", type=int, help="of the folder, drawn by the seed")
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
-    quality.PCA_CROPS = PCA_CROPS
     report = quality.scan_folder(arguments.folder)
     found: dict[str, list[quality.Scores]] = {}
     for seed in range(arguments.seeds):
         sounds = quality.split_sounds(report, arguments.folder, seed, arguments.files)
-        model = quality.linear(quality.LATENTS)(sounds, 0).eval()
+        model = quality.linear(quality.LATENTS, PCA_CROPS)(sounds, 0).eval()
         training, held_out = reconstruct(model, sounds.train), reconstruct(model, sounds.held_out)
         for name, fitted in ways(training).items():
             scores = quality.measure_samples(model, fitted, training, held_out, seed)

@@ -14,7 +14,7 @@ Parts; without any, all of them:
            of each chunk, resample, augment it (librosa, soxr) and compute its mel spectrogram, its loss read
            every step
   extras   previews and checkpoints as a share of training time, with the suggested preset and its intervals
-  gpu      the last two on a CUDA device, where there is one, and what recording the step gains
+  gpu      step and usual on a CUDA device, where there is one, and what recording the step gains
   growth   steps with 5 to 5 000 files, one of each in turn; (a), (b) and (f) with as many
   screen   steps a second in the app relative to `sda-tui train`, each of which sleeps while the other works,
            and what the app writes to a terminal over SSH meanwhile

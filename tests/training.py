@@ -4,9 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from core.events import EpochFinished, PreviewReady, RunEvent, StateChanged, StepFinished, from_json
+from core.model import losses as losses_module
 from core.run import RunDirectory, RunHistory
 from core.training.checkpoint import State, read_checkpoint
 from core.training.control import Control
@@ -39,6 +41,19 @@ def cancel_when(control: Control, condition: Callable[[RunEvent], bool]) -> List
             control.cancel()
 
     return listen
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> None:
+    """Make the loss of some steps not a number, as the n-th call since the start."""
+    calls = 0
+    real = losses_module.losses
+
+    def losses(kind: str, squared_error: torch.Tensor, *rest: object) -> losses_module.Losses:
+        nonlocal calls
+        calls += 1
+        return real(kind, squared_error * (float("nan") if is_bad(calls) else 1.0), *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("core.training.step.losses", losses)
 
 
 def end(events: list[RunEvent]) -> StateChanged:

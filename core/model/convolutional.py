@@ -4,6 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.config import ModelConfig
+from core.model.dropout import Dropout
 from core.model.vae import VAE
 
 GROUPS = 8
@@ -15,13 +16,11 @@ class ConvolutionalVAE(VAE):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         features = config.bottleneck[0] * config.bottleneck[1] * config.bottleneck[2]
-        self.encoder = nn.Sequential(
-            *_encoder_blocks(config.channels), nn.Flatten(), nn.Dropout(config.dropout)
-        )
+        self.encoder = nn.Sequential(*_encoder_blocks(config.channels), nn.Flatten(), Dropout(config.dropout))
         self.to_posterior = nn.Linear(features, 2 * config.latent_dim)
         self.from_latent = nn.Linear(config.latent_dim, features)
         self.decoder = nn.Sequential(
-            nn.Dropout(config.dropout), nn.Unflatten(1, config.bottleneck), *_decoder_blocks(config.channels)
+            Dropout(config.dropout), nn.Unflatten(1, config.bottleneck), *_decoder_blocks(config.channels)
         )
 
     def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:

@@ -62,4 +62,5 @@ def fit_latents(heard: Reconstruction) -> LatentDistribution:
 def nearest_sounds(log_mel: Tensor, count: int) -> Tensor:
     """Indices [chunks, count] of those most like each of the sounds [chunks, …], itself first."""
     flat = log_mel.flatten(1)
-    return torch.cdist(flat, flat).topk(count, largest=False).indices
+    distances = torch.cdist(flat, flat).fill_diagonal_(-1.0)  # also before its duplicates
+    return distances.topk(count, largest=False).indices

@@ -17,7 +17,7 @@ from core.errors import CheckpointError, DamagedCheckpointError
 
 logger = logging.getLogger(__name__)
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 KEPT = 3
 BEST = "best.pt"
 DAMAGED_SUFFIX = ".damaged"

@@ -38,8 +38,9 @@ class Optimizer:
         if is_good.device.type == "mps" and not is_good:
             return
         is_bad = (~is_good).float()
+        rates = self._adamw.rates(learning_rate)
         self._muon.step(learning_rate, is_good)
-        self._adamw.step(learning_rate, is_bad)
+        self._adamw.step(rates, is_bad)
 
     def tensors(self) -> list[Tensor]:
         """All of the state, which a step writes in place."""
@@ -69,13 +70,17 @@ class AdamW:
         self._squares = [torch.zeros_like(parameter) for parameter in parameters]
         self._steps = torch.zeros((), device=parameters[0].device if parameters else None)
 
+    def rates(self, learning_rate: Tensor) -> list[Tensor]:
+        """The learning rate of each group, from the one [] of all."""
+        return [learning_rate * group.rate for group in self._groups]
+
     @torch.no_grad()
-    def step(self, learning_rate: Tensor, is_bad: Tensor) -> None:
-        """Move the weights, unless `is_bad` [] is 1 and not 0."""
+    def step(self, rates: Sequence[Tensor], is_bad: Tensor) -> None:
+        """Move the weights, unless `is_bad` [] is 1 and not 0.  Needs no memory."""
         self._steps += 1
         self._steps -= is_bad
         first = 0
-        for group in self._groups:
+        for group, rate in zip(self._groups, rates, strict=True):
             end = first + len(group.parameters)
             torch._fused_adamw_(
                 list[Tensor](group.parameters),
@@ -84,7 +89,7 @@ class AdamW:
                 self._squares[first:end],
                 [],
                 [self._steps] * len(group.parameters),
-                lr=learning_rate * group.rate,
+                lr=rate,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
                 weight_decay=self.weight_decay if group.decays else 0.0,

@@ -1,6 +1,7 @@
 """Previews: the same clip and the same latents each time, so that what changes is the model."""
 
 import io
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -55,7 +56,8 @@ class PreviewRenderer:
         self._clip = clip.cpu()
         self._clip_log_mel = clip_log_mel
         self._clip_name = clip_name
-        self._is_clip_due = stands_in or not (folder / f"{PreviewKind.RESYNTHESIS}.wav").exists()
+        is_written = (folder / f"{PreviewKind.RESYNTHESIS}.wav").exists() and not stands_in
+        self._clip_epoch = 0.0 if is_written else math.inf  # the one that the clip itself comes with
         self._samples = samples
         self._seed = seed
         # Complex arithmetic has gaps on MPS.
@@ -72,9 +74,8 @@ class PreviewRenderer:
         not be written then.  Raises Cancelled within a few iterations; the files of an epoch are written
         again when it is repeated.
         """
-        self._is_clip_due |= epoch == 0
         due = self._spectrograms(model, fitted, cancelled)
-        if self._is_clip_due:
+        if is_clip_due := epoch <= self._clip_epoch:
             label = f"{PreviewKind.ORIGINAL} · {self._clip_name}"
             yield self._write(PreviewKind.ORIGINAL, label, self._clip.numpy(), epoch, step)
             kind = PreviewKind.RESYNTHESIS
@@ -83,7 +84,8 @@ class PreviewRenderer:
             yield self._write(kind, label, samples, epoch, step, log_mel)
             if cancelled():
                 raise Cancelled
-        self._is_clip_due = False
+        if is_clip_due:
+            self._clip_epoch = epoch
 
     @torch.no_grad()
     def _spectrograms(

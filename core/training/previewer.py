@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,17 +20,18 @@ BESIDE = {"cuda"}  # kinds of devices where previews do not make a step wait
 
 @dataclass(frozen=True)
 class _Rendering:
-    """The previews of an epoch that are being made on the other thread."""
+    """The previews of an epoch that are being made on the other thread: those that could be, and what is told
+    of the others."""
 
     epoch: int
     step: int
-    future: Future[list[PreviewReady]]
+    future: Future[tuple[list[PreviewReady], str]]
 
 
 class Previewer:
     """Renders the previews of one epoch at a time.  Used by one thread, which both functions are called on:
-    `tell` with each preview, then `warn` with a sentence if they could not be written and an empty one if
-    they could.  Previews are there up to `done_epoch`."""
+    `tell` with each preview, then `warn` with a sentence if some could not be made and an empty one if all
+    could.  Previews are there up to `done_epoch`."""
 
     def __init__(
         self,
@@ -44,6 +46,8 @@ class Previewer:
         self._warn = warn
         self.done_epoch = -1
         self._thread = ThreadPoolExecutor(1, "previews") if device.type in BESIDE else None
+        self._stream = _new_stream(device) if self._thread else None
+        self._is_unwanted = threading.Event()
         self._rendering: _Rendering | None = None
 
     @property
@@ -57,13 +61,19 @@ class Previewer:
         """Render at once, or begin to with a copy of the model.  Raises Cancelled in the first case."""
         self.finish()
         if self._thread is None:
-            self._tell_all(epoch, self._renderer.render(model, fitted, epoch, step, cancelled))
+            previews = self._renderer.render(model, fitted, epoch, step, cancelled)
+            self._settle(epoch, _make_all(previews, epoch, self._tell))
             return
-        mine, stream = copy.deepcopy(model), _stream_after_this(self._device)
+        mine, stream = copy.deepcopy(model), self._stream
+        if stream is not None:
+            stream.wait_stream(torch.cuda.current_stream(self._device))  # for the copy to be there
 
-        def render() -> list[PreviewReady]:
+        def render() -> tuple[list[PreviewReady], str]:
+            made: list[PreviewReady] = []
             with torch.cuda.stream(stream) if stream else contextlib.nullcontext():
-                return list(self._renderer.render(mine, fitted, epoch, step, lambda: False))
+                previews = self._renderer.render(mine, fitted, epoch, step, self._is_unwanted.is_set)
+                problem = _make_all(previews, epoch, made.append)
+            return made, problem
 
         self._rendering = _Rendering(epoch, step, self._thread.submit(render))
 
@@ -72,19 +82,25 @@ class Previewer:
         if self._rendering is not None and self._rendering.future.done():
             self.finish()
 
-    def finish(self, before_step: int | None = None) -> None:
+    def finish(self, before_step: int | None = None) -> bool:
         """Wait for the previews under way and tell of them; only for those of a step before this one, if it
-        is given."""
+        is given.  Whether there were any."""
         rendering = self._rendering
         if rendering is None or (before_step is not None and rendering.step >= before_step):
-            return
+            return False
         self._rendering = None
-        self._tell_all(rendering.epoch, _results(rendering.future))
+        made, problem = rendering.future.result()
+        for preview in made:
+            self._tell(preview)
+        self._settle(rendering.epoch, problem)
+        return True
 
     def return_to(self, done_epoch: int) -> None:
-        """Wait for the previews under way, and forget all after this epoch."""
+        """Give up the previews under way, and forget all after this epoch."""
         if self._rendering is not None:
+            self._is_unwanted.set()
             self._rendering.future.exception()
+            self._is_unwanted.clear()
             self._rendering = None
         self.done_epoch = done_epoch
 
@@ -94,27 +110,26 @@ class Previewer:
         if self._thread is not None:
             self._thread.shutdown()
 
-    def _tell_all(self, epoch: int, previews: Iterable[PreviewReady]) -> None:
-        try:
-            for preview in previews:
-                self._tell(preview)
-        except OSError as error:
-            self._warn(
-                f"The previews of epoch {epoch} could not be written ({error.strerror}); free some space."
-            )
-        else:
-            self._warn("")
+    def _settle(self, epoch: int, problem: str) -> None:
+        self._warn(problem)
         self.done_epoch = epoch
 
 
-def _results(future: Future[list[PreviewReady]]) -> Iterable[PreviewReady]:
-    yield from future.result()
+def _make_all(previews: Iterable[PreviewReady], epoch: int, keep: Callable[[PreviewReady], None]) -> str:
+    """Keep each; a sentence if some could not be made."""
+    try:
+        for preview in previews:
+            keep(preview)
+    except OSError as error:
+        return f"The previews of epoch {epoch} could not be written ({error.strerror}); free some space."
+    except torch.OutOfMemoryError:
+        return (
+            f"The previews of epoch {epoch} found too little memory on the device; "
+            "choose fewer preview_samples or a smaller batch_size."
+        )
+    return ""
 
 
-def _stream_after_this(device: torch.device) -> Any:
-    """A stream for what may only begin when all is done that is under way; None where there are none."""
-    if device.type != "cuda":
-        return None
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream(device))
-    return stream
+def _new_stream(device: torch.device) -> Any:
+    """A stream of the device's own for previews; None where there are none."""
+    return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ from core.errors import CheckpointError
 @dataclass
 class Progress:
     """`step` updates are done, `validated_epochs` are measured, previews are made up to `previewed_epoch`.
+    The latter and `warnings` are as of the last checkpoint.
 
     The loop derives from these what is due next, so that a run which stopped anywhere, between an epoch's
     last step and its validation for example, goes on with exactly that.

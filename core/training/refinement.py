@@ -44,5 +44,5 @@ def refine_latents(
         smallest = torch.where(is_nearer, squared_error.detach(), smallest)
         nearest = torch.where(is_nearer.unsqueeze(1), latent.detach(), nearest)
         (latent.grad,) = torch.autograd.grad(squared_error.sum(), latent)
-        optimizer.step(rate, never_bad)
+        optimizer.step([rate], never_bad)
     return nearest

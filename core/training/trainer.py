@@ -90,11 +90,10 @@ class Trainer:
         self._remaining = RemainingTime()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._started_s = time.monotonic()
-        step = TrainingStep(self.model, self.average, self.optimizer, self.config)
-        self._step = RepeatedStep(step) if self.device.type == "cuda" else step
+        self._step = self._new_step()
         self._unread: list[Unread] = []
         self._unread_since_s = 0.0
-        self._heard: tuple[int, Reconstruction, Reconstruction] | None = None
+        self._heard: tuple[Reconstruction, Reconstruction] | None = None
         self._read_interval_s = READ_INTERVALS_S[self.device.type]
 
     @property
@@ -202,7 +201,12 @@ class Trainer:
 
     # -- steps ------------------------------------------------------------------------------------------
 
+    def _new_step(self) -> TrainingStep | RepeatedStep:
+        step = TrainingStep(self.model, self.average, self.optimizer, self.config)
+        return RepeatedStep(step) if self.device.type == "cuda" else step
+
     def _train_step(self) -> None:
+        self._heard = None
         if not self._unread:
             self._unread_since_s = time.perf_counter()
         step, total = self.progress.step, self.manifest.total_steps
@@ -210,7 +214,7 @@ class Trainer:
         weight = kl_weight(self.config, step, total)
         numbers = self._update(step, rate, weight)
         if numbers is None:
-            self._halve_batch()
+            self._make_room()
             return
         self.progress.step += 1
         self._unread.append(Unread(self.progress.step, rate, weight, numbers))
@@ -266,21 +270,28 @@ class Trainer:
             elif self._skipped(taken.step):
                 return  # those after it are to be taken again
 
-    def _halve_batch(self) -> None:
-        """Answer a lack of memory.  The epoch keeps its number of steps and shows fewer chunks."""
+    def _make_room(self) -> None:
+        """Answer a lack of memory: end what goes on beside the steps, and if nothing does, halve the batch.
+
+        The epoch keeps its number of steps and shows fewer chunks.
+        """
         size = self.progress.batch_size
+        self._step = self._new_step()  # a recording holds memory of its own
         self._read_steps()
         if self.progress.batch_size != size:
             return  # the run is back at a checkpoint
+        self.optimizer.zero_grad()
+        was_beside = self._previewer.finish()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if was_beside:
+            return
         if size == 1:
             raise TrainingError(
                 f"The device {self.device} has not enough memory for one chunk of "
                 f"{self.config.chunk_duration_s:g} s with {self.config.latent_dim} latent dimensions; "
                 "choose a smaller chunk_duration_s, width or mel_bands, or another device."
             )
-        self.optimizer.zero_grad()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
         self.progress.batch_size = size // 2
         self._warnings.say(
             "memory", f"The device ran out of memory: batches now have {size // 2} chunks, not {size}."
@@ -389,15 +400,14 @@ class Trainer:
         )
 
     def _reconstructions(self) -> tuple[Reconstruction, Reconstruction]:
-        """What the average makes of both sides, training first; computed once for a step."""
-        if self._heard is None or self._heard[0] != self.progress.step:
-            self._heard = None  # two of them need not fit
+        """What the average makes of both sides, training first; computed once between two steps."""
+        if self._heard is None:
             training, validation = (
                 reconstruct(self.average, each, self._control.is_cancelled)
                 for each in (self._workbench.training_set, self._workbench.validation_set)
             )
-            self._heard = self.progress.step, training, validation
-        return self._heard[1:]
+            self._heard = training, validation
+        return self._heard
 
     # -- state ------------------------------------------------------------------------------------------
 

@@ -149,7 +149,7 @@ def test_the_one_resumed_from_is_kept(folder: CheckpointFolder) -> None:
     [
         ({"weights": torch.zeros(1)}, "is no checkpoint of sda-tui"),
         ([1, 2], "is no checkpoint of sda-tui"),
-        ({"format_version": 9}, "has format version 9, and this program reads 2"),
+        ({"format_version": 9}, "has format version 9, and this program reads 3"),
     ],
 )
 def test_a_foreign_file_is_told(tmp_path: Path, content: object, told: str) -> None:

@@ -1,17 +1,22 @@
 """Previews that are rendered beside the training, as on a GPU."""
 
+import errno
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import torch
 
 from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, Warned
 from core.run import RunDirectory
+from core.training import preview
 from core.training.control import Control
 from core.training.preview import PreviewRenderer
+from core.training.step import TrainingStep
 from tests.conftest import MakeRun
-from tests.training import assert_same_outcome, cancel_when, end, logged, of, train
+from tests.training import assert_same_outcome, cancel_when, end, logged, of, poison, train
 
 
 @pytest.fixture
@@ -60,14 +65,90 @@ def test_a_cancel_loses_none(
 
 
 @pytest.mark.usefixtures("beside")
-def test_a_disk_that_takes_none_is_told(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write_wav(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("core.training.preview.write_wav", write_wav)
+def test_a_checkpoint_by_hand_meanwhile_has_them(make_run: MakeRun, uninterrupted: RunDirectory) -> None:
     run = make_run()
-    assert end(train(run)).state == "finished"
-    told = [each.message for each in of(Warned, logged(run)) if each.kind == "preview"]
+    control = Control(run.requests)
+
+    def listen(event: RunEvent) -> None:
+        if isinstance(event, StepFinished) and event.step == 2:
+            control.save()
+            control.cancel()
+
+    train(run, listen, control)
+    assert {each.epoch for each in of(PreviewReady, logged(run))} == {0}
+    train(run)
+    assert_same_outcome(run, uninterrupted)
+
+
+@pytest.mark.usefixtures("beside")
+def test_those_of_steps_that_did_not_happen_are_not_told(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(
+        monkeypatch, lambda call: 17 <= call <= 26
+    )  # then the run is back at step 8, before an epoch's end
+    run = make_run(epochs=4, checkpoint_interval=1, preview_interval=1)
+    events = train(run)
+    told = [(each.epoch, each.label) for each in of(PreviewReady, events)]
+    assert {epoch for epoch, _ in told} == {0, 1, 2, 3, 4}
+    assert len(told) == len(set(told))
+
+
+def write_no_more_than(monkeypatch: pytest.MonkeyPatch, count: int, error: Exception) -> None:
+    real = preview.write_wav
+    written: list[Any] = []
+
+    def write_wav(*arguments: Any) -> None:
+        if len(written) == count:
+            raise error
+        written.append(arguments)
+        real(*arguments)
+
+    monkeypatch.setattr(preview, "write_wav", write_wav)
+
+
+NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("where", ["beside", "monkeypatch"])  # beside the training, and at once
+def test_a_disk_that_takes_few_is_told_and_those_are(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, where: str
+) -> None:
+    request.getfixturevalue(where)
+    write_no_more_than(monkeypatch, 2, NO_SPACE)
+    run = make_run()
+    events = train(run)
+    assert end(events).state == "finished"
+    assert [each.kind for each in of(PreviewReady, events)] == ["original", "resynthesis"]
+    told = [each.message for each in of(Warned, events) if each.kind == "preview"]
     assert told[0] == (
         "The previews of epoch 0 could not be written (No space left on device); free some space."
     )
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_lack_of_memory_for_them_is_told(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_no_more_than(monkeypatch, 0, torch.OutOfMemoryError("out of memory"))
+    events = train(make_run())
+    assert end(events).state == "finished"
+    told = [each.message for each in of(Warned, events) if each.kind == "preview"]
+    assert told[0].startswith("The previews of epoch 0 found too little memory on the device; choose fewer")
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_step_that_finds_no_memory_waits_for_them_first(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, uninterrupted: RunDirectory
+) -> None:
+    real = TrainingStep.__call__
+    calls = []
+
+    def step(self: TrainingStep, *arguments: Any) -> torch.Tensor:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(self, *arguments)
+
+    monkeypatch.setattr(TrainingStep, "__call__", step)
+    run = make_run()
+    assert not [each for each in of(Warned, train(run)) if each.kind == "memory"]
+    assert_same_outcome(run, uninterrupted)

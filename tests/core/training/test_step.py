@@ -1,21 +1,67 @@
-"""Steps that are recorded and repeated, as on a GPU, here by calling them again."""
+"""Steps that are recorded and repeated, as on a GPU, here by a tape of their operations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from core.events import StepFinished
+from core.data.batches import TrainingBatches
+from core.events import StepFinished, Warned
 from core.run import RunDirectory
 from core.training.step import RepeatedStep, StepInputs, TrainingStep
 from tests.conftest import MakeRun
-from tests.training import assert_same_outcome, end, of, train
+from tests.training import assert_same_outcome, end, of, train, train_to
 
 Work = Callable[[], torch.Tensor]
 
 
+class Tape(TorchDispatchMode):
+    """Like a CUDA graph: operations on fixed places in memory, with the numbers they had at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: list[tuple[Any, tuple[Any, ...], dict[str, Any], Any]] = []
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = operator(*args, **(kwargs or {}))
+        self._calls.append((operator, args, kwargs or {}, result))
+        return result
+
+    @torch.no_grad()
+    def replay(self) -> None:
+        for operator, args, kwargs, result in self._calls:
+            again = operator(*args, **kwargs)
+            for here, there in zip(tensors(result), tensors(again), strict=True):
+                if here.data_ptr() != there.data_ptr():  # neither in place nor a view
+                    here.copy_(there)
+
+
+def tensors(result: Any) -> Iterator[torch.Tensor]:
+    if isinstance(result, torch.Tensor):
+        yield result
+    elif isinstance(result, list | tuple):
+        for each in result:
+            yield from tensors(each)
+
+
+def taped(work: Work) -> Work:
+    for _ in range(3):
+        work()
+    tape = Tape()
+    with tape:
+        result = work()
+
+    def repeat() -> torch.Tensor:
+        tape.replay()
+        return result
+
+    return repeat
+
+
 def record_with(monkeypatch: pytest.MonkeyPatch, record: Callable[[Work], Work]) -> list[int]:
-    """Let runs on a processor repeat their steps; the sizes of the batches that were recorded."""
+    """Let runs on a processor repeat their steps; the sizes of the batches whose steps were repeated."""
     sizes = []
 
     class Repeated(RepeatedStep):
@@ -32,35 +78,72 @@ def record_with(monkeypatch: pytest.MonkeyPatch, record: Callable[[Work], Work])
     return sizes
 
 
-def after_warming_up(work: Work) -> Work:
-    """As a CUDA graph: some steps before, and the same memory for the result each time."""
-    result = torch.zeros(4)
-    for _ in range(3):
-        work()
-    return lambda: result.copy_(work())
-
-
 @pytest.mark.parametrize("model", ["refined", "convolutional"])
 def test_repeated_steps_are_the_steps_themselves(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
     usual, run = (make_run(name, model=model, dropout=0.2) for name in ("usual", "repeated"))
     train(usual)
-    sizes = record_with(monkeypatch, after_warming_up)
+    sizes = record_with(monkeypatch, taped)
     assert len(of(StepFinished, train(run))) == len(sizes)
     assert_same_outcome(run, usual)
+
+
+def test_they_are_so_after_a_resume(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, uninterrupted: RunDirectory
+) -> None:
+    sizes = record_with(monkeypatch, taped)
+    run = make_run()
+    train_to(run, 5)
+    train(run)
+    assert sizes
+    assert_same_outcome(run, uninterrupted)
+
+
+def test_they_are_so_after_a_return_to_a_checkpoint(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, run = (make_run(name, epochs=4, checkpoint_interval=2) for name in ("usual", "repeated"))
+    with monkeypatch.context() as patch:
+        poison_sounds(patch)
+        train(usual)
+    poison_sounds(monkeypatch)
+    record_with(monkeypatch, taped)
+    assert any("back at step 16" in each.message for each in of(Warned, train(run)))
+    assert_same_outcome(run, usual)
+
+
+def poison_sounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ten batches in a row, of the 17th step and later, not be numbers."""
+    real = TrainingBatches.batch
+    count = 0
+
+    def batch(self: TrainingBatches, step: int, size: int) -> torch.Tensor:
+        nonlocal count
+        count += 1
+        return real(self, step, size) * (torch.nan if 17 <= count <= 26 else 1.0)
+
+    monkeypatch.setattr(TrainingBatches, "batch", batch)
 
 
 def fails(_: Work) -> Work:
     raise RuntimeError("operation not permitted when stream is capturing")
 
 
-def does_something_else(work: Work) -> Work:
+def finds_no_memory(_: Work) -> Work:
+    raise torch.OutOfMemoryError("out of memory")
+
+
+def tells_something_else(work: Work) -> Work:
     numbers = work()
     return lambda: 2 * numbers
 
 
-@pytest.mark.parametrize("record", [fails, does_something_else])
+def moves_twice(work: Work) -> Work:
+    return lambda: (work(), work())[0]
+
+
+@pytest.mark.parametrize("record", [fails, finds_no_memory, tells_something_else, moves_twice])
 def test_a_bad_recording_is_told_and_changes_nothing(
     make_run: MakeRun,
     monkeypatch: pytest.MonkeyPatch,
@@ -78,17 +161,15 @@ def test_a_bad_recording_is_told_and_changes_nothing(
 def test_a_batch_that_memory_is_too_small_for_is_halved_and_recorded(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempts = []
+    real = TrainingStep.__call__
 
-    def record(work: Work) -> Work:
-        repeat = after_warming_up(work)
-        attempts.append(1)
-        if len(attempts) == 1:
+    def step(self: TrainingStep, inputs: StepInputs, *rest: Any) -> torch.Tensor:
+        if len(inputs.log_mel) > 2:
             raise torch.OutOfMemoryError("out of memory")
-        return repeat
+        return real(self, inputs, *rest)
 
-    sizes = record_with(monkeypatch, record)
+    sizes = record_with(monkeypatch, taped)
+    monkeypatch.setattr(TrainingStep, "__call__", step)
     run = make_run(batch_size=4)
     assert end(train(run)).state == "finished"
     assert set(sizes) == {2}
-    assert len(attempts) == 2

@@ -5,7 +5,7 @@ import errno
 import math
 import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from core.errors import RunError
 from core.events import RunEvent, StepFinished, Warned
 from core.model import VAE
-from core.model import losses as losses_module
 from core.run import RunDirectory
 from core.runs import summarise
 from core.training.control import Control
@@ -33,23 +32,11 @@ from tests.training import (
     logged,
     newest_state,
     of,
+    poison,
     train,
     train_to,
     weights,
 )
-
-
-def poison(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> None:
-    """Make the loss of some steps not a number, as the n-th call since the start."""
-    calls = 0
-    real = losses_module.losses
-
-    def losses(kind: str, squared_error: torch.Tensor, *rest: object) -> losses_module.Losses:
-        nonlocal calls
-        calls += 1
-        return real(kind, squared_error * (float("nan") if is_bad(calls) else 1.0), *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("core.training.step.losses", losses)
 
 
 def test_a_step_that_is_not_finite_is_skipped_counted_and_told(
