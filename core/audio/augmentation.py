@@ -11,8 +11,8 @@ from core.device import send
 GAIN_DB = 6.0
 TIME_SHIFT_FRACTION = 0.1  # of a chunk
 CROP_FRACTION = 0.5  # of a chunk
-PITCH_SEMITONES = 2.0
-SPEED_FRACTION = 0.12
+PITCH_SEMITONES = 3.0
+SPEED_FRACTION = 0.18
 NOISE_DB = (-60.0, -40.0)  # relative to the chunk's RMS
 NOISE_BANK_SAMPLES = 1 << 19
 

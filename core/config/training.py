@@ -38,7 +38,7 @@ class TrainingConfig:
         unit="of the run", minimum=0.0, maximum=0.5,
     )
     weight_decay: float = _setting(
-        "Training", 0.01, "Pull of the network's weights towards zero; more of it fights overfitting.",
+        "Training", 0.05, "Pull of the network's weights towards zero; more of it fights overfitting.",
         minimum=0.0, maximum=1.0,
     )
     gradient_clip_norm: float = _setting(
@@ -116,11 +116,11 @@ class TrainingConfig:
         minimum=0.0, maximum=1.0,
     )
     pitch_shift_probability: float = _setting(
-        "Augmentation", 0.7, "How often the pitch moves, by up to ±2 semitones; tempo stays.",
+        "Augmentation", 0.7, "How often the pitch moves, by up to ±3 semitones; tempo stays.",
         minimum=0.0, maximum=1.0,
     )
     speed_probability: float = _setting(
-        "Augmentation", 0.5, "How often the speed changes, by up to ±12 %; pitch follows.",
+        "Augmentation", 0.5, "How often the speed changes, by up to ±18 %; pitch follows.",
         minimum=0.0, maximum=1.0,
     )
     noise_probability: float = _setting(

@@ -151,11 +151,11 @@ class Muon:
         for stack, before in zip(self._stacks, self._momenta, strict=True):
             gradient = stack.matrices([each.grad for each in stack.parameters if each.grad is not None])
             momentum = torch.where(is_good, before.lerp(gradient, 1 - MUON_MOMENTUM), before)
-            step = MUON_RATE * orthogonalised(gradient.lerp(momentum, MUON_MOMENTUM))
+            step = orthogonalised(gradient.lerp(momentum, MUON_MOMENTUM))
             if stack.decays:
                 step.add_(stack.matrices(stack.parameters), alpha=self.weight_decay)
             momenta.append(momentum)
-            steps.append(torch.where(is_good, step * (learning_rate * stack.rate), 0.0))
+            steps.append(torch.where(is_good, step * (learning_rate * MUON_RATE * stack.rate), 0.0))
         _copy(momenta, self._momenta)  # from here on nothing needs memory
         for stack, step in zip(self._stacks, steps, strict=True):
             for parameter, each in zip(stack.parameters, step, strict=True):

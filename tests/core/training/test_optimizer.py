@@ -39,10 +39,8 @@ def test_orthogonalised_steps_are_those_of_torchs_muon() -> None:
     shapes = ((6, 6), (6, 4), (4, 6), (6, 6))  # two of a kind move together
     ours = torch.nn.Sequential(*(torch.nn.Linear(*shape, bias=False) for shape in shapes))
     theirs = copy.deepcopy(ours)
-    optimizer = Optimizer(
-        [ParameterGroup(list(ours.parameters()), decays=False, is_orthogonalised=True)], 0.1
-    )
-    reference = torch.optim.Muon(theirs.parameters(), lr=MUON_RATE * 1e-3, weight_decay=0.0)
+    optimizer = Optimizer([ParameterGroup(list(ours.parameters()), is_orthogonalised=True)], 0.1)
+    reference = torch.optim.Muon(theirs.parameters(), lr=MUON_RATE * 1e-3, weight_decay=0.1)
     before = [weight.detach().clone() for weight in ours.parameters()]
     draws = torch.Generator().manual_seed(0)
     for _ in range(5):
@@ -72,12 +70,12 @@ def grouped(model: torch.nn.Linear) -> list[ParameterGroup]:
 def test_weights_decay_in_either_method() -> None:
     model = torch.nn.Linear(6, 4)
     before = [weight.detach().clone() for weight in model.parameters()]
-    optimizer = Optimizer(grouped(model), weight_decay=0.5)
+    optimizer = Optimizer(grouped(model), weight_decay=0.1)
     for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)
     optimizer.step(torch.tensor(0.1), GOOD)
-    for weight, old in zip(model.parameters(), before, strict=True):
-        assert torch.allclose(weight, 0.95 * old)
+    for weight, old, rate in zip(model.parameters(), before, (0.1 * MUON_RATE, 0.1), strict=True):
+        assert torch.allclose(weight, (1 - 0.1 * rate) * old)
 
 
 def test_a_bad_step_changes_nothing_and_the_next_one_goes_on() -> None:
