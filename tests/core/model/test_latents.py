@@ -5,7 +5,7 @@ import torch
 
 from core.config import SpectrogramConfig, TrainingConfig
 from core.model import VAE, build_model
-from core.model.latents import BANDWIDTH, LatentDistribution, fit_latents
+from core.model.latents import BANDWIDTH, LatentDistribution, fit_latents, nearest_sounds
 from core.model.reconstruction import reconstruct
 
 
@@ -43,6 +43,13 @@ def test_a_new_sound_varies_as_the_sounds_like_it_do(model: VAE) -> None:
         ratio = torch.cov(of_kind.T).trace() / torch.cov(means.T).trace()
         assert 0.5 < ratio < 2
     assert 120 < int(is_quiet.sum()) < 280
+
+
+def test_the_nearest_sound_of_each_is_itself_even_of_duplicates() -> None:
+    twice = torch.cat([sounds(20), sounds(20)])
+    nearest = nearest_sounds(twice, 2)
+    assert torch.equal(nearest[:, 0], torch.arange(40))
+    assert torch.equal(nearest[:, 1], (torch.arange(40) + 20) % 40)
 
 
 def test_the_same_draws_are_near_the_same_sounds_whatever_the_model_makes_of_them() -> None:
