@@ -1,6 +1,7 @@
 """Waveform to log-mel spectrogram."""
 
 import warnings
+from collections.abc import Sequence
 
 import torch
 import torchaudio
@@ -11,6 +12,7 @@ from core.config import SpectrogramConfig
 PITCH_STEPS = 4  # filterbanks per semitone of pitch shift
 PITCH_RANGE_SEMITONES = 4.0
 FILTERS_IN_BLOCK = 32
+SOUNDS_AT_A_TIME = 4  # on a processor, whose caches hold the spectra of so many
 
 
 class LogMelSpectrogram(nn.Module):
@@ -37,6 +39,15 @@ class LogMelSpectrogram(nn.Module):
 
         `pitch_semitones` [batch] is rounded to a quarter of a semitone and limited to ±4.
         """
+        if not waveform.is_cpu or len(waveform) <= SOUNDS_AT_A_TIME:
+            return self._log_mel(waveform, pitch_semitones)
+        parts = torch.split(waveform, SOUNDS_AT_A_TIME)
+        shifts: Sequence[Tensor | None] = [None] * len(parts)
+        if pitch_semitones is not None:
+            shifts = torch.split(pitch_semitones, SOUNDS_AT_A_TIME)
+        return torch.cat([self._log_mel(*each) for each in zip(parts, shifts, strict=True)])
+
+    def _log_mel(self, waveform: Tensor, pitch_semitones: Tensor | None) -> Tensor:
         spectrum = self.stft(waveform)  # [batch, bins, frames], complex
         squares = torch.view_as_real(spectrum).square()  # in one pass: both parts lie side by side
         power = squares[..., 0] + squares[..., 1]

@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, ProgressBar, Sparkline
+from textual.widgets import Footer, Sparkline
 
 from core.data.report import printable
 from core.errors import RunError
@@ -26,6 +26,7 @@ from sda_tui.widgets.line import Line
 from sda_tui.widgets.metric_table import Metric, MetricTable
 from sda_tui.widgets.preview_list import PreviewList
 from sda_tui.widgets.quality_bar import QualityBar
+from sda_tui.widgets.steady_bar import SteadyBar
 from sda_tui.widgets.title_bar import TitleBar
 from sda_tui.widgets.waveform import Waveform
 
@@ -58,7 +59,7 @@ class DashboardScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TitleBar(printable(self.run.name))
-        yield ProgressBar(id="progress", show_eta=False)
+        yield SteadyBar(id="progress", show_eta=False)
         yield Line(id="banner")
         with Horizontal(id="dashboard"):
             with Vertical(id="numbers"):
@@ -137,7 +138,7 @@ class DashboardScreen(Screen[None]):
         history = self.history
         self._draw_title()
         self._draw_banner()
-        progress = self.query_one("#progress", ProgressBar)
+        progress = self.query_one("#progress", SteadyBar)
         if history.loading is not None:
             done, total = history.loading.done, history.loading.total
         else:

@@ -52,21 +52,19 @@ class LossChart(Vertical):
         """Draw the two curves and the best point, if they are not what was drawn last."""
         plot = self.query_one(_Plot)
         now = (training.newest, validation.newest, best)
-        if now != self._drawn and plot.size:
+        if now != self._drawn and plot.size and not plot.is_fresh:
             self._drawn = now
             plot.show(((TRAINING, training), (VALIDATION, validation)), best)
 
 
 class StepChart(Vertical):
-    """A number of each step.  Drawn anew when it has grown by half a column, so ever more seldom, and not too
-    soon: that takes ten milliseconds from the training, and some kilobytes of the line."""
+    """A number of each step.  Drawn anew when it has grown by half a column, so ever more seldom."""
 
     def __init__(self, title: str, id: str | None = None) -> None:
         super().__init__(id=id)
         self._title = title
         self._series: Series | None = None
         self._drawn_to = 0.0
-        self._drawn_s = -math.inf
 
     def compose(self) -> ComposeResult:
         yield Static(f"{self._title} [dim]by step[/]", classes="legend")
@@ -77,20 +75,26 @@ class StepChart(Vertical):
         if series.newest is None or not plot.size:
             return
         if series is not self._series:  # the run went back, and its log was read anew
-            self._series, self._drawn_to, self._drawn_s = series, 0.0, -math.inf
+            self._series, self._drawn_to = series, 0.0
         grown = series.newest[0] - self._drawn_to
-        is_soon = time.monotonic() - self._drawn_s < SHORTEST_INTERVAL_S
-        if grown and grown * 2 * plot.size.width >= series.newest[0] and not is_soon:
-            self._drawn_to, self._drawn_s = series.newest[0], time.monotonic()
+        if grown and grown * 2 * plot.size.width >= series.newest[0] and not plot.is_fresh:
+            self._drawn_to = series.newest[0]
             plot.show(((TRAINING, series),))
 
 
 class _Plot(PlotextPlot):
-    """All of plotext stays in here.  It takes about 5 µs a point, and holds the interpreter meanwhile."""
+    """All of plotext stays in here.  It takes about 5 µs a point, and holds the interpreter meanwhile;
+    a drawing is some kilobytes of the line."""
 
     def __init__(self, empty: str) -> None:
         super().__init__()
         self._empty = empty
+        self._drawn_s = -math.inf
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was drawn so shortly ago that another time would cost more than it tells."""
+        return time.monotonic() - self._drawn_s < SHORTEST_INTERVAL_S
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -102,6 +106,7 @@ class _Plot(PlotextPlot):
         self.plt.yticks([])
 
     def show(self, curves: Sequence[tuple[Curve, Series]], best: Point | None = None) -> None:
+        self._drawn_s = time.monotonic()
         self._prepare()
         last = 1.0
         for curve, series in curves:

@@ -23,9 +23,13 @@ class MetricTable(Widget):
         if len(before) != len(now):
             self.refresh(layout=True)
         else:
-            changed = [self._cell(index) for index in range(len(now)) if before[index] != now[index]]
-            if changed:
-                self.refresh(*changed)
+            rows: dict[int, Region] = {}  # one region each: two would be sent one after the other
+            for index in range(len(now)):
+                if before[index] != now[index]:
+                    cell = self._cell(index)
+                    rows[cell.y] = rows.get(cell.y, cell).union(cell)
+            if rows:
+                self.refresh(*rows.values())
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return self._rows(width)
