@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from core.config import SpectrogramConfig
 
 PITCH_STEPS = 4  # filterbanks per semitone of pitch shift
-PITCH_RANGE_SEMITONES = 4.0
+PITCH_RANGE_SEMITONES = 6.0  # what the strongest augmentation asks for
 FILTERS_IN_BLOCK = 32
 SOUNDS_AT_A_TIME = 4  # on a processor, whose caches hold the spectra of so many
 
@@ -37,7 +37,7 @@ class LogMelSpectrogram(nn.Module):
     def forward(self, waveform: Tensor, pitch_semitones: Tensor | None = None) -> Tensor:
         """[batch, samples] at ±1 full scale to [batch, 1, mels, frames], frames = samples // hop + 1.
 
-        `pitch_semitones` [batch] is rounded to a quarter of a semitone and limited to ±4.
+        `pitch_semitones` [batch] is rounded to a quarter of a semitone and limited to ±6.
         """
         if not waveform.is_cpu or len(waveform) <= SOUNDS_AT_A_TIME:
             return self._log_mel(waveform, pitch_semitones)
