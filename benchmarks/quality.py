@@ -33,7 +33,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from melspecvae import MelSpecVAE
+from torch import Tensor
 
 from core.audio.inversion import MelInverter
 from core.audio.spectrogram import LogMelSpectrogram
@@ -211,50 +212,11 @@ class Silent:
     def rewind(self, progress: Progress) -> None: ...
 
 
-class MelSpecVAE(VAE):
-    """The architecture of github.com/moiseshorta/MelSpecVAE, which follows Velardo's tutorials: convolutions
-    of 512 to 32 filters with ReLU and batch norm, a dense posterior, a mirrored decoder with a sigmoid."""
-
-    def __init__(self, n_frames: int, lowest: float, highest: float) -> None:
-        super().__init__(ModelConfig("melspecvae", SPECTROGRAM.n_mels, n_frames, LATENTS, 0.0))
-        filters, strides = (512, 256, 128, 64, 32), (2, 2, 2, 2, (2, 1))
-        self.padding = -n_frames % 16
-        self.band_mean.fill_(lowest)
-        self.scale.fill_(highest - lowest)
-        encoder: list[nn.Module] = []
-        for inputs, outputs, stride in zip((1, *filters), filters, strides, strict=False):
-            encoder += [nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.ReLU(), nn.BatchNorm2d(outputs)]
-        self.encoder = nn.Sequential(*encoder, nn.Flatten())
-        bottom = (filters[-1], SPECTROGRAM.n_mels // 32, (n_frames + self.padding) // 16)
-        self.to_posterior = nn.Linear(math.prod(bottom), 2 * LATENTS)
-        decoder: list[nn.Module] = [nn.Linear(LATENTS, math.prod(bottom)), nn.Unflatten(1, bottom)]
-        for index in reversed(range(1, 5)):
-            width, stride = filters[index], strides[index]
-            extra = (1, 0) if stride == (2, 1) else 1
-            inputs = filters[min(index + 1, 4)]
-            decoder += [
-                nn.ConvTranspose2d(inputs, width, 3, stride, padding=1, output_padding=extra),
-                nn.ReLU(),
-                nn.BatchNorm2d(width),
-            ]
-        last = nn.ConvTranspose2d(filters[1], 1, 3, 2, padding=1, output_padding=1)
-        self.decoder = nn.Sequential(*decoder, last, nn.Sigmoid())
-
-    def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
-        padded = nn.functional.pad(normalised, (0, self.padding))
-        mean, log_variance = self.to_posterior(self.encoder(padded)).chunk(2, dim=1)
-        return mean, log_variance
-
-    def image(self, latent: Tensor) -> Tensor:
-        image: Tensor = self.decoder(latent)
-        return image[..., : self.config.n_frames]
-
-
 def melspecvae(sounds: Sounds, steps: int) -> VAE:
     """Adam at 5e-4, batches of 64, one million times the mean squared error plus KL; no augmentation."""
     torch.manual_seed(sounds.seed)
     lowest, highest = float(sounds.train.min()), float(sounds.train.max())
-    model = MelSpecVAE(sounds.train.shape[-1], lowest, highest)
+    model = MelSpecVAE(*sounds.train.shape[-2:], LATENTS, lowest, highest)
     autocast = torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16(CPU))  # as the program's own
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
     for step in range(steps):
