@@ -30,7 +30,7 @@ from core.atomic import write_atomically
 from core.data.report import Excerpt, FileReport, Verdict
 from core.paths import expand
 
-FORMAT = 1  # of the cache; another one when verdicts, decoding or resampling change
+FORMAT = 2  # of the cache; another one when verdicts, decoding or resampling change
 LIMIT_BYTES = 8 * 10**9
 RESERVE_BYTES = 2 * 10**9  # of the disk, for checkpoints
 SETTLED_NS = 2_000_000_000  # a file that changed so recently may change again at the same time of its clock
@@ -99,9 +99,8 @@ class KnownFiles:
         """Keep what is known of the files that were looked for."""
         if self._now == self._before:
             return
-        entries = {path: [identity, dataclasses.asdict(each)] for path, (identity, each) in self._now.items()}
         with contextlib.suppress(OSError):
-            _write(self._file, json.dumps(entries).encode())
+            _write(self._file, json.dumps(self._now, default=vars).encode())
 
     def _read(self) -> dict[str, tuple[str, FileReport]]:
         try:

@@ -2,16 +2,21 @@
 
 import dataclasses
 import hashlib
+import math
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.files import LONGEST_READ_S, LOUDEST_PEAK, SoundReader
+from core.audio.files import LONGEST_READ_S, LOUDEST_PEAK, SoundReader, mix_to_mono
 from core.data.cache import KnownFiles, trim_cache
 from core.data.plan import find_duplicates, join_sentences, plan, with_chunks
 from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict, printable
@@ -21,10 +26,13 @@ from core.paths import expand
 from core.run import RUN_FILE
 
 WORKERS = min(8, (os.cpu_count() or 1) + 2)
+AHEAD = 4 * WORKERS  # files handed to the workers before the first of them is done
 MOSTLY = 0.5  # of a file's stretches below the silence threshold make it "mostly silent"
 FULL_SCALE = 0.985  # limiters that clip stop a little below 1
 CLIPPED_FRACTION = 1e-3  # of all samples repeat their neighbour near full scale
 WORTH_TELLING_SHORTFALL = 0.02
+
+Item = TypeVar("Item")
 
 
 def scan(
@@ -38,7 +46,7 @@ def scan(
     """
     folder = check_folder(folder)
     known = KnownFiles(folder)
-    paths: list[Path] = []
+    paths: list[str] = []
     notes: list[str] = []
     for found in _walk(folder, notes, cancelled):
         paths.append(found)
@@ -50,15 +58,15 @@ def scan(
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="scan") as pool:
         try:
             reports: dict[str, FileReport] = {}
-            headers = [pool.submit(_read_header, folder, path, known, cancelled) for path in paths]
-            for report in _finished(headers, "headers"):
+            read_header = partial(_read_header, folder, known, cancelled)
+            for report in _each(pool, read_header, paths, "headers"):
                 if isinstance(report, FileReport):
                     report = with_chunks(report, chunk_duration_s)
                     reports[report.path] = report
                 yield report
             waiting = [report for report in reports.values() if report.verdict is Verdict.WAITING]
-            samples = [pool.submit(_read_samples, folder, report, known, cancelled) for report in waiting]
-            for report in _finished(samples, "samples"):
+            read_samples = partial(_read_samples, folder, known, cancelled)
+            for report in _each(pool, read_samples, waiting, "samples"):
                 if isinstance(report, FileReport):
                     report = with_chunks(report, chunk_duration_s)
                     reports[report.path] = report
@@ -94,8 +102,8 @@ def check_folder(folder: Path) -> Path:
     return absolute
 
 
-def _walk(folder: Path, notes: list[str], cancelled: Callable[[], bool]) -> Iterator[Path]:
-    """Every file below the folder, each folder once however many links lead to it."""
+def _walk(folder: Path, notes: list[str], cancelled: Callable[[], bool]) -> Iterator[str]:
+    """The path of every file below the folder, each folder once however many links lead to it."""
     seen: set[tuple[int, int]] = set()
 
     def tell(error: OSError) -> None:
@@ -122,25 +130,43 @@ def _walk(folder: Path, notes: list[str], cancelled: Callable[[], bool]) -> Iter
         hidden = [name for name in folders if name.startswith(".")]
         notes.extend(f"{printable(str(here / name))} was left out: it is hidden." for name in hidden)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (here / name for name in sorted(names))
+        below = "" if here == folder else f"{here.relative_to(folder).as_posix()}/"
+        yield from (below + name for name in sorted(names))
 
 
-def _finished(futures: list[Future[FileReport]], phase: str) -> Iterator[FileReport | ScanProgress]:
-    for done, future in enumerate(as_completed(futures), 1):
-        yield future.result()
-        yield ScanProgress(phase, done, len(futures))
+def _each(
+    pool: ThreadPoolExecutor, read: Callable[[Item], FileReport], items: Collection[Item], phase: str
+) -> Iterator[FileReport | ScanProgress]:
+    """What `read` says of each item, as it is known.
+
+    Only some are handed out ahead: a future for each of thousands of files costs more than it is worth,
+    most of it in Python's garbage collector.
+    """
+    finished: SimpleQueue[Future[FileReport]] = SimpleQueue()
+    waiting = iter(items)
+
+    def hand_out(count: int) -> None:
+        for item in islice(waiting, count):
+            pool.submit(read, item).add_done_callback(finished.put)
+
+    hand_out(AHEAD)
+    for done in range(1, len(items) + 1):
+        report = finished.get().result()
+        hand_out(1)
+        yield report
+        yield ScanProgress(phase, done, len(items))
 
 
-def _read_header(folder: Path, path: Path, known: KnownFiles, cancelled: Callable[[], bool]) -> FileReport:
+def _read_header(folder: Path, known: KnownFiles, cancelled: Callable[[], bool], path: str) -> FileReport:
     """What the header says, or the whole report where the file has not changed since its last scan."""
     if cancelled():
         raise Cancelled
-    report = FileReport(path.relative_to(folder).as_posix(), Verdict.WAITING, "")
-    if (before := known.recall(report.path)) is not None:
+    if (before := known.recall(path)) is not None:
         return before
+    report = FileReport(path, Verdict.WAITING, "")
     try:
-        with SoundReader(path) as sound:
-            status = path.stat()
+        with SoundReader(folder / path) as sound:
+            status = (folder / path).stat()
             return dataclasses.replace(
                 report,
                 size_bytes=status.st_size,
@@ -158,7 +184,7 @@ def _read_header(folder: Path, path: Path, known: KnownFiles, cancelled: Callabl
 
 
 def _read_samples(
-    folder: Path, report: FileReport, known: KnownFiles, cancelled: Callable[[], bool]
+    folder: Path, known: KnownFiles, cancelled: Callable[[], bool], report: FileReport
 ) -> FileReport:
     identity = known.identity(report.path)
     try:
@@ -189,12 +215,15 @@ def _measure(sound: SoundReader, cancelled: Callable[[], bool]) -> _Measurement:
     for block in sound.blocks(cancelled, interval):
         digest.update(np.ascontiguousarray(block).data)
         magnitude = np.abs(block)
-        found.non_finite_samples += int(np.count_nonzero(~np.isfinite(block)))
+        peak = float(magnitude.max())
+        if not math.isfinite(peak):
+            found.non_finite_samples += int(np.count_nonzero(~np.isfinite(block)))
         if found.non_finite_samples:
             continue
-        found.channel_peak = max(found.channel_peak, float(magnitude.max()))
-        found.clipped_samples += _clipped(block, magnitude)
-        found.peaks.append(float(np.abs(block.mean(axis=1)).max()))
+        found.channel_peak = max(found.channel_peak, peak)
+        if peak >= FULL_SCALE:
+            found.clipped_samples += _clipped(block, magnitude)
+        found.peaks.append(float(np.abs(mix_to_mono(block)).max()))
     found.content_hash = digest.hexdigest()
     return found
 
