@@ -146,7 +146,8 @@ def decode_mono(path: Path, sample_rate: int, cancelled: Callable[[], bool]) -> 
 
 def mix_to_mono(block: Samples) -> Samples:
     """The mean of the channels of [frames, channels]."""
-    return np.ascontiguousarray(block.T).mean(axis=0)  # as it lies, it takes numpy seven times as long
+    mono: Samples = np.ascontiguousarray(block.T).mean(axis=0)  # as it lies, numpy takes far longer
+    return mono
 
 
 def write_wav(path: Path, samples: Samples, sample_rate: int) -> None:
