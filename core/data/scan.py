@@ -55,22 +55,22 @@ def scan(
     if not paths:
         raise DatasetError(f"{printable(str(folder))} holds no files; choose a folder with sounds in it.")
 
+    reports: dict[str, FileReport] = {}
+
+    def kept(events: Iterator[FileReport | ScanProgress]) -> Iterator[FileReport | ScanProgress]:
+        for event in events:
+            if isinstance(event, FileReport):
+                event = with_chunks(event, chunk_duration_s)
+                reports[event.path] = event
+            yield event
+
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="scan") as pool:
         try:
-            reports: dict[str, FileReport] = {}
             read_header = partial(_read_header, folder, known, cancelled)
-            for report in _each(pool, read_header, paths, "headers"):
-                if isinstance(report, FileReport):
-                    report = with_chunks(report, chunk_duration_s)
-                    reports[report.path] = report
-                yield report
+            yield from kept(_each(pool, read_header, paths, "headers"))
             waiting = [report for report in reports.values() if report.verdict is Verdict.WAITING]
             read_samples = partial(_read_samples, folder, known, cancelled)
-            for report in _each(pool, read_samples, waiting, "samples"):
-                if isinstance(report, FileReport):
-                    report = with_chunks(report, chunk_duration_s)
-                    reports[report.path] = report
-                yield report
+            yield from kept(_each(pool, read_samples, waiting, "samples"))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -143,10 +143,10 @@ def _each(
     most of it in Python's garbage collector.
     """
     finished: SimpleQueue[Future[FileReport]] = SimpleQueue()
-    waiting = iter(items)
+    ahead = iter(items)
 
     def hand_out(count: int) -> None:
-        for item in islice(waiting, count):
+        for item in islice(ahead, count):
             pool.submit(read, item).add_done_callback(finished.put)
 
     hand_out(AHEAD)
