@@ -2,6 +2,8 @@
 
 import resource
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +50,24 @@ def use_threads(device: torch.device, count: Any) -> None:
     """Compute on a CPU with as many threads as before: sums are split among them, and rounded accordingly."""
     if device.type == "cpu" and isinstance(count, int) and 0 < count <= MOST_THREADS:
         torch.set_num_threads(count)
+
+
+def one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
+    """An executor with this many threads, on each of which torch computes with one core."""
+    others = torch.get_num_threads()
+    are_set = threading.Barrier(count + 1)
+
+    def begin() -> None:
+        torch.get_num_threads()  # else the thread would take the number of the others at its first work
+        torch.set_num_threads(1)
+        are_set.wait()
+
+    executor = ThreadPoolExecutor(count, name, begin)
+    for _ in range(count):
+        executor.submit(int)  # an executor starts a thread for each task while none is idle
+    are_set.wait()
+    torch.set_num_threads(others)  # what threads to come begin with: it was set for all of them
+    return executor
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

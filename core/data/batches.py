@@ -1,7 +1,7 @@
 """Training batches as log-mel spectrograms, each a function of the step alone."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from core.audio.augmentation import add_noise, draw_augmentation, noise_bank
 from core.audio.spectrogram import LogMelSpectrogram
 from core.config import TrainingConfig
 from core.data.store import BatchOrder, ChunkStore
-from core.device import send
+from core.device import one_core_threads, send
 from core.errors import Cancelled
 from core.seeding import generator
 
@@ -126,10 +126,7 @@ class OneAhead:
 
     def __init__(self, make: Callable[[int], Tensor]) -> None:
         self._make = make
-        self._thread = ThreadPoolExecutor(1, "batches")
-        threads = torch.get_num_threads()
-        self._thread.submit(torch.set_num_threads, 1).result()
-        torch.set_num_threads(threads)  # what threads to come begin with: it was set for all of them
+        self._thread = one_core_threads(1, "batches")
         self._next: tuple[int, Future[Tensor]] | None = None
 
     def __call__(self, step: int) -> Tensor:
