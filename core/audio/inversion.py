@@ -122,9 +122,9 @@ class MelInverter(nn.Module):
             if cancelled():
                 raise Cancelled
             rebuilt = self.stft(self.inverse_stft(spectrum, samples))
-            direction = rebuilt - INERTIA * previous
+            direction = torch.sub(rebuilt, previous, alpha=INERTIA)
             length = squared(direction).clamp_min(TINY**2).sqrt()
-            spectrum = scaled(direction, magnitude(rebuilt) / length)
+            spectrum = direction * (magnitude(rebuilt) / length)
             previous = rebuilt
         return spectrum
 
@@ -157,9 +157,4 @@ class MelInverter(nn.Module):
 
 def squared(spectrum: Tensor) -> Tensor:
     """|z|² without the square root of abs()."""
-    return spectrum.real.square() + spectrum.imag.square()
-
-
-def scaled(spectrum: Tensor, factor: Tensor) -> Tensor:
-    """A complex tensor times a real one, without making that complex."""
-    return torch.view_as_complex(torch.view_as_real(spectrum) * factor.unsqueeze(-1))
+    return torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)

@@ -36,13 +36,14 @@ def refine_latents(
     smallest = torch.full((len(latent),), math.inf, device=latent.device)
     optimizer = AdamW([ParameterGroup([latent])], weight_decay=0.0)
     rate, never_bad = torch.tensor([step_size, 0.0], device=latent.device)
-    for _ in range(steps + 1):
+    for step in range(steps + 1):
         if cancelled():
             raise Cancelled
         squared_error = (model.decode(latent) - log_mel).square().flatten(1).sum(1) / model.scale.square()
         is_nearer = squared_error.detach() < smallest
         smallest = torch.where(is_nearer, squared_error.detach(), smallest)
         nearest = torch.where(is_nearer.unsqueeze(1), latent.detach(), nearest)
-        (latent.grad,) = torch.autograd.grad(squared_error.sum(), latent)
-        optimizer.step([rate], never_bad)
+        if step < steps:
+            (latent.grad,) = torch.autograd.grad(squared_error.sum(), latent)
+            optimizer.step([rate], never_bad)
     return nearest

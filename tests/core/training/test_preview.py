@@ -137,7 +137,7 @@ def test_rendering_is_cancelled_while_looking_for_latents_and_inside_a_clip(
     asked = itertools.count(1)
     with pytest.raises(Cancelled):
         render(renderer(tmp_path), model, 1, lambda: next(asked) > checks)
-    assert next(asked) == checks + 2
+    assert checks + 2 <= next(asked) <= checks + 4  # each of the three sounds asks by itself
     assert [path.name for path in tmp_path.glob("*.wav")] == ["resynthesis.wav"]
 
 
