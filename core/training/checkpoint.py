@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from core.atomic import write_atomically
 from core.errors import CheckpointError, DamagedCheckpointError
@@ -128,6 +129,18 @@ def read_checkpoint(path: Path) -> State:
             f"{path.name} has format version {version}, and this program reads {FORMAT_VERSION}."
         )
     return state
+
+
+def snapshot(value: Any) -> Any:
+    """A state as it is now, whatever training does to its tensors later; in the computer's memory."""
+    match value:
+        case Tensor():
+            return value.detach().to("cpu", copy=True)
+        case dict():
+            return {name: snapshot(each) for name, each in value.items()}
+        case list() | tuple():
+            return type(value)(map(snapshot, value))
+    return value
 
 
 def serialise(state: State) -> bytes:

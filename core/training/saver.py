@@ -1,4 +1,4 @@
-"""Saving beside the training: serialised on its thread, written on another, told when it is on disk."""
+"""Saving beside the training: copied on its thread, written on another, told when it is on disk."""
 
 import errno
 import shutil
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.events import CheckpointSaved
-from core.training.checkpoint import CheckpointFolder, State, serialise
+from core.training.checkpoint import CheckpointFolder, State, serialise, snapshot
 
 RESERVE_BYTES = 16 << 20  # left free for the log and the previews, which are worth more than one checkpoint
 
 
 @dataclass(frozen=True)
 class _Checkpoint:
-    """A moment of the run, serialised."""
+    """A moment of the run, with tensors of its own."""
 
-    data: bytes
+    state: State
     epoch: int
     step: int
     reason: str
@@ -52,7 +52,7 @@ class Saver:
 
     def keep_best(self, state: State, epoch: int, step: int) -> None:
         """Remember a state until the next `save`, which writes it as well."""
-        self._unsaved_best = _Checkpoint(serialise(state), epoch, step, "best")
+        self._unsaved_best = _Checkpoint(snapshot(state), epoch, step, "best")
 
     def forget(self, step: int) -> None:
         """The run is back at this step: what was remembered has not happened."""
@@ -62,7 +62,7 @@ class Saver:
     def save(self, state: State, epoch: int, step: int, reason: str, by_hand: bool = False) -> None:
         """Begin to write a checkpoint of this step, and the best one if it is newer than its file."""
         self.finish()
-        checkpoint = _Checkpoint(serialise(state), epoch, step, reason)
+        checkpoint = _Checkpoint(snapshot(state), epoch, step, reason)
         best, self._unsaved_best = self._unsaved_best, None
         self.asked_step, self._asked_s = step, time.monotonic()
         self._writing = self._writer.submit(self._write, checkpoint, best, by_hand), best
@@ -100,18 +100,18 @@ class Saver:
         self, checkpoint: _Checkpoint, best: _Checkpoint | None, by_hand: bool
     ) -> list[CheckpointSaved]:
         """On the writer's thread.  Raises OSError; what is on disk is then as it was."""
-        needed = len(checkpoint.data) + (len(best.data) if best else 0)
+        data = serialise(checkpoint.state)
+        best_data = serialise(best.state) if best else b""
+        needed = len(data) + len(best_data)
         if shutil.disk_usage(self._folder.path).free < needed + RESERVE_BYTES:
             raise OSError(errno.ENOSPC, "No space left on device")
         saved = []
         if best is not None:
-            saved.append(_event(best, self._folder.save_best(best.data)))
-        path = self._folder.save(checkpoint.data, checkpoint.step, by_hand)
-        return [*saved, _event(checkpoint, path)]
+            saved.append(_event(best, self._folder.save_best(best_data), len(best_data)))
+        path = self._folder.save(data, checkpoint.step, by_hand)
+        return [*saved, _event(checkpoint, path, len(data))]
 
 
-def _event(checkpoint: _Checkpoint, path: Path) -> CheckpointSaved:
+def _event(checkpoint: _Checkpoint, path: Path, size_bytes: int) -> CheckpointSaved:
     relative = f"{path.parent.name}/{path.name}"
-    return CheckpointSaved(
-        checkpoint.epoch, checkpoint.step, relative, checkpoint.reason, len(checkpoint.data)
-    )
+    return CheckpointSaved(checkpoint.epoch, checkpoint.step, relative, checkpoint.reason, size_bytes)
