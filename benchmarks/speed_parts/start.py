@@ -1,14 +1,18 @@
 """(f) What a start costs before the first step."""
 
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from core.data import cache
 from core.data.store import SampleArena, load_sounds
+from speed_parts.program import child_environment
 from speed_parts.sounds import scan_folder, write_files
 from speed_parts.table import at_least, in_turn, seconds, tell
 
@@ -21,11 +25,14 @@ def start() -> None:
         folder = write_files(Path(scratch) / "500", 500, 5.0)
         few, many = (write_files(Path(scratch) / f"short {count}", count, 0.5) for count in (500, 5000))
         ratio = first_to_second(folder)
-        few_s, many_s = in_turn(
-            min, SCANS, lambda: seconds(lambda: scan_anew(few, 10)), lambda: seconds(lambda: scan_anew(many))
-        )
+        few_s, many_s, few_alone_s, many_alone_s = in_turn(
+            min, SCANS,
+            lambda: scan_anew(scan_command, few), lambda: scan_anew(scan_command, many),
+            lambda: sum(scan_anew(scan_folder, few) for _ in range(10)), lambda: scan_anew(scan_folder, many),
+        )  # fmt: skip
     at_least("(f) first start relative to the second, 500 files", ratio, 10)
-    at_least("(f) files scanned a second, 5 000 relative to 500", few_s / many_s, 1)
+    at_least("(f) files a second of `sda-tui scan`, 5 000 relative to 500", 10 * few_s / many_s, 1)
+    tell("(f) the same without the program's own start and its table", few_alone_s / many_alone_s)
 
 
 def tell_start(folder: Path, count: int) -> None:
@@ -46,11 +53,15 @@ def first_to_second(folder: Path) -> float:
     return first_s / second_s
 
 
-def scan_anew(folder: Path, times: int = 1) -> None:
-    """Scan with nothing known from before; a small folder as often as a large one takes as long."""
-    for _ in range(times):
-        cache.trim_cache(0)
-        scan_folder(folder)
+def scan_anew(scan: Callable[[Path], object], folder: Path) -> float:
+    """Seconds of a scan with nothing known from before."""
+    cache.trim_cache(0)
+    return seconds(lambda: scan(folder))
+
+
+def scan_command(folder: Path) -> None:
+    command = [sys.executable, "-m", "sda_tui", "scan", str(folder)]
+    subprocess.run(command, env=child_environment(), stdout=subprocess.DEVNULL, check=True)
 
 
 def scan_and_decode(folder: Path) -> None:
