@@ -1,5 +1,6 @@
 """Where the model is computed: choosing a device, and how much memory it has."""
 
+import os
 import resource
 import sys
 import threading
@@ -14,6 +15,7 @@ from torch import Tensor
 from core.config import find_device
 from core.events import DeviceInfo
 
+LEAST_PRIORITY = 19  # as "nice" counts
 BFLOAT16_INSTRUCTIONS = "avx512_bf16", "amx_bf16"  # of x86; without them it is slower than float32
 MOST_THREADS = 1024  # more than any machine has; a foreign checkpoint may ask for anything
 
@@ -68,6 +70,12 @@ def one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
     are_set.wait()
     torch.set_num_threads(others)  # what threads to come begin with: it was set for all of them
     return executor
+
+
+def give_way() -> None:
+    """Let this thread compute while others leave a core idle; only Linux knows priorities of threads."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

@@ -10,7 +10,7 @@ from core.audio.augmentation import add_noise, draw_augmentation, noise_bank
 from core.audio.spectrogram import LogMelSpectrogram
 from core.config import TrainingConfig
 from core.data.store import BatchOrder, ChunkStore
-from core.device import one_core_threads, send
+from core.device import give_way, one_core_threads, send
 from core.errors import Cancelled
 from core.seeding import generator
 
@@ -122,11 +122,15 @@ class KeptChunks:
 
 
 class OneAhead:
-    """Calls `make` for each step on a thread of its own, and for the next one before that is asked for."""
+    """Calls `make` for each step on a thread of its own, and for the next one before that is asked for.
+
+    The thread gives way to the step: where that uses all cores, all of it would wait for the one they share.
+    """
 
     def __init__(self, make: Callable[[int], Tensor]) -> None:
         self._make = make
         self._thread = one_core_threads(1, "batches")
+        self._thread.submit(give_way)
         self._next: tuple[int, Future[Tensor]] | None = None
 
     def __call__(self, step: int) -> Tensor:

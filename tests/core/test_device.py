@@ -1,6 +1,11 @@
+import os
+import sys
+import threading
+
+import pytest
 import torch
 
-from core.device import one_core_threads
+from core.device import LEAST_PRIORITY, give_way, one_core_threads
 
 
 def test_one_core_threads_keep_to_one_core_while_others_have_as_many_as_before() -> None:
@@ -19,3 +24,16 @@ def test_one_core_threads_keep_to_one_core_while_others_have_as_many_as_before()
 def count_after_work() -> int:
     (torch.rand(500, 500) @ torch.rand(500, 500)).sum()
     return torch.get_num_threads()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process has one priority")
+def test_a_thread_gives_way_by_itself() -> None:
+    before = priority()
+    with one_core_threads(1, "test") as executor:
+        executor.submit(give_way)
+        assert executor.submit(priority).result() == LEAST_PRIORITY
+    assert priority() == before < LEAST_PRIORITY
+
+
+def priority() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
