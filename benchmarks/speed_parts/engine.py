@@ -6,7 +6,7 @@ import copy
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from speed_parts.start import tell_start
 from speed_parts.table import at_least, at_most, medians, seconds, tell
 
 BATCH = 32
-STEPS, WARM_UP = 40, 5
+STARTS, STEPS, WARM_UP = 3, 40, 5
 USUAL_EPOCHS, LARGEST_USUAL_EPOCH = 3, 16  # the latter in steps
 WORKERS = 2
 EXTRAS = 9  # of each kind
@@ -119,19 +119,26 @@ def step() -> None:
         for what, settings, least in (
             ("augmented", {}, 0.90), ("unaltered", WITHOUT_AUGMENTATION, 0.97),
         ):  # fmt: skip
-            with Engine(folder, report, settings) as engine:
-                ratio = relative_to_bare(engine)
+            ratio = relative_to_bare(folder, report, settings, STARTS)
             at_least(f"(a) steps a second relative to the bare step's, {what}", ratio, least)
 
 
-def relative_to_bare(engine: Engine) -> float:
-    bare, batch = BareStep(engine), engine.bench.batches.batch(0, BATCH)
-    ours_s, bare_s = alternate(engine, lambda: bare.take(batch))
-    return bare_s / ours_s
+def relative_to_bare(
+    folder: Path, report: ScanReport, settings: dict[str, SettingValue], starts: int
+) -> float:
+    ours_s: list[float] = []
+    bare_s: list[float] = []
+    for _ in range(starts):
+        with Engine(folder, report, settings) as engine:
+            bare, batch = BareStep(engine), engine.bench.batches.batch(0, BATCH)
+            ours, others = alternate(engine, lambda bare=bare, batch=batch: bare.take(batch))
+            ours_s += ours
+            bare_s += others
+    return statistics.median(bare_s) / statistics.median(ours_s)
 
 
-def alternate(engine: Engine, other: Any) -> tuple[float, float]:
-    """Median seconds of a step of the engine, all between two steps counted, and of what is done in turn."""
+def alternate(engine: Engine, other: Callable[[], object]) -> tuple[list[float], list[float]]:
+    """Seconds of each step of the engine, all between two steps counted, and of what is done in turn."""
     ours_s: list[float] = []
     other_s: list[float] = []
     began_s = time.perf_counter()
@@ -148,7 +155,7 @@ def alternate(engine: Engine, other: Any) -> tuple[float, float]:
     engine.told = told
     with contextlib.suppress(Cancelled):
         engine.trainer.train()
-    return statistics.median(ours_s[WARM_UP:]), statistics.median(other_s[WARM_UP:])
+    return ours_s[WARM_UP:], other_s[WARM_UP:]
 
 
 # -- (b) --------------------------------------------------------------------------------------------------
@@ -294,8 +301,8 @@ def growth() -> None:
     for count in counts:
         with sounds(count, 0.5) as (folder, report):
             settings: dict[str, SettingValue] = {"augmentation_expansion": 100}
-            with Engine(folder, report, settings) as engine:
-                tell(f"(h) (a) steps relative to the bare step's, {count} files", relative_to_bare(engine))
+            ratio = relative_to_bare(folder, report, settings, 1)
+            tell(f"(h) (a) steps relative to the bare step's, {count} files", ratio)
             with Engine(folder, report, settings) as engine:
                 ratio = relative_to_usual(engine, augments=True)
                 tell(f"(h) (b) steps relative to a DataLoader's, both augmented, {count} files", ratio)

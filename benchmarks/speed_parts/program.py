@@ -32,6 +32,7 @@ class Program:
     def __init__(self, command: Sequence[str | Path], cwd: Path, **environment: str) -> None:
         self.written = bytearray()
         self.count = 0
+        self._pauses: list[tuple[float, float]] = []
         self._came = threading.Condition()
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
@@ -67,6 +68,19 @@ class Program:
         with self._came:
             self.written.clear()
         os.write(self._master, keys)
+
+    def pause(self) -> None:
+        self.signal(signal.SIGSTOP)
+        self._paused_s = time.time()
+
+    def resume(self) -> None:
+        self._pauses.append((self._paused_s, time.time()))
+        self.signal(signal.SIGCONT)
+
+    def worked(self, begin_s: float, end_s: float) -> float:
+        """Seconds between two times by the clock, less those in which it was paused."""
+        paused = (min(end_s, end) - max(begin_s, begin) for begin, end in self._pauses)
+        return end_s - begin_s - sum(each for each in paused if each > 0)
 
     def signal(self, number: signal.Signals) -> None:
         """To it and its children."""
