@@ -24,6 +24,19 @@ logger = logging.getLogger(__name__)
 EngineEvent = RunEvent | EngineReady
 Listener = Callable[[EngineEvent], None]
 
+# torch's threads wait for each other by spinning for milliseconds: with anything else on the processor, the
+# screen for one, a step takes several times as long.  If they sleep at once, waking them takes a good part of
+# a small step.  So they spin for some microseconds first (benchmarks/threads.py; the count is for libgomp).
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300"}
+
+
+def set_environment() -> None:
+    """Set what the libraries under torch read when they are loaded, where the user has not."""
+    # Only takes effect before CUDA starts; a setting of the run decides whether it matters.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if not WAITING.keys() & os.environ.keys():
+        os.environ.update(WAITING)
+
 
 class _Job:
     """A run that waits for the engine, is being trained, or was given up before it began."""
@@ -151,11 +164,7 @@ class Runner:
         return self._job is None or self._job.ended.wait(timeout_s)
 
     def _work(self) -> None:
-        # Only takes effect before CUDA starts; a setting of the run decides whether it matters.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        # torch's threads wait for each other by spinning: with anything else on the processor, the screen for
-        # one, a step takes several times as long (benchmarks/threads.py).
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        set_environment()
         try:
             from core.device import list_devices
             from core.training import job  # noqa: F401  (the slow imports, done before they are needed)

@@ -1,5 +1,8 @@
 """The engine's thread: one run at a time, cancelled at any time."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from core.errors import RunError
 from core.events import EngineReady, RunState, StateChanged, StepFinished
 from core.runs import summarise
-from core.training.runner import EngineEvent, Runner
+from core.training.runner import WAITING, EngineEvent, Runner
 from tests.conftest import MakeRun
 
 
@@ -90,3 +93,24 @@ def test_a_run_that_cannot_be_opened_is_told(make_run: MakeRun) -> None:
     runner.train(run, "cpu")
     assert runner.wait(60)
     assert isinstance(runner.problem, RunError)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch brings another OpenMP")
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [({}, WAITING), ({"OMP_WAIT_POLICY": "ACTIVE"}, {"OMP_WAIT_POLICY": "ACTIVE"})],
+    ids=["ours", "the user's"],
+)
+def test_openmp_is_told_how_to_wait_before_torch_loads(
+    chosen: dict[str, str], expected: dict[str, str]
+) -> None:
+    code = (
+        "from core.training.runner import Runner; r = Runner(lambda _: ready.set()); "
+        "import threading; ready = threading.Event(); r.load(); assert ready.wait(60)"
+    )
+    inherited = {name: value for name, value in os.environ.items() if name not in WAITING}
+    environment = {**inherited, "OMP_DISPLAY_ENV": "VERBOSE", **chosen}
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stderr
+    for name, value in expected.items():
+        assert f"{name} = '{value}'" in said
