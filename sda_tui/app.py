@@ -4,6 +4,7 @@ At the top it imports what the first paint needs, and no more: that comes half a
 """
 
 import asyncio
+import os
 import signal
 from enum import Enum, auto
 from functools import cached_property
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from sda_tui.session import RareEvent, Session
 
 NO_SOUND_TOAST_S = 15
+TERMINAL_CHECK_S = 2
+STDIN = 0
 
 
 class Leave(Enum):
@@ -94,7 +97,14 @@ class SdaApp(App[Leave]):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self.exit, Leave.TERMINAL_GONE)
         loop.add_signal_handler(signal.SIGTERM, self.exit, Leave.STOP)
+        if not self.is_headless:
+            self.set_interval(TERMINAL_CHECK_S, self._leave_a_lost_terminal)
         self.call_after_refresh(self._begin)
+
+    def _leave_a_lost_terminal(self) -> None:
+        """The kernel tells of it to the leader of the session alone, which may tell nobody, as make does."""
+        if not os.isatty(STDIN):
+            self.exit(Leave.TERMINAL_GONE)
 
     def _begin(self) -> None:
         """Show the first screen."""

@@ -32,10 +32,15 @@ PATIENCE_S = 90.0
 
 
 class Terminal:
-    """Runs the program in a terminal of so many columns and rows."""
+    """Runs the program in a terminal of so many columns and rows, by itself or as the child of a `leader`."""
 
     def __init__(
-        self, *arguments: str | Path, cwd: Path, size: tuple[int, int] = (120, 36), **environment: str
+        self,
+        *arguments: str | Path,
+        cwd: Path,
+        size: tuple[int, int] = (120, 36),
+        leader: tuple[str, ...] = (),
+        **environment: str,
     ) -> None:
         columns, rows = size
         self._screen = pyte.Screen(columns, rows)
@@ -45,7 +50,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sda_tui", *map(str, arguments)],
+            [*leader, sys.executable, "-m", "sda_tui", *map(str, arguments)],
             cwd=cwd,
             stdin=slave,
             stdout=slave,

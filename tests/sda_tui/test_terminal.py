@@ -176,6 +176,15 @@ def test_a_lost_connection_does_not_lose_the_run(sounds: Path, tmp_path: Path) -
     assert done == list(range(1, len(done) + 1))
 
 
+def test_a_lost_terminal_is_noticed_where_nobody_tells(sounds: Path, tmp_path: Path) -> None:
+    """As below make: the leader of the session hears of it and waits for its child."""
+    silent = ("/bin/sh", "-c", 'trap : HUP; "$@"; exit $?', "sh")
+    with Terminal(sounds, cwd=tmp_path, leader=silent) as terminal:
+        terminal.wait_for("Continue with these sounds")
+        terminal.hang_up()
+        assert terminal.wait_for_exit() == 0
+
+
 def test_training_goes_on_in_the_background_when_asked(sounds: Path, tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / RUN)
     with Terminal(sounds, cwd=tmp_path) as terminal:
