@@ -8,7 +8,7 @@ Parts; without any, all of them:
   start    scan and decode of 500 stereo files of 5 s at 44.1 kHz, the first time and the second, in a cache
            of its own; and the scan of 5 000 files of 0.5 s, by the file, relative to that of 500 such
   step     training steps a second, headless, relative to those of the bare step: the same network, forward,
-           backward, clipping and optimiser on one batch that is there already; one of each in turn, on 50
+           backward, clipping and optimiser on one batch that is there already; ten of each in turn, on 50
            files of 5 s with batches of 32, with the preset's augmentation and without
   usual    the same relative to the usual way: the bare step fed by a DataLoader whose workers decode the file
            of each chunk, resample, augment it (librosa, soxr) and compute its mel spectrogram, its loss read

@@ -39,8 +39,9 @@ from speed_parts.start import tell_start
 from speed_parts.table import at_least, at_most, medians, seconds, tell
 
 BATCH = 32
-STARTS, STEPS, IN_TURN = 3, 50, 10  # the first of which warm up
-UNTIL_MADE_S = 0.2  # what the next batch takes
+STARTS, STEPS = 3, 50
+IN_TURN = 10  # steps; the first so many warm up
+UNTIL_MADE_S = 0.2  # more than the next batch takes
 USUAL_EPOCHS, LARGEST_USUAL_EPOCH = 3, 16  # the latter in steps
 WORKERS = 2
 EXTRAS = 9  # of each kind
