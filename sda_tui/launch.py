@@ -34,7 +34,11 @@ def open_app(
         raise SdaError("The app needs a terminal; `sda-tui train FOLDER` works without one.")
     child = os.fork()
     if child == 0:
-        os._exit(_show_safely(folder, root or default_root(), demo, attached))
+        status = 1
+        try:
+            status = _show_safely(folder, root or default_root(), demo, attached)
+        finally:
+            os._exit(status)  # whatever happened: beyond this point is the parent's code
     return _wait_for(child)
 
 
@@ -50,11 +54,11 @@ def _wait_for(child: int) -> int:
 
 
 def _show_safely(folder: Path | None, root: Path, demo: bool, attached: "RunDirectory | None") -> int:
-    """Nothing may leave the child but its status: beyond this point is the parent's code."""
+    """The app's exit status; what went wrong is told."""
     try:
         return _show(folder, root, demo, attached)
     except SdaError as error:
-        sys.stderr.write(f"sda-tui: {error}\n")
+        _say(f"sda-tui: {error}")
     except BaseException:
         traceback.print_exc()
     finally:
@@ -74,33 +78,41 @@ def _show(folder: Path | None, root: Path, demo: bool, attached: "RunDirectory |
         app = SdaApp(expand(root).absolute(), folder, demo, attached)
         leave = app.run(mouse=True)
     status, session = app.return_code or 0, app.session
+    # The app answered these while it ran, and is gone.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: session.cancel())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if not session.is_training:
         return status
     assert session.run is not None
     if leave is Leave.STOP or leave is None:
-        sys.stderr.write("sda-tui: saving a checkpoint…\n")
+        _say("sda-tui: saving a checkpoint…")
         session.cancel()
         session.wait()
         if session.last_state is not None and session.last_state.message:
             raise SdaError(session.last_state.message)
-        sys.stderr.write(f"sda-tui: stopped and saved. `sda-tui resume {session.run.name}` goes on.\n")
+        _say(f"sda-tui: stopped and saved. `sda-tui resume {session.run.name}` goes on.")
         return status
     if leave is Leave.KEEP_TRAINING:
         from sda_tui.look import show_path
 
-        sys.stderr.write(
+        _say(
             f"sda-tui: {session.run.name} goes on training as process {os.getpid()}.\n"
             f"`sda-tui attach {show_path(session.run.path)}` comes back to it, "
-            f"`kill {os.getpid()}` saves and stops it.\n"
+            f"`kill {os.getpid()}` saves and stops it."
         )
         os.setsid()
         os.kill(os.getppid(), signal.SIGUSR1)
     leave_terminal()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: session.cancel())
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     while not session.wait(1.0):  # short waits, so that signals are answered
         continue
     return 0
+
+
+def _say(sentence: str) -> None:
+    """To the terminal, unless that is gone."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
 
 
 def _log_path() -> Path | None:

@@ -1,12 +1,29 @@
 """Who writes to the terminal, and what happens when it goes away."""
 
 import contextlib
+import io
 import os
 import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class _Terminal(io.FileIO):
+    """A terminal that may go at any time; what is written to it then is dropped.
+
+    An error here would end Textual's thread that writes, and soon block the app, which waits for it.
+    """
+
+    def write(self, data: "Buffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
 
 
 @contextlib.contextmanager
@@ -18,7 +35,12 @@ def own_terminal(log: Path | None = None) -> Iterator[TextIO]:
     """
     kept_out, kept_error = os.dup(1), os.dup(2)
     target = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    terminal = os.fdopen(os.dup(kept_error), "w", encoding="utf-8", errors="replace", buffering=1)
+    terminal = io.TextIOWrapper(
+        io.BufferedWriter(_Terminal(os.dup(kept_error), "w")),
+        encoding="utf-8",
+        errors="replace",
+        line_buffering=True,
+    )
     before = sys.stderr, sys.__stdout__, sys.__stderr__
     sys.stdout.flush()
     sys.stderr.flush()
@@ -36,8 +58,7 @@ def own_terminal(log: Path | None = None) -> Iterator[TextIO]:
         os.dup2(kept_error, 2)
         os.close(kept_out)
         os.close(kept_error)
-        with contextlib.suppress(OSError):  # the terminal may be gone
-            terminal.close()
+        terminal.close()
 
 
 def leave_terminal() -> None:

@@ -47,6 +47,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self.output = b""
+        self._is_read = True
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
@@ -108,6 +109,10 @@ class Terminal:
     def wait_for_exit(self) -> int:
         return self.process.wait(PATIENCE_S)
 
+    def stall(self) -> None:
+        """Read no more, as the other end of a connection that has gone dead without a word."""
+        self._is_read = False
+
     def hang_up(self) -> None:
         """Close the terminal's other end, as a lost connection does."""
         if self._master >= 0:
@@ -115,7 +120,7 @@ class Terminal:
             self._master = -1
 
     def _read(self) -> None:
-        while True:
+        while self._is_read:
             try:
                 data = os.read(self._master, 65_536)
             except OSError:

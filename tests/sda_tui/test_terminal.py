@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -137,6 +138,13 @@ def main_thread_s(process: psutil.Process) -> float:
     return float(thread.user_time + thread.system_time)
 
 
+def is_idle(process: psutil.Process) -> bool:
+    """Whether the thread that has the terminal does nothing at all; a dashboard does, twice a second."""
+    before = main_thread_s(process)
+    time.sleep(3)
+    return main_thread_s(process) == before
+
+
 def test_a_lost_connection_does_not_lose_the_run(sounds: Path, tmp_path: Path) -> None:
     """The terminal goes; the run goes on without spinning on it, and two new ones attach to it."""
     run = RunDirectory(tmp_path / RUN)
@@ -183,6 +191,23 @@ def test_a_lost_terminal_is_noticed_where_nobody_tells(sounds: Path, tmp_path: P
         terminal.wait_for("Continue with these sounds")
         terminal.hang_up()
         assert terminal.wait_for_exit() == 0
+
+
+def test_a_connection_that_stalls_and_then_ends_does_not_lose_the_run(sounds: Path, tmp_path: Path) -> None:
+    """As when a laptop is closed: for minutes nobody reads, and then the terminal goes."""
+    run = RunDirectory(tmp_path / RUN)
+    with Terminal(sounds, cwd=tmp_path) as terminal:
+        start_training(terminal)
+        terminal.stall()
+        holder = run.lock.holder()
+        assert holder is not None
+        trainer = psutil.Process(holder.pid)
+        terminal.press(*["?", "escape"] * 10)  # fills the terminal's buffer sooner
+        terminal.wait_until(lambda: is_idle(trainer), "a screen that waits for the terminal")
+        before = len(steps(run.path))
+        terminal.wait_until(lambda: len(steps(run.path)) > before + 5, "steps with nobody at the terminal")
+        terminal.hang_up()
+        stop_what_trains(run)
 
 
 def test_training_goes_on_in_the_background_when_asked(sounds: Path, tmp_path: Path) -> None:
