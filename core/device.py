@@ -4,6 +4,7 @@ import os
 import resource
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from core.events import DeviceInfo
 
 LEAST_PRIORITY = 19  # as "nice" counts
 BFLOAT16_INSTRUCTIONS = "avx512_bf16", "amx_bf16"  # of x86; without them it is slower than float32
+LARGEST_UNPINNED_BYTES = 64 << 10  # what the driver takes in before it sends it; more makes the caller wait
 MOST_THREADS = 1024  # more than any machine has; a foreign checkpoint may ask for anything
 
 
@@ -79,8 +81,22 @@ def give_way() -> None:
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor that is in the computer's memory, on the device; nobody waits until a GPU has it."""
-    return tensor.to(device, non_blocking=device.type == "cuda")
+    """A tensor that may be in the computer's memory, on the device; nobody waits until a GPU has it."""
+    if device.type != "cuda" or tensor.is_cuda:
+        return tensor.to(device)
+    if tensor.nbytes > LARGEST_UNPINNED_BYTES:
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
+def fetched(device: torch.device) -> Callable[[], object]:
+    """What waits, on any thread, until all that was asked of the device until now is done: copies from it to
+    the computer's memory too, which nobody waits for otherwise."""
+    if device.type != "cuda":
+        return lambda: None
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record(torch.cuda.current_stream(device))
+    return event.synchronize
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -129,6 +145,10 @@ def fits_memory(size_bytes: int) -> bool:
 
 def be_deterministic(enabled: bool) -> None:
     """Let torch use only kernels that give the same bits each time, or any."""
+    if enabled:
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # which torch asks for, before cuBLAS is used
     if (
         enabled != torch.are_deterministic_algorithms_enabled()
     ):  # the call imports a compiler, which takes seconds

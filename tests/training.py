@@ -18,20 +18,24 @@ Listener = Callable[[RunEvent], None]
 
 
 def train(
-    run: RunDirectory, listener: Listener = lambda _: None, control: Control | None = None
+    run: RunDirectory,
+    listener: Listener = lambda _: None,
+    control: Control | None = None,
+    device: str = "cpu",
 ) -> list[RunEvent]:
     """Train to the end or until the listener cancels; what the log holds then."""
-    train_run(run, "cpu", control or Control(run.requests), listener)
+    train_run(run, device, control or Control(run.requests), listener)
     return logged(run)
 
 
-def train_to(run: RunDirectory, step: int) -> list[RunEvent]:
+def train_to(run: RunDirectory, step: int, device: str = "cpu") -> list[RunEvent]:
     """Train until this step is done, then cancel."""
     control = Control(run.requests)
     return train(
         run,
         cancel_when(control, lambda event: isinstance(event, StepFinished) and event.step == step),
         control,
+        device,
     )
 
 

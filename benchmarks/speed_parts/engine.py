@@ -36,7 +36,7 @@ from core.training.trainer import Trainer
 from core.training.workbench import prepare
 from speed_parts.sounds import scan_folder, write_files
 from speed_parts.start import tell_start
-from speed_parts.table import at_least, at_most, medians, seconds, tell
+from speed_parts.table import at_least, at_most, in_turn, medians, seconds, tell
 
 BATCH = 32
 STARTS, STEPS = 3, 50
@@ -45,6 +45,7 @@ UNTIL_MADE_S = 0.2  # more than the next batch takes
 USUAL_EPOCHS, LARGEST_USUAL_EPOCH = 3, 16  # the latter in steps
 WORKERS = 2
 EXTRAS = 9  # of each kind
+COUNTS = 5, 50, 500, 5000  # of files
 WITHOUT_AUGMENTATION: dict[str, SettingValue] = {
     "augmentation_strength": 0.0, "random_crop_probability": 0.0, "augmentation_expansion": 40,
 }  # fmt: skip
@@ -256,21 +257,38 @@ def extras() -> None:
             share_of_extras(folder, report, f"{count} files of {duration_s:g} s")
 
 
-def share_of_extras(folder: Path, report: ScanReport, what: str) -> None:
+def share_of_extras(folder: Path, report: ScanReport, what: str, device: torch.device = CPU) -> None:
+    at_once = 1 if device == CPU else STEPS  # a GPU is asked after so many
     preset = find_preset(report.suggested_preset).config()
     settings: dict[str, SettingValue] = {
         name: getattr(preset, name) for name in ("augmentation_expansion", "epochs")
     }
-    with Engine(folder, report, {**settings, "batch_size": None}) as engine:
+    with Engine(folder, report, {**settings, "batch_size": None}, device) as engine:
         trainer, config = engine.trainer, engine.manifest.config
+        saver, previewer = trainer._saver, trainer._previewer
         assert config.preview_interval is not None
         trainer._preview()  # of epoch 0, with the clip itself, which comes once
+        previewer.finish()
         trainer.progress.step = engine.manifest.steps_per_epoch
-        step_s, _, preview_s, best_s = medians(  # validation comes before a preview anyway
-            EXTRAS, trainer._train_step, trainer._reconstructions, trainer._preview,
-            lambda: trainer._saver.keep_best(trainer._state(), 1, trainer.progress.step),
-        )  # fmt: skip
-        save_s = statistics.median(lost_by_saving(trainer, step_s) for _ in range(EXTRAS))
+
+        def step() -> float:
+            return seconds(lambda: take_steps(engine, at_once)) / at_once
+
+        alone_s = statistics.median(step() for _ in range(EXTRAS))
+
+        def preview() -> float:
+            trainer._reconstructions()  # validation comes before a preview anyway
+            return lost_by(trainer, alone_s, trainer._preview, lambda: previewer._rendering is not None)
+
+        def best() -> float:
+            return seconds(lambda: saver.keep_best(trainer._state(), 1, trainer.progress.step))
+
+        def save() -> float:  # the best state too
+            return lost_by(
+                trainer, alone_s, lambda: trainer.save("interval"), lambda: saver._writing is not None
+            )
+
+        step_s, preview_s, best_s, save_s = in_turn(statistics.median, EXTRAS, step, preview, best, save)
         epoch_s = engine.manifest.steps_per_epoch * step_s
     share = (preview_s / config.preview_interval + save_s / config.checkpoint_interval + best_s) / epoch_s
     tell(f"(g) a preview of all kinds takes so many steps, {what}", preview_s / step_s)
@@ -278,14 +296,18 @@ def share_of_extras(folder: Path, report: ScanReport, what: str) -> None:
     at_most(f"(g) previews and checkpoints, per cent of training time, {what}", 100 * share, 3)
 
 
-def lost_by_saving(trainer: Trainer, step_s: float) -> float:
-    """Seconds until a checkpoint is written, less what as many steps take alone as are taken meanwhile."""
+def lost_by(
+    trainer: Trainer, step_s: float, begin: Callable[[], object], goes_on: Callable[[], bool]
+) -> float:
+    """Seconds until what begins is over, less what as many steps take alone as are taken meanwhile."""
     started_s, steps = time.perf_counter(), 0
-    trainer.save("interval")
-    while trainer._saver._writing is not None:
+    begin()
+    while goes_on():
         trainer._train_step()
         steps += 1
         trainer._saver.collect()
+        trainer._previewer.collect()
+    trainer._read_steps()  # a device that is asked has done them
     return time.perf_counter() - started_s - steps * step_s
 
 
@@ -294,18 +316,19 @@ def lost_by_saving(trainer: Trainer, step_s: float) -> float:
 
 def growth() -> None:
     """Steps of four datasets in turn, and what else may grow with them."""
-    counts = (5, 50, 500, 5000)
-    with contextlib.ExitStack() as stack:
-        engines, memory = [], []
-        for count in counts:
-            folder, report = stack.enter_context(sounds(count, 0.5))
-            engines.append(stack.enter_context(Engine(folder, report, {"augmentation_expansion": 100})))
-            memory.append(psutil.Process().memory_info().rss / 1e6)
-        times = medians(STEPS // 2, *(engine.trainer._train_step for engine in engines))
-    at_most("(h) slowest step relative to the fastest, 5 to 5 000 files", max(times) / min(times), 1.1)
-    for count, used in zip(counts, memory, strict=True):
+    memory = []
+
+    def remember(count: int) -> None:
+        memory.append((count, psutil.Process().memory_info().rss / 1e6))
+
+    at_most(
+        "(h) slowest step relative to the fastest, 5 to 5 000 files",
+        slowest_to_fastest(CPU, 1, remember),
+        1.1,
+    )
+    for count, used in memory:
         tell(f"(h) memory of the process with those up to {count} files too, MB", used)
-    for count in counts:
+    for count in COUNTS:
         with sounds(count, 0.5) as (folder, report):
             settings: dict[str, SettingValue] = {"augmentation_expansion": 100}
             ratio = relative_to_bare(folder, report, settings, 1)
@@ -314,3 +337,17 @@ def growth() -> None:
                 ratio = relative_to_usual(engine, augments=True)
                 tell(f"(h) (b) steps relative to a DataLoader's, both augmented, {count} files", ratio)
             tell_start(folder, count)
+
+
+def slowest_to_fastest(device: torch.device, at_once: int, loaded: Callable[[int], None]) -> float:
+    """How much longer steps take with one number of files than with another; `loaded` is told each."""
+    with contextlib.ExitStack() as stack:
+        engines = []
+        for count in COUNTS:
+            folder, report = stack.enter_context(sounds(count, 0.5))
+            engine = Engine(folder, report, {"augmentation_expansion": 100}, device)
+            engines.append(stack.enter_context(engine))
+            loaded(count)
+        turns = (lambda engine=engine: take_steps(engine, at_once) for engine in engines)
+        times = medians(STEPS // 2, *turns)
+    return max(times) / min(times)

@@ -1,14 +1,25 @@
-"""(a) and (b) on a CUDA device, and what recording the step gains there."""
+"""(a), (b), (g) and (h) on a CUDA device, and what recording the step gains there."""
 
 import shutil
 import statistics
 import subprocess
 import threading
+import time
 
 import torch
 
-from speed_parts.engine import BATCH, BareStep, Engine, relative_to_usual, sounds, take_steps
-from speed_parts.table import at_least, medians, tell
+from core.device import be_deterministic
+from speed_parts.engine import (
+    BATCH,
+    BareStep,
+    Engine,
+    relative_to_usual,
+    share_of_extras,
+    slowest_to_fastest,
+    sounds,
+    take_steps,
+)
+from speed_parts.table import at_least, at_most, medians, tell
 
 STEPS, ROUNDS = 100, 7
 CUDA = torch.device("cuda")
@@ -18,6 +29,7 @@ def gpu() -> None:
     if not torch.cuda.is_available():
         print("| (a) and (b) on a GPU: not measured, there is none | | | |", flush=True)
         return
+    be_deterministic(False)  # as a run does
     about = torch.cuda.get_device_properties()
     tell(f"CUDA is an {about.name}; its memory, GB", about.total_memory / 1e9)
     with sounds(50, 5.0) as (folder, report):
@@ -26,6 +38,11 @@ def gpu() -> None:
         with Engine(folder, report, device=CUDA) as engine:
             ratio = relative_to_usual(engine, augments=True)
             at_least("(b) CUDA: steps a second relative to a DataLoader's, both augmented", ratio, 10)
+        share_of_extras(folder, report, "CUDA, 50 files of 5 s", CUDA)
+        with Engine(folder, report, device=CUDA) as engine:
+            longest_steps(engine)
+    ratio = slowest_to_fastest(CUDA, STEPS // 5, lambda _: None)
+    at_most("(h) CUDA: slowest step relative to the fastest, 5 to 5 000 files", ratio, 1.1)
     tell("(h) CUDA: most memory that was in use, MB", torch.cuda.max_memory_allocated() / 1e6)
 
 
@@ -45,12 +62,37 @@ def against_bare(engine: Engine) -> None:
         trainer._step = recorded
 
     with Utilisation() as use:
-        take_steps(engine, 5 * STEPS)
+        take_steps(engine, 20 * STEPS)
     ours_s, eager_s, bare_s = medians(ROUNDS, lambda: take_steps(engine, STEPS), eager_steps, bare_steps)
     at_least("(a) CUDA: steps a second relative to the eager bare step's, augmented", bare_s / ours_s, 1.5)
     tell("(a) CUDA: recorded steps a second relative to eager ones", eager_s / ours_s)
     tell("(a) CUDA: steps a second", STEPS / ours_s)
     tell("(a) CUDA: utilisation while training, %", use.median)
+
+
+def longest_steps(engine: Engine) -> None:
+    """What previews that are rendered beside the steps do to single ones."""
+    trainer = engine.trainer
+
+    def step_ms() -> float:
+        started_s = time.perf_counter()
+        trainer._train_step()
+        torch.cuda.current_stream().synchronize()
+        return 1e3 * (time.perf_counter() - started_s)
+
+    take_steps(engine, STEPS)  # of which the first is recorded
+    trainer._preview()
+    trainer._previewer.finish()
+    alone_ms = [step_ms() for _ in range(5 * STEPS)]
+    beside_ms = []
+    for _ in range(ROUNDS):
+        trainer._preview()
+        while trainer._previewer._rendering is not None:
+            beside_ms.append(step_ms())
+            trainer._previewer.collect()
+    for what, found in (("alone", alone_ms), ("while previews are rendered", beside_ms)):
+        tell(f"(g) CUDA: a step {what}, ms, the median", statistics.median(found))
+        tell(f"(g) CUDA: a step {what}, ms, the longest", max(found))
 
 
 class Utilisation:

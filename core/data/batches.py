@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,12 +19,15 @@ CROPS_AT_A_TIME = 32
 CACHE_BYTES = 512 << 20  # of spectrograms that never change
 FLOAT32_BYTES = 4
 
+T = TypeVar("T")
+Waveforms = tuple[Tensor, Tensor]  # [batch, samples], and the pitch shift of each in semitones [batch]
+
 
 class TrainingBatches:
     """Augmented batches from a store.  Two objects with equal arguments give equal batches.
 
-    On a processor each batch is made while the step before it goes on, by a thread of its own that takes one
-    core: most steps leave some of one idle.  `close` ends it.
+    What a processor does for a batch is done while the step before it goes on, by a thread of its own that
+    takes one core: most steps leave some of one idle.  `close` ends it.
     """
 
     def __init__(
@@ -47,7 +51,13 @@ class TrainingBatches:
         chunk_bytes = FLOAT32_BYTES * spectrogram.config.n_mels * n_frames
         is_kept = not config.augments and device.type == "cpu" and len(store) * chunk_bytes <= CACHE_BYTES
         self._kept = KeptChunks(store, spectrogram) if is_kept else None
-        self._ahead = OneAhead(self._make) if device.type == "cpu" else None
+        self._ahead: OneAhead[Tensor] | OneAhead[Waveforms] | None = None
+        self._batch: Callable[[int], Tensor] = self._make
+        if device.type == "cpu":
+            self._batch = self._ahead = OneAhead(self._make)
+        elif store.device.type == "cpu":  # there is no room for the sounds on the device
+            waveforms = self._ahead = OneAhead(self._waveforms)
+            self._batch = lambda step: self._log_mel(*waveforms(step))
 
     @property
     def chunks(self) -> int:
@@ -56,7 +66,7 @@ class TrainingBatches:
 
     def batch(self, step: int, size: int) -> Tensor:
         """The first `size` items of a step's batch, [size, 1, mels, frames]."""
-        return (self._ahead or self._make)(step)[:size]
+        return self._batch(step)[:size]
 
     def close(self) -> None:
         """Let nothing go on in the background."""
@@ -64,8 +74,12 @@ class TrainingBatches:
             self._ahead.close()
 
     def _make(self, step: int) -> Tensor:
-        index = self._order.batch(step)
-        return self._kept.batch(index) if self._kept else self._augmented(index, "augmentation", step)
+        if self._kept is not None:
+            return self._kept.batch(self._order.batch(step))
+        return self._log_mel(*self._waveforms(step))
+
+    def _waveforms(self, step: int) -> Waveforms:
+        return self._augmented(self._order.batch(step), "augmentation", step)
 
     def random_crops(
         self,
@@ -82,16 +96,18 @@ class TrainingBatches:
             size = min(CROPS_AT_A_TIME, count - first)
             draws = generator(self._config.seed, "crops", number)
             index = torch.randint(len(self._store), (size,), generator=draws)
-            crops.append(self._augmented(index, "crop augmentation", number))
+            crops.append(self._log_mel(*self._augmented(index, "crop augmentation", number)))
             progress(first + size)
         return torch.cat(crops)
 
-    def _augmented(self, index: Tensor, stream: str, step: int) -> Tensor:
+    def _augmented(self, index: Tensor, stream: str, step: int) -> Waveforms:
         draws = generator(self._config.seed, stream, step)
         augmentation = draw_augmentation(self._config, len(index), self._store.chunk_samples, draws)
         waveform = add_noise(self._store.crops(index, augmentation), augmentation, self._noise)
-        pitch = send(augmentation.pitch_semitones, self._device)
-        log_mel: Tensor = self._spectrogram(send(waveform, self._device), pitch)
+        return waveform, augmentation.pitch_semitones
+
+    def _log_mel(self, waveform: Tensor, pitch_semitones: Tensor) -> Tensor:
+        log_mel: Tensor = self._spectrogram(send(waveform, self._device), send(pitch_semitones, self._device))
         return log_mel
 
 
@@ -121,19 +137,19 @@ class KeptChunks:
         return self._groups[number]
 
 
-class OneAhead:
+class OneAhead(Generic[T]):
     """Calls `make` for each step on a thread of its own, and for the next one before that is asked for.
 
     The thread gives way to the step: where that uses all cores, all of it would wait for the one they share.
     """
 
-    def __init__(self, make: Callable[[int], Tensor]) -> None:
+    def __init__(self, make: Callable[[int], T]) -> None:
         self._make = make
         self._thread = one_core_threads(1, "batches")
         self._thread.submit(give_way)
-        self._next: tuple[int, Future[Tensor]] | None = None
+        self._next: tuple[int, Future[T]] | None = None
 
-    def __call__(self, step: int) -> Tensor:
+    def __call__(self, step: int) -> T:
         if self._next is None or self._next[0] != step:
             self._next = step, self._thread.submit(self._make, step)
         made = self._next[1]

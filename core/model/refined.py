@@ -33,6 +33,8 @@ class RefinedVAE(VAE):
     Inference", ICML 2018.
     """
 
+    gpu_format = torch.channels_last
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         features = config.n_mels * config.n_frames

@@ -43,6 +43,7 @@ class VAE(nn.Module, ABC):
     Welling, "Auto-Encoding Variational Bayes", 2014.
     """
 
+    gpu_format = torch.contiguous_format  # how the weights of convolutions lie on a GPU: the faster way
     band_mean: Tensor
     scale: Tensor
 

@@ -132,10 +132,13 @@ def read_checkpoint(path: Path) -> State:
 
 
 def snapshot(value: Any) -> Any:
-    """A state as it is now, whatever training does to its tensors later; in the computer's memory."""
+    """A state as it is now, whatever training does to its tensors later; in the computer's memory.
+
+    Those of a GPU are there once what `core.device.fetched` gives for it has been waited for.
+    """
     match value:
         case Tensor():
-            return value.detach().to("cpu", copy=True)
+            return value.detach().to("cpu", copy=True, non_blocking=True)
         case dict():
             return {name: snapshot(each) for name, each in value.items()}
         case list() | tuple():

@@ -1,28 +1,32 @@
-"""When previews are rendered: beside the training on a GPU, which has room for both, at once elsewhere."""
+"""When previews are rendered: beside the training, or at once where two threads may not use a device."""
 
 import contextlib
 import copy
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from core.device import give_way
+from core.errors import Cancelled
 from core.events import PreviewReady
 from core.model import VAE
 from core.model.latents import LatentDistribution
 from core.training.preview import PreviewRenderer
 
-BESIDE = {"cuda"}  # kinds of devices where previews do not make a step wait
+BESIDE = {"cpu", "cuda"}  # kinds of devices that two threads may use
+CANCEL_CHECK_S = 0.05
 
 
 @dataclass(frozen=True)
 class _Rendering:
-    """The previews of an epoch that are being made on the other thread: those that could be, and what is told
-    of the others."""
+    """The previews of an epoch that are being made of `model` on the other thread: those that could be, and
+    what is told of the others."""
 
+    model: VAE
     epoch: int
     step: int
     future: Future[tuple[list[PreviewReady], str]]
@@ -31,7 +35,10 @@ class _Rendering:
 class Previewer:
     """Renders the previews of one epoch at a time.  Used by one thread, which both functions are called on:
     `tell` with each preview, then `warn` with a sentence if some could not be made and an empty one if all
-    could.  Previews are there up to `done_epoch`."""
+    could.  Previews are there up to `done_epoch`.
+
+    A processor renders them while the steps leave a core idle.
+    """
 
     def __init__(
         self,
@@ -45,10 +52,11 @@ class Previewer:
         self._tell = tell
         self._warn = warn
         self.done_epoch = -1
-        self._thread = ThreadPoolExecutor(1, "previews") if device.type in BESIDE else None
+        self._thread = ThreadPoolExecutor(1, "previews", give_way) if device.type in BESIDE else None
         self._stream = _new_stream(device) if self._thread else None
         self._is_unwanted = threading.Event()
         self._rendering: _Rendering | None = None
+        self._model: VAE | None = None  # what is rendered
 
     @property
     def begun_epoch(self) -> int:
@@ -58,13 +66,13 @@ class Previewer:
     def render(
         self, model: VAE, fitted: LatentDistribution, epoch: int, step: int, cancelled: Callable[[], bool]
     ) -> None:
-        """Render at once, or begin to with a copy of the model.  Raises Cancelled in the first case."""
-        self.finish()
+        """Render at once, or begin to with a copy of the model, after those before.  Raises Cancelled."""
+        self.finish(cancelled)
         if self._thread is None:
             previews = self._renderer.render(model, fitted, epoch, step, cancelled)
             self._settle(epoch, _make_all(previews, epoch, self._tell))
             return
-        mine, stream = copy.deepcopy(model), self._stream
+        mine, stream = self._copy(model), self._stream
         if stream is not None:
             stream.wait_stream(torch.cuda.current_stream(self._device))  # for the copy to be there
 
@@ -75,19 +83,28 @@ class Previewer:
                 problem = _make_all(previews, epoch, made.append)
             return made, problem
 
-        self._rendering = _Rendering(epoch, step, self._thread.submit(render))
+        self._rendering = _Rendering(mine, epoch, step, self._thread.submit(render))
+
+    def unfinished(self, step: int) -> dict[str, Any] | None:
+        """What the previews under way are made of, if the weights of this step cannot make them any more."""
+        rendering = self._rendering
+        if rendering is None or rendering.step == step:
+            return None
+        return {"epoch": rendering.epoch, "step": rendering.step, "model": rendering.model.state_dict()}
 
     def collect(self) -> None:
         """Tell of previews that are there."""
         if self._rendering is not None and self._rendering.future.done():
             self.finish()
 
-    def finish(self, before_step: int | None = None) -> bool:
-        """Wait for the previews under way and tell of them; only for those of a step before this one, if it
-        is given.  Whether there were any."""
+    def finish(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
+        """Wait for the previews under way and tell of them; whether there were any.  Raises Cancelled."""
         rendering = self._rendering
-        if rendering is None or (before_step is not None and rendering.step >= before_step):
+        if rendering is None:
             return False
+        while not wait([rendering.future], CANCEL_CHECK_S).done:
+            if cancelled():
+                raise Cancelled
         self._rendering = None
         made, problem = rendering.future.result()
         for preview in made:
@@ -109,6 +126,15 @@ class Previewer:
         self.return_to(self.done_epoch)
         if self._thread is not None:
             self._thread.shutdown()
+
+    def _copy(self, model: VAE) -> VAE:
+        """A copy of the model, in the place of the one before."""
+        if self._model is None:
+            self._model = copy.deepcopy(model)
+        tensors, theirs = ([*each.parameters(), *each.buffers()] for each in (self._model, model))
+        with torch.no_grad():
+            torch._foreach_copy_(tensors, theirs)
+        return self._model
 
     def _settle(self, epoch: int, problem: str) -> None:
         self._warn(problem)

@@ -5,9 +5,12 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
+from core.device import fetched
 from core.events import CheckpointSaved
 from core.training.checkpoint import CheckpointFolder, State, serialise, snapshot
 
@@ -16,9 +19,10 @@ RESERVE_BYTES = 16 << 20  # left free for the log and the previews, which are wo
 
 @dataclass(frozen=True)
 class _Checkpoint:
-    """A moment of the run, with tensors of its own."""
+    """A moment of the run, with tensors of its own, which are there when `fetch` returns."""
 
     state: State
+    fetch: Callable[[], object]
     epoch: int
     step: int
     reason: str
@@ -33,12 +37,17 @@ class Saver:
     """
 
     def __init__(
-        self, folder: CheckpointFolder, tell: Callable[[CheckpointSaved], None], warn: Callable[[str], None]
+        self,
+        folder: CheckpointFolder,
+        device: torch.device,
+        tell: Callable[[CheckpointSaved], None],
+        warn: Callable[[str], None],
     ) -> None:
         self._folder = folder
+        self._device = device
         self._tell = tell
         self._warn = warn
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+        self._writer = ThreadPoolExecutor(1, "checkpoints")
         self._writing: tuple[Future[list[CheckpointSaved]], _Checkpoint | None] | None = None
         self._unsaved_best: _Checkpoint | None = None
         self._asked_s = time.monotonic()
@@ -52,7 +61,7 @@ class Saver:
 
     def keep_best(self, state: State, epoch: int, step: int) -> None:
         """Remember a state until the next `save`, which writes it as well."""
-        self._unsaved_best = _Checkpoint(snapshot(state), epoch, step, "best")
+        self._unsaved_best = self._checkpoint(state, epoch, step, "best")
 
     def forget(self, step: int) -> None:
         """The run is back at this step: what was remembered has not happened."""
@@ -62,8 +71,10 @@ class Saver:
     def save(self, state: State, epoch: int, step: int, reason: str, by_hand: bool = False) -> None:
         """Begin to write a checkpoint of this step, and the best one if it is newer than its file."""
         self.finish()
-        checkpoint = _Checkpoint(snapshot(state), epoch, step, reason)
+        checkpoint = self._checkpoint(state, epoch, step, reason)
         best, self._unsaved_best = self._unsaved_best, None
+        if best is not None and best.step == step:
+            best = replace(checkpoint, reason=best.reason)
         self.asked_step, self._asked_s = step, time.monotonic()
         self._writing = self._writer.submit(self._write, checkpoint, best, by_hand), best
 
@@ -96,12 +107,18 @@ class Saver:
         self.finish()
         self._writer.shutdown()
 
+    def _checkpoint(self, state: State, epoch: int, step: int, reason: str) -> _Checkpoint:
+        return _Checkpoint(snapshot(state), fetched(self._device), epoch, step, reason)
+
     def _write(
         self, checkpoint: _Checkpoint, best: _Checkpoint | None, by_hand: bool
     ) -> list[CheckpointSaved]:
         """On the writer's thread.  Raises OSError; what is on disk is then as it was."""
+        checkpoint.fetch()  # and all that was asked for before
         data = serialise(checkpoint.state)
-        best_data = serialise(best.state) if best else b""
+        best_data = (
+            data if best and best.state is checkpoint.state else serialise(best.state) if best else b""
+        )
         needed = len(data) + len(best_data)
         if shutil.disk_usage(self._folder.path).free < needed + RESERVE_BYTES:
             raise OSError(errno.ENOSPC, "No space left on device")

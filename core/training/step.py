@@ -86,10 +86,14 @@ class RepeatedStep:
     On a GPU the recording is a CUDA graph: one launch instead of a thousand, which small networks spend most
     of their time on ("CUDA Graph Best Practice for PyTorch", NVIDIA).  A recording that fails, or does
     something else than the step, is told in the log, and steps go on as usual.
+
+    `be_alone` is called before a recording: when it returns, no other thread uses the device.  All threads
+    compute gradients on one of the device's own, and its libraries would tie their work to the recording.
     """
 
-    def __init__(self, step: TrainingStep) -> None:
+    def __init__(self, step: TrainingStep, be_alone: Callable[[], object] = lambda: None) -> None:
         self._step = step
+        self._be_alone = be_alone
         self._inputs: StepInputs | None = None  # where the recording reads
         self._repeat: Callable[[], Tensor] | None = None
         self._is_possible = True
@@ -109,6 +113,7 @@ class RepeatedStep:
         """Record, and see whether the first repetition gives what the step itself gave; nothing has changed
         afterwards.  Raises OutOfMemoryError if there is not enough for the step itself."""
         self._inputs = self._repeat = None
+        self._be_alone()
         mine = StepInputs(*(each.clone() for each in inputs.tensors()))
         written = self._step.written()
         before = [each.detach().clone() for each in written]
@@ -151,7 +156,6 @@ class RepeatedStep:
                 with torch.cuda.stream(stream):
                     for _ in range(WARM_UPS):
                         work()
-                    # Other threads may use the device meanwhile: they must not make the capture void.
                     with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
                         result = work()
             except RuntimeError:

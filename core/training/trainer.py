@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from core.device import memory_use, send
 from core.errors import Cancelled, CheckpointError, TrainingError
 from core.events import EpochFinished, RunEvent, StepFinished
+from core.model import VAE
 from core.model.latents import fit_latents
 from core.model.losses import active_dimensions
 from core.model.reconstruction import Reconstruction, reconstruct
@@ -83,7 +84,9 @@ class Trainer:
         self._reporter = reporter
         self._checkpoints = CheckpointFolder(run.checkpoints)
         self._warnings = StandingWarnings(reporter.emit, lambda: self.progress.step)
-        self._saver = Saver(self._checkpoints, reporter.emit, partial(self._warnings.say, "disk"))
+        self._saver = Saver(
+            self._checkpoints, self.device, reporter.emit, partial(self._warnings.say, "disk")
+        )
         self._previewer = Previewer(
             workbench.previews, self.device, reporter.emit, partial(self._warnings.say, "preview")
         )
@@ -128,7 +131,7 @@ class Trainer:
             if self._is_checkpoint_due():
                 self.save("interval")
             if self.progress.step >= self.manifest.total_steps:
-                self._previewer.finish()
+                self._previewer.finish(self._control.is_cancelled)
                 return
             self._control.raise_if_cancelled()
             self._train_step()
@@ -136,7 +139,6 @@ class Trainer:
     def save(self, reason: str, by_hand: bool = False) -> None:
         """Begin to write a checkpoint of this very step."""
         self._read_steps()
-        self._previewer.finish(before_step=self.progress.step)  # later weights cannot render them again
         self._saver.save(self._state(), self.epoch, self.progress.step, reason, by_hand)
 
     def finish_saving(self) -> str:
@@ -160,6 +162,7 @@ class Trainer:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
+            unfinished = self._read_unfinished(state.get("previews"))
             detector = OverfittingDetector.after(progress.history, self.manifest.split.validation_files)
             is_possible = (
                 0 <= progress.step <= self.manifest.total_steps
@@ -178,7 +181,19 @@ class Trainer:
         self._remaining = RemainingTime(self.progress.step_time_s, self.progress.evaluation_time_s)
         self._started_s = time.monotonic()
         self._saver.forget(self.progress.step)
+        if unfinished is not None:
+            model, epoch, step = unfinished
+            fitted = fit_latents(reconstruct(model, self._workbench.training_set))
+            self._previewer.render(model, fitted, epoch, step, self._control.is_cancelled)
         self._checkpoints.resumed_from = name
+
+    def _read_unfinished(self, previews: dict[str, Any] | None) -> tuple[VAE, int, int] | None:
+        """The model, epoch and step of previews that were under way when a checkpoint was written."""
+        if previews is None:
+            return None
+        model = copy.deepcopy(self.average)
+        model.load_state_dict(previews["model"])
+        return model, int(previews["epoch"]), int(previews["step"])
 
     # -- what is due ------------------------------------------------------------------------------------
 
@@ -203,7 +218,12 @@ class Trainer:
 
     def _new_step(self) -> TrainingStep | RepeatedStep:
         step = TrainingStep(self.model, self.average, self.optimizer, self.config)
-        return RepeatedStep(step) if self.device.type == "cuda" else step
+        return RepeatedStep(step, self._be_alone) if self.device.type == "cuda" else step
+
+    def _be_alone(self) -> None:
+        """Let no other thread ask anything of the device."""
+        self._previewer.finish()
+        self._saver.finish()
 
     def _train_step(self) -> None:
         self._heard = None
@@ -426,6 +446,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "previews": self._previewer.unfinished(self.progress.step),
             "threads": torch.get_num_threads(),
             "kl_weight": kl_weight(self.config, self.progress.step, self.manifest.total_steps),
             "config": dataclasses.asdict(self.config),

@@ -1,4 +1,4 @@
-"""Previews that are rendered beside the training, as on a GPU."""
+"""Previews that are rendered beside the training, or at once."""
 
 import errno
 import os
@@ -10,18 +10,20 @@ import pytest
 import torch
 
 from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, Warned
+from core.model import VAE
+from core.model.latents import LatentDistribution
 from core.run import RunDirectory
 from core.training import preview
 from core.training.control import Control
 from core.training.preview import PreviewRenderer
 from core.training.step import TrainingStep
 from tests.conftest import MakeRun
-from tests.training import assert_same_outcome, cancel_when, end, logged, of, poison, train
+from tests.training import assert_same_outcome, cancel_when, end, logged, of, poison, train, train_to
 
 
 @pytest.fixture
 def beside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a processor render beside the training, which takes longer than a step there."""
+    """Let it take longer than a few steps."""
     real = PreviewRenderer.render
 
     def render(self: PreviewRenderer, *arguments: Any) -> Iterator[PreviewReady]:
@@ -29,7 +31,19 @@ def beside(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(self, *arguments)
 
     monkeypatch.setattr(PreviewRenderer, "render", render)
-    monkeypatch.setattr("core.training.previewer.BESIDE", {"cpu"})
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.training.previewer.BESIDE", set())
+
+
+@pytest.mark.usefixtures("at_once")
+def test_those_that_are_rendered_at_once_are_the_same(make_run: MakeRun, uninterrupted: RunDirectory) -> None:
+    run = make_run()
+    events = train(run)
+    assert [each.epoch for each in of(PreviewReady, events[: events.index(of(StepFinished, events)[0])])]
+    assert_same_outcome(run, uninterrupted)
 
 
 @pytest.mark.usefixtures("beside")
@@ -64,19 +78,27 @@ def test_a_cancel_loses_none(
     assert_same_outcome(run, uninterrupted)
 
 
-@pytest.mark.usefixtures("beside")
-def test_a_checkpoint_by_hand_meanwhile_has_them(make_run: MakeRun, uninterrupted: RunDirectory) -> None:
+@pytest.mark.parametrize("step", [2, 16], ids=["first", "last"])
+def test_a_cancel_does_not_wait_for_them_and_they_are_made_later(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, uninterrupted: RunDirectory, step: int
+) -> None:
+    """Also where all steps are done."""
+    real = PreviewRenderer.render
+
+    def render(
+        self: PreviewRenderer, model: VAE, fitted: LatentDistribution, epoch: int, *rest: Any
+    ) -> Iterator[PreviewReady]:
+        *_, cancelled = rest
+        while epoch == step // 8 and not cancelled():
+            time.sleep(0.01)
+        yield from real(self, model, fitted, epoch, *rest)
+
     run = make_run()
-    control = Control(run.requests)
-
-    def listen(event: RunEvent) -> None:
-        if isinstance(event, StepFinished) and event.step == 2:
-            control.save()
-            control.cancel()
-
-    train(run, listen, control)
-    assert {each.epoch for each in of(PreviewReady, logged(run))} == {0}
-    train(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(PreviewRenderer, "render", render)
+        assert end(train_to(run, step)).state == "cancelled"
+    assert step // 8 not in {each.epoch for each in of(PreviewReady, logged(run))}
+    assert end(train(run)).state == "finished"
     assert_same_outcome(run, uninterrupted)
 
 
@@ -110,7 +132,7 @@ def write_no_more_than(monkeypatch: pytest.MonkeyPatch, count: int, error: Excep
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("where", ["beside", "monkeypatch"])  # beside the training, and at once
+@pytest.mark.parametrize("where", ["beside", "at_once"])
 def test_a_disk_that_takes_few_is_told_and_those_are(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, where: str
 ) -> None:

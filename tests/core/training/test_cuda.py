@@ -1,0 +1,133 @@
+"""Training on a GPU, where there is one."""
+
+import functools
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, Warned
+from core.run import RunDirectory
+from core.training.step import TrainingStep
+from tests import training
+from tests.conftest import MakeRun
+from tests.training import assert_same_outcome, end, of
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+
+train = functools.partial(training.train, device="cuda")
+train_to = functools.partial(training.train_to, device="cuda")
+Exact = Callable[..., RunDirectory]
+
+
+@pytest.fixture
+def make_exact_run(make_run: MakeRun) -> Iterator[Exact]:
+    """Makes runs that give the same bits each time."""
+    yield functools.partial(make_run, deterministic=True, epochs=3, dropout=0.1)
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("model", ["refined", "convolutional"])
+def test_steps_are_recorded_and_repeated(make_run: MakeRun, model: str) -> None:
+    run = make_run(model=model)
+    events = train(run)
+    assert end(events).state == "finished", end(events).message
+    assert "steps of 2 chunks are recorded and repeated" in run.log.read_text()
+    assert "not recorded" not in run.log.read_text()
+    assert len(of(StepFinished, events)) == 16
+    assert len(of(PreviewReady, events)) == 2 + 3 * 2
+
+
+def test_it_learns_what_a_processor_does(make_run: MakeRun) -> None:
+    settings = {"epochs": 6, "augmentation_strength": 0.0}
+    found = of(EpochFinished, train(make_run("gpu", **settings)))
+    expected = of(EpochFinished, training.train(make_run("cpu", **settings)))
+    assert found[-1].validation_loss == pytest.approx(expected[-1].validation_loss, rel=0.03)
+    assert found[-1].train_error == pytest.approx(expected[-1].train_error, rel=0.03)
+
+
+@pytest.mark.parametrize("model", ["refined", "convolutional"])
+def test_repeated_steps_are_the_steps_themselves(
+    make_exact_run: Exact, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    repeated, usual = (make_exact_run(name, model=model) for name in ("repeated", "usual"))
+    train(repeated)
+    assert "recorded and repeated" in repeated.log.read_text()
+    monkeypatch.setattr("core.training.trainer.RepeatedStep", lambda step, _: step)
+    train(usual)
+    assert_same_outcome(repeated, usual)
+
+
+@pytest.mark.parametrize("model", ["refined", "convolutional"])
+@pytest.mark.parametrize("step", [5, 16])
+def test_a_run_goes_on_to_the_same_model(make_exact_run: Exact, model: str, step: int) -> None:
+    usual, run = (make_exact_run(name, model=model) for name in ("usual", "resumed"))
+    train(usual)
+    train_to(run, step)
+    assert end(train(run)).state == "finished"
+    assert_same_outcome(run, usual)
+
+
+@pytest.mark.parametrize("step", [1, 9, 17])
+def test_a_cancel_while_previews_are_rendered_loses_none(make_exact_run: Exact, step: int) -> None:
+    usual, run = make_exact_run("usual"), make_exact_run("cancelled")
+    train(usual)
+    train_to(run, step)
+    train(run)
+    assert_same_outcome(run, usual)
+
+
+def test_sounds_that_do_not_fit_the_gpu_stay_in_memory(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"epochs": 3, "batch_size": 8}
+    expected = of(EpochFinished, train(make_run("there", **settings)))
+    monkeypatch.setattr("core.training.workbench.has_room_for", lambda *_: False)
+    found = of(EpochFinished, train(make_run("here", **settings)))
+    assert found[-1].validation_loss == pytest.approx(expected[-1].validation_loss, rel=0.03)
+
+
+def test_a_batch_that_the_gpu_is_too_small_for_is_halved(make_run: MakeRun) -> None:
+    total = torch.cuda.get_device_properties().total_memory
+    reserved = [0]
+
+    def measure(event: RunEvent) -> None:
+        if isinstance(event, PreviewReady) and event.epoch == 0:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+            reserved[0] = torch.cuda.memory_reserved()
+        if isinstance(event, StepFinished):
+            reserved.append(torch.cuda.max_memory_reserved())
+
+    def limit(event: RunEvent) -> None:
+        if isinstance(event, PreviewReady) and event.epoch == 0:
+            torch.cuda.empty_cache()
+            room = 0.2 * (reserved[-1] - reserved[0])
+            torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + room) / total)
+
+    settings = {"batch_size": 32, "width": 64, "epochs": 1}
+    train(make_run("measured", **settings), measure)
+    try:
+        run = make_run("small", **settings)
+        events = train(run, limit)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert end(events).state == "finished", end(events).message
+    assert any("out of memory" in each.message for each in of(Warned, events)), (
+        reserved,
+        run.log.read_text(),
+    )
+
+
+def test_a_failed_recording_leaves_the_gpu_usable(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = TrainingStep.__call__
+
+    def step(self: TrainingStep, *arguments: object) -> torch.Tensor:
+        numbers = real(self, *arguments)  # type: ignore[arg-type]
+        numbers.sum().item()  # which a recording does not allow
+        return numbers
+
+    monkeypatch.setattr(TrainingStep, "__call__", step)
+    run = make_run()
+    assert end(train(run)).state == "finished"
+    assert "the step could not be recorded" in run.log.read_text()
