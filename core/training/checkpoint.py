@@ -150,23 +150,34 @@ def serialise(state: State) -> bytes:
     """A checkpoint as it lies on disk: what `torch.save` writes, with a checksum."""
     buffer = io.BytesIO()
     torch.save({"format_version": FORMAT_VERSION, **state}, buffer)
-    return seal(buffer.getvalue())
+    return seal(buffer)
 
 
-def seal(archive: bytes) -> bytes:
+def seal(buffer: io.BytesIO) -> bytes:
     """Append the SHA-256 of a zip archive as its comment, so that `torch.load` still reads it.
 
-    The last two bytes of an archive without a comment are the comment's length, zero.
+    The last two bytes of an archive without a comment are the comment's length, zero.  In place, as copies
+    of many megabytes would make the training wait.
     """
-    assert archive.endswith(NO_COMMENT)
-    comment = SEAL + hashlib.sha256(archive).hexdigest().encode("ascii")
-    return archive[: -len(NO_COMMENT)] + len(comment).to_bytes(2, "little") + comment
+    with buffer.getbuffer() as archive:
+        assert archive[-len(NO_COMMENT) :] == NO_COMMENT
+        comment = _comment(archive)
+    buffer.seek(-len(NO_COMMENT), io.SEEK_END)
+    buffer.write(comment)
+    return buffer.getvalue()
 
 
 def unseal(data: bytes) -> bytes:
     """The archive that was sealed.  Raises ValueError unless every byte is as it was."""
     size = len(SEAL) + hashlib.sha256().digest_size * 2
-    archive = data[: -size - len(NO_COMMENT)] + NO_COMMENT
-    if seal(archive) != data:
+    end = len(data) - size - len(NO_COMMENT)
+    archive = data[:end] + NO_COMMENT
+    if end < 0 or data[end:] != _comment(archive):
         raise ValueError("its checksum is missing or wrong")
     return archive
+
+
+def _comment(archive: bytes | memoryview) -> bytes:
+    """The length of the comment, and the comment."""
+    comment = SEAL + hashlib.sha256(archive).hexdigest().encode("ascii")
+    return len(comment).to_bytes(len(NO_COMMENT), "little") + comment

@@ -96,8 +96,8 @@ def test_a_payload_is_refused_and_does_not_run(tmp_path: Path, kind: str) -> Non
     buffer = io.BytesIO()
     torch.save({"format_version": 1, "model": Payload(ran)}, buffer)
     contents = {
-        "sealed": seal(buffer.getvalue()),
         "not sealed": buffer.getvalue(),
+        "sealed": seal(io.BytesIO(buffer.getvalue())),
         "bare pickle": pickle.dumps(Payload(ran)),
     }
     path.write_bytes(contents[kind])
@@ -115,7 +115,7 @@ def test_a_compressed_archive_is_refused_before_it_unfolds(tmp_path: Path) -> No
         for name in plain.namelist():
             archive.writestr(name, plain.read(name))
     path = tmp_path / "step-000000001.pt"
-    path.write_bytes(seal(packed.getvalue()))
+    path.write_bytes(seal(packed))
     with pytest.raises(CheckpointError, match="it is compressed"):
         read_checkpoint(path)
 
@@ -155,7 +155,7 @@ def test_the_one_resumed_from_is_kept(folder: CheckpointFolder) -> None:
 def test_a_foreign_file_is_told(tmp_path: Path, content: object, told: str) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    (tmp_path / "a.pt").write_bytes(seal(buffer.getvalue()))
+    (tmp_path / "a.pt").write_bytes(seal(buffer))
     with pytest.raises(CheckpointError, match=told):
         read_checkpoint(tmp_path / "a.pt")
 
