@@ -12,7 +12,7 @@ from textual.widgets import Footer, Sparkline
 
 from core.data.report import printable
 from core.errors import RunError
-from core.events import ADVICE, CheckpointSaved, PreviewReady, RunEvent, RunState, StepFinished
+from core.events import ADVICE, CheckpointSaved, EpochFinished, PreviewReady, RunEvent, RunState, StepFinished
 from core.run import EventFollower, Request, RunDirectory, RunHistory, RunManifest
 from core.training.overfitting import tell_best
 from sda_tui import format as fmt
@@ -31,7 +31,7 @@ from sda_tui.widgets.title_bar import TitleBar
 from sda_tui.widgets.waveform import Waveform
 
 POLL_INTERVAL_S = 0.5
-DRAW_INTERVAL_S = 1.0  # of what each step changes; all else is drawn when it is read
+DRAW_INTERVAL_S = 1.0  # of what steps and epochs change; all else is drawn when it is read
 BAR_PARTS = 200  # so that the bar is drawn only when it looks otherwise
 PLAYBACK_INTERVAL_S = 0.1
 CATCH_UP_INTERVAL_S = 0.02  # while a long log is read for the first time
@@ -113,7 +113,7 @@ class DashboardScreen(Screen[None]):
             self.history = RunHistory()
         for event, time_s in events:
             self.history.apply(event, time_s)
-            self._has_news |= not isinstance(event, StepFinished)
+            self._has_news |= not isinstance(event, StepFinished | EpochFinished)
         if self._is_live:
             self._tell_saved([event for event, _ in events])
         self._is_live = self._is_live or self._follower.has_caught_up
