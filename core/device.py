@@ -145,10 +145,6 @@ def fits_memory(size_bytes: int) -> bool:
 
 def be_deterministic(enabled: bool) -> None:
     """Let torch use only kernels that give the same bits each time, or any."""
-    if enabled:
-        os.environ.setdefault(
-            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-        )  # which torch asks for, before cuBLAS is used
     if (
         enabled != torch.are_deterministic_algorithms_enabled()
     ):  # the call imports a compiler, which takes seconds

@@ -95,15 +95,20 @@ class SdaApp(App[Leave]):
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, self.exit, Leave.TERMINAL_GONE)
+        loop.add_signal_handler(signal.SIGHUP, self._leave_for_lost_terminal)
         loop.add_signal_handler(signal.SIGTERM, self.exit, Leave.STOP)
         if not self.is_headless:
-            self.set_interval(TERMINAL_CHECK_S, self._leave_a_lost_terminal)
+            self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
         self.call_after_refresh(self._begin)
 
-    def _leave_a_lost_terminal(self) -> None:
-        """The kernel tells of it to the leader of the session alone, which may tell nobody, as make does."""
+    def _check_terminal(self) -> None:
+        """The kernel tells the leader of the session alone that it is gone, and make, say, tells nobody."""
         if not os.isatty(STDIN):
+            self._leave_for_lost_terminal()
+
+    def _leave_for_lost_terminal(self) -> None:
+        """Unless the app is being left anyway: who asked for the run to stop means it."""
+        if self.return_value is None:
             self.exit(Leave.TERMINAL_GONE)
 
     def _begin(self) -> None:

@@ -77,16 +77,18 @@ def _show(folder: Path | None, root: Path, demo: bool, attached: "RunDirectory |
     with own_terminal(_log_path()):
         app = SdaApp(expand(root).absolute(), folder, demo, attached)
         leave = app.run(mouse=True)
-    status, session = app.return_code or 0, app.session
-    # The app answered these while it ran, and is gone.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: session.cancel())
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        session = app.session
+        # The app answered these while it ran, and is gone.
+        signal.signal(signal.SIGTERM, lambda _number, _frame: session.cancel())
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    status = app.return_code or 0
     if not session.is_training:
         return status
     assert session.run is not None
     if leave is Leave.STOP or leave is None:
-        _say("sda-tui: saving a checkpoint…")
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being done
         session.cancel()
+        _say("sda-tui: saving a checkpoint…")
         session.wait()
         if session.last_state is not None and session.last_state.message:
             raise SdaError(session.last_state.message)

@@ -5,6 +5,7 @@ import os
 import resource
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the tests share the cores among themselves
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as the program does
 
 import subprocess
 import sys

@@ -1,18 +1,25 @@
 """Training in tests: to the end or to a step, what it left, and whether two runs left the same."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from core.events import EpochFinished, PreviewReady, RunEvent, StateChanged, StepFinished, from_json
+from core.model import VAE
 from core.model import losses as losses_module
+from core.model.latents import LatentDistribution
 from core.run import RunDirectory, RunHistory
 from core.training.checkpoint import State, read_checkpoint
 from core.training.control import Control
 from core.training.job import train_run
+from core.training.preview import PreviewRenderer
+
+PATIENCE_S = 20.0
 
 Listener = Callable[[RunEvent], None]
 
@@ -45,6 +52,22 @@ def cancel_when(control: Control, condition: Callable[[RunEvent], bool]) -> List
             control.cancel()
 
     return listen
+
+
+def hold_previews(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
+    """Let the previews of this epoch not be ready before they are unwanted, for as long as anybody waits."""
+    real = PreviewRenderer.render
+
+    def render(
+        self: PreviewRenderer, model: VAE, fitted: LatentDistribution, of_epoch: int, *rest: Any
+    ) -> Iterator[PreviewReady]:
+        *_, cancelled = rest
+        deadline_s = time.monotonic() + PATIENCE_S
+        while of_epoch == epoch and not cancelled() and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        yield from real(self, model, fitted, of_epoch, *rest)
+
+    monkeypatch.setattr(PreviewRenderer, "render", render)
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> None:

@@ -55,7 +55,7 @@ class TrainingBatches:
         self._batch: Callable[[int], Tensor] = self._make
         if device.type == "cpu":
             self._batch = self._ahead = OneAhead(self._make)
-        elif store.device.type == "cpu":  # there is no room for the sounds on the device
+        elif store.device.type == "cpu":
             waveforms = self._ahead = OneAhead(self._waveforms)
             self._batch = lambda step: self._log_mel(*waveforms(step))
 

@@ -1,5 +1,6 @@
 """What a model makes of many sounds at once."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from core.errors import Cancelled
 from core.model.vae import VAE
 
 BATCH = 32  # chunks at a time, between which a run can be cancelled
-GPU_BATCH = 128  # a GPU takes as long for few
+GPU_BATCH = 128  # which a GPU takes about as long for
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,19 @@ class Reconstruction:
     image: Tensor
 
 
-@torch.no_grad()
 def reconstruct(model: VAE, log_mel: Tensor, cancelled: Callable[[], bool] = lambda: False) -> Reconstruction:
     """Without dropout or noise, some chunks at a time.  Raises Cancelled between these."""
+    if log_mel.is_cuda:
+        with contextlib.suppress(torch.OutOfMemoryError):
+            return _reconstruct(model, log_mel, GPU_BATCH, cancelled)
+    return _reconstruct(model, log_mel, BATCH, cancelled)
+
+
+@torch.no_grad()
+def _reconstruct(model: VAE, log_mel: Tensor, size: int, cancelled: Callable[[], bool]) -> Reconstruction:
     model.eval()
     means, log_variances, images = [], [], []
-    for batch in torch.split(log_mel, GPU_BATCH if log_mel.is_cuda else BATCH):
+    for batch in torch.split(log_mel, size):
         if cancelled():
             raise Cancelled
         mean, log_variance = model.encode(batch)

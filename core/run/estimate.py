@@ -6,7 +6,7 @@ from core.config import TrainingConfig
 from core.run.manifest import RunManifest
 
 CHECKPOINTS = 5  # three newest, the best, and one while it is being written
-BYTES_PER_WEIGHT = 16  # the weight, its moving average and at most two moments, in float32
+BYTES_PER_WEIGHT = 20  # the weight, its average, at most two moments, that of unfinished previews, in float32
 BYTES_PER_STEP_EVENT = 270
 WAV_BYTES_PER_SAMPLE = 2
 MEL_BYTES_PER_VALUE = 4

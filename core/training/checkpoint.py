@@ -138,7 +138,7 @@ def snapshot(value: Any) -> Any:
     """
     match value:
         case Tensor():
-            return value.detach().to("cpu", copy=True, non_blocking=True)
+            return value.detach().to("cpu", copy=True, non_blocking=value.is_cuda)
         case dict():
             return {name: snapshot(each) for name, each in value.items()}
         case list() | tuple():

@@ -3,10 +3,10 @@
 import contextlib
 import copy
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -19,6 +19,25 @@ from core.training.preview import PreviewRenderer
 
 BESIDE = {"cpu", "cuda"}  # kinds of devices that two threads may use
 CANCEL_CHECK_S = 0.05
+
+
+@dataclass(frozen=True)
+class UnfinishedPreviews:
+    """What the previews of an epoch, at this step, are made of."""
+
+    model: VAE
+    epoch: int
+    step: int
+
+    @classmethod
+    def read(cls, state: Mapping[str, Any], model: VAE) -> Self:
+        """From a checkpoint, into a model of its shape.  Raises KeyError, RuntimeError, TypeError or
+        ValueError if it does not fit."""
+        model.load_state_dict(state["model"])
+        return cls(model, int(state["epoch"]), int(state["step"]))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"model": self.model.state_dict(), "epoch": self.epoch, "step": self.step}
 
 
 @dataclass(frozen=True)
@@ -37,7 +56,7 @@ class Previewer:
     `tell` with each preview, then `warn` with a sentence if some could not be made and an empty one if all
     could.  Previews are there up to `done_epoch`.
 
-    A processor renders them while the steps leave a core idle.
+    On Linux a processor renders them while the steps leave a core idle.
     """
 
     def __init__(
@@ -52,11 +71,12 @@ class Previewer:
         self._tell = tell
         self._warn = warn
         self.done_epoch = -1
-        self._thread = ThreadPoolExecutor(1, "previews", give_way) if device.type in BESIDE else None
+        self._thread = ThreadPoolExecutor(1, "previews") if device.type in BESIDE else None
+        if self._thread is not None:
+            self._thread.submit(give_way)
         self._stream = _new_stream(device) if self._thread else None
         self._is_unwanted = threading.Event()
         self._rendering: _Rendering | None = None
-        self._model: VAE | None = None  # what is rendered
 
     @property
     def begun_epoch(self) -> int:
@@ -72,7 +92,7 @@ class Previewer:
             previews = self._renderer.render(model, fitted, epoch, step, cancelled)
             self._settle(epoch, _make_all(previews, epoch, self._tell))
             return
-        mine, stream = self._copy(model), self._stream
+        mine, stream = copy.deepcopy(model), self._stream
         if stream is not None:
             stream.wait_stream(torch.cuda.current_stream(self._device))  # for the copy to be there
 
@@ -85,12 +105,12 @@ class Previewer:
 
         self._rendering = _Rendering(mine, epoch, step, self._thread.submit(render))
 
-    def unfinished(self, step: int) -> dict[str, Any] | None:
-        """What the previews under way are made of, if the weights of this step cannot make them any more."""
+    def unfinished(self, step: int) -> UnfinishedPreviews | None:
+        """The previews under way, if the weights of this step cannot make them any more."""
         rendering = self._rendering
         if rendering is None or rendering.step == step:
             return None
-        return {"epoch": rendering.epoch, "step": rendering.step, "model": rendering.model.state_dict()}
+        return UnfinishedPreviews(rendering.model, rendering.epoch, rendering.step)
 
     def collect(self) -> None:
         """Tell of previews that are there."""
@@ -102,9 +122,10 @@ class Previewer:
         rendering = self._rendering
         if rendering is None:
             return False
-        while not wait([rendering.future], CANCEL_CHECK_S).done:
+        while not rendering.future.done():
             if cancelled():
                 raise Cancelled
+            wait([rendering.future], CANCEL_CHECK_S)
         self._rendering = None
         made, problem = rendering.future.result()
         for preview in made:
@@ -126,15 +147,6 @@ class Previewer:
         self.return_to(self.done_epoch)
         if self._thread is not None:
             self._thread.shutdown()
-
-    def _copy(self, model: VAE) -> VAE:
-        """A copy of the model, in the place of the one before."""
-        if self._model is None:
-            self._model = copy.deepcopy(model)
-        tensors, theirs = ([*each.parameters(), *each.buffers()] for each in (self._model, model))
-        with torch.no_grad():
-            torch._foreach_copy_(tensors, theirs)
-        return self._model
 
     def _settle(self, epoch: int, problem: str) -> None:
         self._warn(problem)

@@ -19,10 +19,9 @@ RESERVE_BYTES = 16 << 20  # left free for the log and the previews, which are wo
 
 @dataclass(frozen=True)
 class _Checkpoint:
-    """A moment of the run, with tensors of its own, which are there when `fetch` returns."""
+    """A moment of the run, with tensors of its own."""
 
     state: State
-    fetch: Callable[[], object]
     epoch: int
     step: int
     reason: str
@@ -61,7 +60,7 @@ class Saver:
 
     def keep_best(self, state: State, epoch: int, step: int) -> None:
         """Remember a state until the next `save`, which writes it as well."""
-        self._unsaved_best = self._checkpoint(state, epoch, step, "best")
+        self._unsaved_best = _Checkpoint(snapshot(state), epoch, step, "best")
 
     def forget(self, step: int) -> None:
         """The run is back at this step: what was remembered has not happened."""
@@ -71,12 +70,13 @@ class Saver:
     def save(self, state: State, epoch: int, step: int, reason: str, by_hand: bool = False) -> None:
         """Begin to write a checkpoint of this step, and the best one if it is newer than its file."""
         self.finish()
-        checkpoint = self._checkpoint(state, epoch, step, reason)
+        checkpoint = _Checkpoint(snapshot(state), epoch, step, reason)
         best, self._unsaved_best = self._unsaved_best, None
         if best is not None and best.step == step:
             best = replace(checkpoint, reason=best.reason)
         self.asked_step, self._asked_s = step, time.monotonic()
-        self._writing = self._writer.submit(self._write, checkpoint, best, by_hand), best
+        fetch = fetched(self._device)
+        self._writing = self._writer.submit(self._write, fetch, checkpoint, best, by_hand), best
 
     def collect(self) -> None:
         """Tell of a write that is over, if there is one."""
@@ -107,18 +107,15 @@ class Saver:
         self.finish()
         self._writer.shutdown()
 
-    def _checkpoint(self, state: State, epoch: int, step: int, reason: str) -> _Checkpoint:
-        return _Checkpoint(snapshot(state), fetched(self._device), epoch, step, reason)
-
     def _write(
-        self, checkpoint: _Checkpoint, best: _Checkpoint | None, by_hand: bool
+        self, fetch: Callable[[], object], checkpoint: _Checkpoint, best: _Checkpoint | None, by_hand: bool
     ) -> list[CheckpointSaved]:
-        """On the writer's thread.  Raises OSError; what is on disk is then as it was."""
-        checkpoint.fetch()  # and all that was asked for before
-        data = serialise(checkpoint.state)
-        best_data = (
-            data if best and best.state is checkpoint.state else serialise(best.state) if best else b""
-        )
+        """On the writer's thread, when `fetch` has returned.  Raises OSError; what is on disk is then as it
+        was."""
+        fetch()
+        data, best_data = serialise(checkpoint.state), b""
+        if best is not None:
+            best_data = data if best.state is checkpoint.state else serialise(best.state)
         needed = len(data) + len(best_data)
         if shutil.disk_usage(self._folder.path).free < needed + RESERVE_BYTES:
             raise OSError(errno.ENOSPC, "No space left on device")

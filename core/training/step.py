@@ -156,6 +156,7 @@ class RepeatedStep:
                 with torch.cuda.stream(stream):
                     for _ in range(WARM_UPS):
                         work()
+                    # What other threads ask of the device's driver must not make the capture void.
                     with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
                         result = work()
             except RuntimeError:

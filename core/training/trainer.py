@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,7 +14,6 @@ from torch import Tensor
 from core.device import memory_use, send
 from core.errors import Cancelled, CheckpointError, TrainingError
 from core.events import EpochFinished, RunEvent, StepFinished
-from core.model import VAE
 from core.model.latents import fit_latents
 from core.model.losses import active_dimensions
 from core.model.reconstruction import Reconstruction, reconstruct
@@ -27,7 +26,7 @@ from core.training.memorisation import memorisation_warning, nearness
 from core.training.metrics import Evaluation, RemainingTime, blur_warning, evaluate
 from core.training.optimizer import Optimizer
 from core.training.overfitting import OverfittingDetector, overfitting_gap, quality
-from core.training.previewer import Previewer
+from core.training.previewer import Previewer, UnfinishedPreviews
 from core.training.progress import Progress, read_progress
 from core.training.saver import Saver
 from core.training.schedule import kl_weight, learning_rate, replaced_share
@@ -97,6 +96,7 @@ class Trainer:
         self._unread: list[Unread] = []
         self._unread_since_s = 0.0
         self._heard: tuple[Reconstruction, Reconstruction] | None = None
+        self._owed: UnfinishedPreviews | None = None  # of the checkpoint that the run goes on from
         self._read_interval_s = READ_INTERVALS_S[self.device.type]
 
     @property
@@ -124,6 +124,8 @@ class Trainer:
             self._previewer.collect()
             if self._control.take_save_request():
                 self.save("manual", by_hand=True)
+            if self._owed is not None:
+                self._render_owed(self._owed)
             if self._is_validation_due():
                 self._validate()
             if self._is_preview_due():
@@ -139,7 +141,9 @@ class Trainer:
     def save(self, reason: str, by_hand: bool = False) -> None:
         """Begin to write a checkpoint of this very step."""
         self._read_steps()
-        self._saver.save(self._state(), self.epoch, self.progress.step, reason, by_hand)
+        unfinished = self._owed or self._previewer.unfinished(self.progress.step)
+        state = {**self._state(), "previews": unfinished and unfinished.state_dict()}
+        self._saver.save(state, self.epoch, self.progress.step, reason, by_hand)
 
     def finish_saving(self) -> str:
         """Wait until everything is written; a sentence if the last checkpoint could not be."""
@@ -162,7 +166,8 @@ class Trainer:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            unfinished = self._read_unfinished(state.get("previews"))
+            previews = state.get("previews")
+            owed = previews and UnfinishedPreviews.read(previews, copy.deepcopy(self.average))
             detector = OverfittingDetector.after(progress.history, self.manifest.split.validation_files)
             is_possible = (
                 0 <= progress.step <= self.manifest.total_steps
@@ -181,19 +186,8 @@ class Trainer:
         self._remaining = RemainingTime(self.progress.step_time_s, self.progress.evaluation_time_s)
         self._started_s = time.monotonic()
         self._saver.forget(self.progress.step)
-        if unfinished is not None:
-            model, epoch, step = unfinished
-            fitted = fit_latents(reconstruct(model, self._workbench.training_set))
-            self._previewer.render(model, fitted, epoch, step, self._control.is_cancelled)
+        self._owed = owed
         self._checkpoints.resumed_from = name
-
-    def _read_unfinished(self, previews: dict[str, Any] | None) -> tuple[VAE, int, int] | None:
-        """The model, epoch and step of previews that were under way when a checkpoint was written."""
-        if previews is None:
-            return None
-        model = copy.deepcopy(self.average)
-        model.load_state_dict(previews["model"])
-        return model, int(previews["epoch"]), int(previews["step"])
 
     # -- what is due ------------------------------------------------------------------------------------
 
@@ -222,7 +216,7 @@ class Trainer:
 
     def _be_alone(self) -> None:
         """Let no other thread ask anything of the device."""
-        self._previewer.finish()
+        self._previewer.finish(self._control.is_cancelled)
         self._saver.finish()
 
     def _train_step(self) -> None:
@@ -301,7 +295,7 @@ class Trainer:
         if self.progress.batch_size != size:
             return  # the run is back at a checkpoint
         self.optimizer.zero_grad()
-        was_beside = self._previewer.finish()
+        was_beside = self._previewer.finish(self._control.is_cancelled)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         if was_beside:
@@ -419,6 +413,12 @@ class Trainer:
             self.average, fitted, self.epoch, self.progress.step, self._control.is_cancelled
         )
 
+    def _render_owed(self, owed: UnfinishedPreviews) -> None:
+        cancelled = self._control.is_cancelled
+        fitted = fit_latents(reconstruct(owed.model, self._workbench.training_set, cancelled))
+        self._previewer.render(owed.model, fitted, owed.epoch, owed.step, cancelled)
+        self._owed = None
+
     def _reconstructions(self) -> tuple[Reconstruction, Reconstruction]:
         """What the average makes of both sides, training first; computed once between two steps."""
         if self._heard is None:
@@ -446,7 +446,6 @@ class Trainer:
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "previews": self._previewer.unfinished(self.progress.step),
             "threads": torch.get_num_threads(),
             "kl_weight": kl_weight(self.config, self.progress.step, self.manifest.total_steps),
             "config": dataclasses.asdict(self.config),

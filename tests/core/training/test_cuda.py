@@ -9,9 +9,10 @@ import torch
 from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, Warned
 from core.run import RunDirectory
 from core.training.step import TrainingStep
+from core.training.trainer import READ_INTERVALS_S
 from tests import training
 from tests.conftest import MakeRun
-from tests.training import assert_same_outcome, end, of
+from tests.training import assert_same_outcome, end, hold_previews, newest_state, of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 
@@ -68,11 +69,17 @@ def test_a_run_goes_on_to_the_same_model(make_exact_run: Exact, model: str, step
     assert_same_outcome(run, usual)
 
 
-@pytest.mark.parametrize("step", [1, 9, 17])
-def test_a_cancel_while_previews_are_rendered_loses_none(make_exact_run: Exact, step: int) -> None:
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_cancel_while_previews_are_rendered_loses_none(
+    make_exact_run: Exact, monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> None:
     usual, run = make_exact_run("usual"), make_exact_run("cancelled")
     train(usual)
-    train_to(run, step)
+    with monkeypatch.context() as patch:
+        patch.setitem(READ_INTERVALS_S, "cuda", 0.0)
+        hold_previews(patch, epoch)
+        train_to(run, 8 * epoch + 1)
+    assert newest_state(run)["previews"]["epoch"] == epoch
     train(run)
     assert_same_outcome(run, usual)
 

@@ -133,11 +133,12 @@ def test_in_bfloat16_it_learns_the_same_and_keeps_float32(
     ("phase", "condition"),
     [
         ("loading", lambda event: isinstance(event, LoadProgress)),
-        ("before the first step", lambda event: isinstance(event, PreviewReady)),
+        ("before the first step", lambda event: getattr(event, "state", "") == "training"),
+        ("after the first previews", lambda event: isinstance(event, PreviewReady)),
         ("training", lambda event: isinstance(event, StepFinished) and event.step == 5),
         ("before validating", lambda event: isinstance(event, StepFinished) and event.step == 8),
         ("before previewing", lambda event: isinstance(event, EpochFinished) and event.epoch == 2),
-        ("previewing", lambda event: isinstance(event, PreviewReady) and event.epoch == 1),
+        ("after previews", lambda event: isinstance(event, PreviewReady) and event.epoch == 1),
         ("after saving", lambda event: isinstance(event, CheckpointSaved) and event.reason == "interval"),
     ],
 )  # fmt: skip
@@ -355,6 +356,19 @@ def test_a_checkpoint_with_impossible_sizes_is_told(make_run: MakeRun, name: str
     last = end(train(run))
     assert last.state == "failed"
     assert "step-000000004.pt is not of this run" in last.message
+
+
+@pytest.mark.parametrize("previews", [[1], {"epoch": 0}, {"epoch": 0, "step": 0, "model": {}}])
+def test_a_checkpoint_that_owes_impossible_previews_is_told(make_run: MakeRun, previews: object) -> None:
+    run = make_run()
+    train_to(run, 3)
+    state = newest_state(run)
+    state["previews"] = previews
+    del state["format_version"]
+    CheckpointFolder(run.checkpoints).save(serialise(state), 4)
+    last = end(train(run))
+    assert last.state == "failed"
+    assert "step-000000004.pt does not fit the model of this run" in last.message
 
 
 def test_a_checkpoint_of_another_model_is_told(make_run: MakeRun) -> None:

@@ -10,15 +10,24 @@ import pytest
 import torch
 
 from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, Warned
-from core.model import VAE
-from core.model.latents import LatentDistribution
 from core.run import RunDirectory
 from core.training import preview
 from core.training.control import Control
 from core.training.preview import PreviewRenderer
 from core.training.step import TrainingStep
 from tests.conftest import MakeRun
-from tests.training import assert_same_outcome, cancel_when, end, logged, of, poison, train, train_to
+from tests.training import (
+    assert_same_outcome,
+    cancel_when,
+    end,
+    hold_previews,
+    logged,
+    newest_state,
+    of,
+    poison,
+    train,
+    train_to,
+)
 
 
 @pytest.fixture
@@ -83,23 +92,39 @@ def test_a_cancel_does_not_wait_for_them_and_they_are_made_later(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, uninterrupted: RunDirectory, step: int
 ) -> None:
     """Also where all steps are done."""
-    real = PreviewRenderer.render
-
-    def render(
-        self: PreviewRenderer, model: VAE, fitted: LatentDistribution, epoch: int, *rest: Any
-    ) -> Iterator[PreviewReady]:
-        *_, cancelled = rest
-        while epoch == step // 8 and not cancelled():
-            time.sleep(0.01)
-        yield from real(self, model, fitted, epoch, *rest)
-
     run = make_run()
     with monkeypatch.context() as patch:
-        patch.setattr(PreviewRenderer, "render", render)
+        hold_previews(patch, step // 8)
         assert end(train_to(run, step)).state == "cancelled"
     assert step // 8 not in {each.epoch for each in of(PreviewReady, logged(run))}
     assert end(train(run)).state == "finished"
     assert_same_outcome(run, uninterrupted)
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_checkpoint_that_owes_them_is_gone_back_to(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a crash, and after ten bad steps."""
+    usual, run = make_run("usual", epochs=3), make_run(epochs=3, checkpoint_interval=100)
+    train(usual)
+    control = Control(run.requests)
+    listen = cancel_when(control, lambda event: isinstance(event, StepFinished) and event.step == 2)
+    with monkeypatch.context() as patch:
+        hold_previews(patch, 0)
+        train(run, listen, control)
+    assert newest_state(run)["previews"]["epoch"] == 0
+    poison(monkeypatch, lambda call: 8 <= call <= 17)  # then the run is back at step 2
+    events = train(run)
+    assert any("back at step 2" in each.message for each in of(Warned, events))
+    told = [(each.epoch, each.label) for each in of(PreviewReady, events)]
+    assert {epoch for epoch, _ in told} == {0, 1, 2, 3}
+    assert len(told) == len(set(told))
+    assert wavs_of(run, 0) == wavs_of(usual, 0)
+
+
+def wavs_of(run: RunDirectory, epoch: int) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(run.previews.glob(f"epoch-{epoch:04}-*.wav"))]
 
 
 @pytest.mark.usefixtures("beside")

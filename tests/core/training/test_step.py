@@ -89,6 +89,24 @@ def test_repeated_steps_are_the_steps_themselves(
     assert_same_outcome(run, usual)
 
 
+def test_a_recording_is_made_while_nothing_else_uses_the_device(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    class Repeated(RepeatedStep):
+        def record(self, work: Work) -> Work:
+            calls.append("record")
+            return taped(work)
+
+    monkeypatch.setattr(
+        "core.training.trainer.TrainingStep",
+        lambda *args: Repeated(TrainingStep(*args), lambda: calls.append("be alone")),
+    )
+    train(make_run())
+    assert calls == ["be alone", "record"]
+
+
 def test_they_are_so_after_a_resume(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, uninterrupted: RunDirectory
 ) -> None:
