@@ -42,12 +42,10 @@ class UnfinishedPreviews:
 
 @dataclass(frozen=True)
 class _Rendering:
-    """The previews of an epoch that are being made of `model` on the other thread: those that could be, and
-    what is told of the others."""
+    """The previews that are being made of `source` on the other thread: those that could be, and what is told
+    of the others."""
 
-    model: VAE
-    epoch: int
-    step: int
+    source: UnfinishedPreviews
     future: Future[tuple[list[PreviewReady], str]]
 
 
@@ -81,7 +79,7 @@ class Previewer:
     @property
     def begun_epoch(self) -> int:
         """The last one whose previews are there or under way."""
-        return self._rendering.epoch if self._rendering else self.done_epoch
+        return self._rendering.source.epoch if self._rendering else self.done_epoch
 
     def render(
         self, model: VAE, fitted: LatentDistribution, epoch: int, step: int, cancelled: Callable[[], bool]
@@ -103,14 +101,12 @@ class Previewer:
                 problem = _make_all(previews, epoch, made.append)
             return made, problem
 
-        self._rendering = _Rendering(mine, epoch, step, self._thread.submit(render))
+        self._rendering = _Rendering(UnfinishedPreviews(mine, epoch, step), self._thread.submit(render))
 
     def unfinished(self, step: int) -> UnfinishedPreviews | None:
         """The previews under way, if the weights of this step cannot make them any more."""
         rendering = self._rendering
-        if rendering is None or rendering.step == step:
-            return None
-        return UnfinishedPreviews(rendering.model, rendering.epoch, rendering.step)
+        return None if rendering is None or rendering.source.step == step else rendering.source
 
     def collect(self) -> None:
         """Tell of previews that are there."""
@@ -130,7 +126,7 @@ class Previewer:
         made, problem = rendering.future.result()
         for preview in made:
             self._tell(preview)
-        self._settle(rendering.epoch, problem)
+        self._settle(rendering.source.epoch, problem)
         return True
 
     def return_to(self, done_epoch: int) -> None:
