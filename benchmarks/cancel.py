@@ -22,6 +22,7 @@ import soundfile
 from core.config import TrainingConfig
 from core.data.report import ScanReport
 from core.data.scan import scan
+from core.engine import EngineEvent, Runner
 from core.errors import Cancelled
 from core.events import (
     CheckpointSaved,
@@ -32,8 +33,7 @@ from core.events import (
     StateChanged,
     StepFinished,
 )
-from core.run import RunDirectory, RunManifest
-from core.training.runner import EngineEvent, Runner
+from core.runs import RunDirectory, RunManifest
 
 SAMPLE_RATE = 44_100  # so that decoding resamples, as it usually does
 CHUNK_DURATION_S = 1.0

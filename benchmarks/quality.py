@@ -44,23 +44,23 @@ from core.data.demo import make_demo_sounds
 from core.data.plan import replan
 from core.data.report import ScanReport
 from core.data.scan import scan
-from core.data.store import ChunkStore, SampleArena, load_sounds
+from core.data.store import ChunkStore, SampleBuffer, load_sounds
 from core.device import has_bfloat16
+from core.diagnostics.memorisation import nearness
 from core.events import RunEvent
 from core.model import VAE
-from core.model.latents import LatentDistribution, fit_latents
 from core.model.losses import active_dimensions, gaussian_kl
 from core.model.pca import principal_components
 from core.model.reconstruction import Reconstruction, reconstruct
-from core.run import RunDirectory, RunManifest
+from core.runs import RunDirectory, RunManifest
 from core.seeding import generator
+from core.synthesis.latents import LatentDistribution, fit_latents
+from core.synthesis.refine import refine_latents
+from core.synthesis.render import LARGEST_LOG_MEL
 from core.training.control import Control
-from core.training.memorisation import nearness
-from core.training.preview import LARGEST_LOG_MEL
-from core.training.progress import Progress
-from core.training.refinement import refine_latents
+from core.training.setup import prepare
+from core.training.state import Progress
 from core.training.trainer import Trainer
-from core.training.workbench import prepare
 
 SONIC_PI = Path("/usr/share/sonic-pi/samples")  # Debian's package sonic-pi-samples
 SPECTROGRAM = SpectrogramConfig()
@@ -134,7 +134,7 @@ def split_sounds(report: ScanReport, folder: Path, seed: int, files: int | None)
         SPECTROGRAM.sample_rate,
         samples,
         CPU,
-        SampleArena(),
+        SampleBuffer(),
         lambda: False,
         lambda *_: None,
     )

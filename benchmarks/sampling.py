@@ -15,8 +15,8 @@ from pathlib import Path
 
 import quality
 
-from core.model.latents import LatentDistribution, fit_latents, nearest_sounds
 from core.model.reconstruction import Reconstruction, reconstruct
+from core.synthesis.latents import LatentDistribution, fit_latents, nearest_sounds
 
 SHARES = (0.1, 0.25, 0.4, 0.6, 1.0)
 BANDWIDTHS = (0.1, 0.4, 0.6, 0.8, 1.0)

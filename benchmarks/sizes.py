@@ -13,7 +13,7 @@ import torch
 
 from core.config import SettingValue, TrainingConfig
 from core.model import build_model
-from core.training.optimizer import Optimizer
+from core.optim.optimizer import Optimizer
 
 BATCH = 8
 ROUNDS = 5

@@ -14,7 +14,7 @@ import sys
 import time
 from itertools import product
 
-from core.training.runner import WAITING
+from core.engine import WAITING
 
 ROUNDS, MEASURED_S = 3, 4.0
 BATCHES = 2, 32

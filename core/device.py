@@ -1,13 +1,9 @@
 """Where the model is computed: choosing a device, and how much memory it has."""
 
-import os
 import resource
 import sys
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import psutil
 import torch
@@ -16,10 +12,8 @@ from torch import Tensor
 from core.config import find_device
 from core.events import DeviceInfo
 
-LEAST_PRIORITY = 19  # as "nice" counts
 BFLOAT16_INSTRUCTIONS = "avx512_bf16", "amx_bf16"  # of x86; without them it is slower than float32
 LARGEST_UNPINNED_BYTES = 64 << 10  # what the driver takes in before it sends it; more makes the caller wait
-MOST_THREADS = 1024  # more than any machine has; a foreign checkpoint may ask for anything
 
 
 @dataclass(frozen=True)
@@ -50,37 +44,7 @@ def choose_device(name: str | None) -> torch.device:
     return torch.device(find_device(name, list_devices()).name)
 
 
-def use_threads(device: torch.device, count: Any) -> None:
-    """Compute on a CPU with as many threads as before: sums are split among them, and rounded accordingly."""
-    if device.type == "cpu" and isinstance(count, int) and 0 < count <= MOST_THREADS:
-        torch.set_num_threads(count)
-
-
-def one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
-    """An executor with this many threads, on each of which torch computes with one core."""
-    others = torch.get_num_threads()
-    are_set = threading.Barrier(count + 1)
-
-    def begin() -> None:
-        torch.get_num_threads()  # else the thread would take the number of the others at its first work
-        torch.set_num_threads(1)
-        are_set.wait()
-
-    executor = ThreadPoolExecutor(count, name, begin)
-    for _ in range(count):
-        executor.submit(int)  # an executor starts a thread for each task while none is idle
-    are_set.wait()
-    torch.set_num_threads(others)  # what threads to come begin with: it was set for all of them
-    return executor
-
-
-def give_way() -> None:
-    """Let this thread compute while others leave a core idle; only Linux knows priorities of threads."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)
-
-
-def send(tensor: Tensor, device: torch.device) -> Tensor:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor that may be in the computer's memory, on the device; nobody waits until a GPU has it."""
     if device.type != "cuda" or tensor.is_cuda:
         return tensor.to(device)

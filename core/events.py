@@ -1,17 +1,51 @@
-"""What training tells the world: frozen dataclasses of plain values.  Imports no torch.
+"""What happens in a run: frozen dataclasses of plain values.  Imports no torch.
 
 They are written to `events.jsonl`, one a line, and are all that a dashboard needs to be drawn from nothing.
 """
 
 import json
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from types import UnionType
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
-ADVICE = ("overfitting", "memorisation", "latent", "blur")  # warnings that harm nothing, the gravest first
-COUNTING_WARNINGS = frozenset({*ADVICE, "non_finite"})
+Metric = float | None | tuple[float | None, ...]
+
+
+class WarningKind(StrEnum):
+    """What a warning is about; those of `is_advice` stand in the order of their gravity.
+
+    `is_advice`: nothing is broken or lost.  `is_counting`: its figures change while it stays true, which is
+    not worth another line in a log.  `is_lasting`: a return to an earlier checkpoint does not resolve it.
+    """
+
+    is_advice: bool
+    is_counting: bool
+    is_lasting: bool
+
+    def __new__(cls, value: str, advice: bool = False, counting: bool = False, lasting: bool = False) -> Self:
+        kind = str.__new__(cls, value)
+        kind._value_ = value
+        kind.is_advice, kind.is_counting, kind.is_lasting = advice, counting or advice, lasting
+        return kind
+
+    CHECKPOINT = "checkpoint"  # a damaged one was passed over
+    DATASET = "dataset"  # sounds are missing or changed
+    UNREADABLE = "unreadable"  # sounds could not be decoded
+    CLIP = "clip"  # the user's own preview clip is missing
+    SPACE = "space"  # the disk will be full before the run ends
+    DISK = "disk", False, False, True  # a checkpoint could not be written
+    LOG = "log"  # the event log could not be written
+    PREVIEW = "preview", False, False, True  # previews could not be rendered or written
+    MEMORY = "memory"  # the batch was halved
+    NON_FINITE = "non_finite", False, True  # steps were skipped
+    ROLLBACK = "rollback"  # the run returned to a checkpoint
+    OVERFITTING = "overfitting", True
+    MEMORISATION = "memorisation", True
+    LATENT = "latent", True
+    BLUR = "blur", True
 
 
 class RunState(StrEnum):
@@ -54,9 +88,10 @@ class LoadProgress:
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
-    """One update of the weights.  Losses are null when a non-finite loss made the step be skipped.
+    """One update of the weights.  Losses are null in a step that was skipped as a number was not finite.
 
-    `train_loss = reconstruction_loss + kl_weight * kl_loss`, all of the augmented training batch.
+    `train_loss` is of the augmented training batch.  `metrics` holds what the task reports besides: its parts
+    and their weights, by name.
     """
 
     event: ClassVar[str] = "step"
@@ -64,21 +99,18 @@ class StepFinished:
     step: int
     total_steps: int
     train_loss: float | None
-    reconstruction_loss: float | None
-    kl_loss: float | None
-    kl_weight: float
     learning_rate: float
     gradient_norm: float | None
     step_time_s: float
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class EpochFinished:
-    """Training and validation measured alike: evaluation mode, no augmentation, the final KL weight.
+    """Training and validation measured alike: evaluation mode, no augmentation, the final loss weights.
 
-    `train_error` and `validation_error` are the root-mean-square error of the reconstructed log-mel
-    spectrogram in natural-log units; `overfitting_gap` is their relative difference.  `kl_divergence` is
-    in nats over all latent dimensions, without free bits.
+    `train_error` and `validation_error` are positive, so that a ratio makes sense, and `overfitting_gap` is
+    their relative difference.  `metrics` holds what the task measures besides, by name.
     """
 
     event: ClassVar[str] = "epoch"
@@ -87,14 +119,8 @@ class EpochFinished:
     step: int
     train_loss: float | None
     validation_loss: float | None
-    validation_reconstruction_loss: float | None
-    validation_kl_loss: float | None
     train_error: float | None
     validation_error: float | None
-    kl_divergence: float | None
-    kl_per_dimension: tuple[float | None, ...]
-    active_latent_dimensions: int
-    latent_dimensions: int
     overfitting_gap: float | None
     quality: float | None
     best_validation_loss: float | None
@@ -104,7 +130,7 @@ class EpochFinished:
     memory_used_bytes: int
     memory_peak_bytes: int
     memory_total_bytes: int
-    validation_detail: float | None = None  # the share of it that reconstructions give back
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
 
 class PreviewKind(StrEnum):
@@ -150,13 +176,13 @@ class Warned:
     """Something that the user should know.  It stays true until the same kind comes with an empty message."""
 
     event: ClassVar[str] = "warning"
-    kind: str
+    kind: WarningKind
     message: str
     step: int
 
     def is_news_after(self, before: str) -> bool:
-        """Whether it says more than the sentence of its kind before: for some, only the figures change."""
-        return bool(self.message) and not (before and self.kind in COUNTING_WARNINGS)
+        """Whether it says more than the message of its kind before: for some, only the figures change."""
+        return bool(self.message) and not (before and self.kind.is_counting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +196,7 @@ class DeviceInfo:
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
-    """The engine has loaded, or cannot for the `problem`; told in memory only.  Devices come best first."""
+    """The engine has loaded, or cannot for the `problem`; not written to a log.  Devices come best first."""
 
     devices: tuple[DeviceInfo, ...]
     problem: str = ""
@@ -199,6 +225,8 @@ def _accepted_types(kind: type[RunEvent]) -> dict[str, tuple[type, ...]]:
     hints = get_type_hints(kind)
     types: dict[str, tuple[type, ...]] = {}
     for each in fields(kind):
+        if each.name == "metrics":
+            continue
         hint = hints[each.name]
         options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
         plain = tuple(get_origin(option) or option for option in options)
@@ -207,13 +235,23 @@ def _accepted_types(kind: type[RunEvent]) -> dict[str, tuple[type, ...]]:
 
 
 ACCEPTED_TYPES = {kind: _accepted_types(kind) for kind in EVENT_TYPES.values()}
+METRIC_TYPES = (float, int, type(None), tuple)
 
 
 def to_json(event: RunEvent, time_s: float) -> str:
-    """One line of `events.jsonl`, without the newline.  Non-finite numbers become null."""
+    """One line of `events.jsonl`, without the newline.  Non-finite numbers become null.
+
+    Metrics stand beside the other fields, each under its own name.
+    """
     record: dict[str, Any] = {"event": event.event, "time": round(time_s, 3)}
     for each in fields(event):
-        record[each.name] = _plain(getattr(event, each.name))
+        value = getattr(event, each.name)
+        if each.name == "metrics":
+            if taken := record.keys() & value.keys():
+                raise ValueError(f"{', '.join(sorted(taken))}: a metric cannot have the name of a field")
+            record.update({name: _plain(metric) for name, metric in value.items()})
+        else:
+            record[each.name] = _plain(value)
     return json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -224,13 +262,20 @@ def from_json(line: str) -> tuple[RunEvent, float] | None:
         kind: Any = EVENT_TYPES[record.pop("event")]
         time_s = float(record.pop("time"))
         accepted = ACCEPTED_TYPES[kind]
-        values = {
-            name: tuple(v) if isinstance(v, list) else v for name, v in record.items() if name in accepted
-        }
+        values: dict[str, Any] = {}
+        metrics: dict[str, Metric] = {}
+        for name, plain in record.items():
+            value = tuple(plain) if isinstance(plain, list) else plain
+            if name in accepted:
+                values[name] = WarningKind(str(value)) if accepted[name] == (WarningKind,) else value
+            elif isinstance(value, METRIC_TYPES):
+                metrics[name] = value
         if not all(isinstance(value, accepted[name]) for name, value in values.items()):
             return None
         if kind is StateChanged:
             RunState(str(values["state"]))
+        if kind in (StepFinished, EpochFinished):
+            values["metrics"] = metrics
         return kind(**values), time_s
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

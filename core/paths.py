@@ -5,7 +5,8 @@ from pathlib import Path
 
 from core.errors import SdaError
 
-ROOT_VARIABLE = "SDA_RUNS"  # where runs are kept, unless --runs says otherwise
+ROOT_VARIABLE = "SDA_RUNS"  # where runs are kept
+RUN_FILE = "run.json"  # what makes a folder a run
 
 
 def expand(path: Path) -> Path:

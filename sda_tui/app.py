@@ -20,7 +20,7 @@ from sda_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from core.events import StateChanged
-    from core.run import RunDirectory
+    from core.runs import RunDirectory
     from sda_tui.playback import Player
     from sda_tui.screens.dashboard import DashboardScreen
     from sda_tui.screens.datasets import DatasetScreen
@@ -139,8 +139,8 @@ class SdaApp(App[Leave]):
                 self._tell_state(change)
 
     def _tell_state(self, change: "StateChanged") -> None:
-        from core.data.report import printable
         from core.events import RunState
+        from core.text import printable
         from sda_tui.look import show_path
 
         name = printable(self.session.run.name) if self.session.run else "The run"

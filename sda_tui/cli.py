@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # `sda-tui scan … | head`
             sys.stderr.close()
             return DONE
-        from core.data.report import printable
+        from core.text import printable
 
         where = f"{printable(str(error.filename))}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}; check its permissions and the disk.", FAILED)

@@ -3,6 +3,8 @@
 import math
 import time
 
+from core.events import Metric
+
 MINUS = "−"
 
 
@@ -34,17 +36,17 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def number(value: float | None, digits: int = 4) -> str:
+def number(value: Metric, digits: int = 4) -> str:
     """A loss or rate with so many decimals; tiny ones in powers of ten; a dash for none."""
-    if value is None or not math.isfinite(value):
+    if value is None or isinstance(value, tuple) or not math.isfinite(value):
         return "–"
     text = f"{value:.{digits}f}" if abs(value) >= 10**-digits or value == 0 else f"{value:.1e}"
     return text.replace("-", MINUS, 1) if value < 0 else text
 
 
-def share(part: float | None) -> str:
+def share(part: Metric) -> str:
     """A part of 1 in per cent; a dash for none."""
-    return "–" if part is None or not math.isfinite(part) else f"{part:.0%}"
+    return "–" if part is None or isinstance(part, tuple) or not math.isfinite(part) else f"{part:.0%}"
 
 
 def age(then_s: float, now_s: float | None = None) -> str:

@@ -15,7 +15,7 @@ from core.paths import default_root, expand
 from sda_tui.terminal import leave_terminal, own_terminal
 
 if TYPE_CHECKING:
-    from core.run import RunDirectory
+    from core.runs import RunDirectory
 
 SSH_FRAMES_PER_S = "15"  # Textual's 60 are for terminals on the same machine
 SWITCH_INTERVAL_S = 0.0005  # lets the training have the interpreter back from the screen ten times sooner

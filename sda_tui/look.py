@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from core.data.report import FileReport, ScanReport, Verdict, printable
+from core.data.report import FileReport, ScanReport, Verdict
 from core.events import RunState
 from core.runs import RunSummary
+from core.text import printable
 from sda_tui import format as fmt
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from core.config import TrainingConfig
 from core.data.report import ScanEvent, ScanReport
+from core.engine import EngineEvent, Runner
 from core.errors import Cancelled, RunError, SdaError
-from core.events import DeviceInfo, EngineReady, StateChanged, Warned
-from core.run import Request, RunDirectory, RunManifest
-from core.training.runner import EngineEvent, Runner
+from core.events import DeviceInfo, EngineReady, StateChanged, Warned, WarningKind
+from core.runs import Request, RunDirectory, RunManifest
 
 logger = logging.getLogger(__name__)
 
@@ -78,9 +78,8 @@ class Session:
         self.root = root
         self.devices: tuple[DeviceInfo, ...] = ()
         self.last_state: StateChanged | None = None
-        self.warnings: dict[
-            str, str
-        ] = {}  # of the run that is trained here: known even when no log takes them
+        # Of the run that is trained here: known even when no log takes them.
+        self.warnings: dict[WarningKind, str] = {}
         self.run: RunDirectory | None = None
         self._runner = Runner(self._hear)
         self._tell: Callable[[RareEvent], object] = lambda _: None

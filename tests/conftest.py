@@ -19,7 +19,7 @@ import soundfile
 from core.config import SettingValue, TrainingConfig
 from core.data.report import ScanReport
 from core.data.scan import scan
-from core.run import RunDirectory, RunManifest
+from core.runs import RunDirectory, RunManifest
 from tests.sounds import write_tone
 
 SONIC_PI = Path("/usr/share/sonic-pi/samples")

@@ -22,9 +22,9 @@ import core.atomic
 from core.config import TrainingConfig
 from core.data.report import ScanReport
 from core.data.scan import scan
-from core.run import RunDirectory, RunManifest
+from core.runs import RunDirectory, RunManifest
 from core.training.control import Control
-from core.training.job import train_run
+from core.training.run import train_run
 from tests.sounds import write_tone
 from tests.training import assert_same_outcome, logged
 

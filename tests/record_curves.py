@@ -18,7 +18,7 @@ from pathlib import Path
 
 from core.config import SettingValue, TrainingConfig
 from core.events import EpochFinished
-from core.run import RunDirectory, RunManifest
+from core.runs import RunDirectory, RunManifest
 from tests.conftest import SONIC_PI, scan_folder
 from tests.training import end, of, train
 

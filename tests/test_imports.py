@@ -16,16 +16,7 @@ def imported(module: str, unwanted: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "module",
-    [
-        "core.config",
-        "core.events",
-        "core.run",
-        "core.runs",
-        "core.data.scan",
-        "core.training.runner",
-        "sda_tui.app",
-    ],
+    "module", ["core.config", "core.events", "core.runs", "core.data.scan", "core.engine", "sda_tui.app"]
 )
 def test_the_engine_is_not_imported_by(module: str) -> None:
     assert imported(module, ENGINE) == []

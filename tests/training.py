@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from core.checkpoints.archive import State, read_checkpoint
 from core.events import EpochFinished, PreviewReady, RunEvent, StateChanged, StepFinished, from_json
 from core.model import VAE
 from core.model import losses as losses_module
-from core.model.latents import LatentDistribution
-from core.run import RunDirectory, RunHistory
-from core.training.checkpoint import State, read_checkpoint
+from core.runs import RunDirectory, RunHistory
+from core.synthesis.latents import LatentDistribution
+from core.synthesis.render import PreviewRenderer
 from core.training.control import Control
-from core.training.job import train_run
-from core.training.preview import PreviewRenderer
+from core.training.run import train_run
 
 PATIENCE_S = 20.0
 

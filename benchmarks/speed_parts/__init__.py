@@ -1,5 +1,5 @@
 """What benchmarks/speed.py measures, a part each."""
 
-from core.training.runner import set_environment
+from core.engine import set_environment
 
 set_environment()  # before any part loads torch, as the program does

@@ -28,12 +28,12 @@ from core.device import has_bfloat16
 from core.errors import Cancelled
 from core.events import RunEvent, StepFinished
 from core.model.losses import gaussian_kl, losses
-from core.run import EventLog, RunDirectory, RunManifest
+from core.optim.optimizer import Optimizer
+from core.runs import EventLog, RunDirectory, RunManifest
 from core.training.control import Control
-from core.training.job import RunReporter
-from core.training.optimizer import Optimizer
+from core.training.run import RunReporter
+from core.training.setup import prepare
 from core.training.trainer import Trainer
-from core.training.workbench import prepare
 from speed_parts.sounds import scan_folder, write_files
 from speed_parts.start import tell_start
 from speed_parts.table import at_least, at_most, in_turn, medians, seconds, tell

@@ -13,7 +13,7 @@ from pathlib import Path
 from textual.app import App, ComposeResult
 from textual_plotext import PlotextPlot
 
-from core.run.series import Series
+from core.runs.series import Series
 from sda_tui.widgets.charts import StepChart
 from speed_parts.program import Program, wait_until
 from speed_parts.sounds import write_files

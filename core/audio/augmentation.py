@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.config import TrainingConfig
-from core.device import send
+from core.device import to_device
 
 GAIN_DB = 6.0
 TIME_SHIFT_FRACTION = 0.1  # of a chunk
@@ -78,9 +78,9 @@ def add_noise(waveform: Tensor, augmentation: Augmentation, bank: Tensor) -> Ten
         return waveform
     device = waveform.device
     samples = torch.arange(waveform.shape[1], device=device)
-    offsets = send(augmentation.noise_offset[noisy], device)
-    gain = send(augmentation.noise_gain[noisy], device)
+    offsets = to_device(augmentation.noise_offset[noisy], device)
+    gain = to_device(augmentation.noise_gain[noisy], device)
     noise = bank[(offsets.unsqueeze(1) + samples) % len(bank)]
-    noisy = send(noisy, device)
+    noisy = to_device(noisy, device)
     level = gain.unsqueeze(1) * waveform[noisy].square().mean(1, keepdim=True).sqrt()
     return waveform.index_add(0, noisy, noise * level)

@@ -3,7 +3,7 @@
 from core.config.device import find_device
 from core.config.presets import PRESETS, Preset, find_preset, suggest_preset
 from core.config.setting import AUTO, Setting, SettingValue, format_number
-from core.config.shape import ModelConfig, SpectrogramConfig
+from core.config.sizes import ModelConfig, SpectrogramConfig
 from core.config.training import (
     FIXED_SETTINGS,
     SETTINGS,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Self, cast, get_type_hints
 
 from core.config.setting import Setting, SettingValue
-from core.config.shape import ModelConfig, SpectrogramConfig
+from core.config.sizes import ModelConfig, SpectrogramConfig
 from core.errors import ConfigError
 
 

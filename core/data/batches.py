@@ -11,9 +11,10 @@ from core.audio.augmentation import add_noise, draw_augmentation, noise_bank
 from core.audio.spectrogram import LogMelSpectrogram
 from core.config import TrainingConfig
 from core.data.store import BatchOrder, ChunkStore
-from core.device import give_way, one_core_threads, send
+from core.device import to_device
 from core.errors import Cancelled
 from core.seeding import generator
+from core.threads import lower_priority, one_core_threads
 
 CROPS_AT_A_TIME = 32
 CACHE_BYTES = 512 << 20  # of spectrograms that never change
@@ -50,13 +51,13 @@ class TrainingBatches:
         n_frames = spectrogram.config.frames(store.chunk_samples)
         chunk_bytes = FLOAT32_BYTES * spectrogram.config.n_mels * n_frames
         is_kept = not config.augments and device.type == "cpu" and len(store) * chunk_bytes <= CACHE_BYTES
-        self._kept = KeptChunks(store, spectrogram) if is_kept else None
-        self._ahead: OneAhead[Tensor] | OneAhead[Waveforms] | None = None
+        self._kept = SpectrogramCache(store, spectrogram) if is_kept else None
+        self._ahead: Prefetcher[Tensor] | Prefetcher[Waveforms] | None = None
         self._batch: Callable[[int], Tensor] = self._make
         if device.type == "cpu":
-            self._batch = self._ahead = OneAhead(self._make)
+            self._batch = self._ahead = Prefetcher(self._make)
         elif store.device.type == "cpu":
-            waveforms = self._ahead = OneAhead(self._waveforms)
+            waveforms = self._ahead = Prefetcher(self._waveforms)
             self._batch = lambda step: self._log_mel(*waveforms(step))
 
     @property
@@ -107,11 +108,13 @@ class TrainingBatches:
         return waveform, augmentation.pitch_semitones
 
     def _log_mel(self, waveform: Tensor, pitch_semitones: Tensor) -> Tensor:
-        log_mel: Tensor = self._spectrogram(send(waveform, self._device), send(pitch_semitones, self._device))
+        log_mel: Tensor = self._spectrogram(
+            to_device(waveform, self._device), to_device(pitch_semitones, self._device)
+        )
         return log_mel
 
 
-class KeptChunks:
+class SpectrogramCache:
     """The log-mel spectrograms of a store's chunks as they lie on the grid, each computed once.
 
     Always in the same groups, so that the numbers do not depend on when a chunk was first wanted.
@@ -137,7 +140,7 @@ class KeptChunks:
         return self._groups[number]
 
 
-class OneAhead(Generic[T]):
+class Prefetcher(Generic[T]):
     """Calls `make` for each step on a thread of its own, and for the next one before that is asked for.
 
     The thread gives way to the step: where that uses all cores, all of it would wait for the one they share.
@@ -146,7 +149,7 @@ class OneAhead(Generic[T]):
     def __init__(self, make: Callable[[int], T]) -> None:
         self._make = make
         self._thread = one_core_threads(1, "batches")
-        self._thread.submit(give_way)
+        self._thread.submit(lower_priority)
         self._next: tuple[int, Future[T]] | None = None
 
     def __call__(self, step: int) -> T:

@@ -10,9 +10,9 @@ import soundfile
 
 from core.atomic import write_atomically
 from core.audio.files import Samples, SoundReader, decode_mono
-from core.data.report import printable
 from core.errors import AudioFileError, ConfigError
 from core.paths import expand
+from core.text import printable
 
 
 def check_clip(text: str) -> None:

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 from core.config import suggest_preset
-from core.data.report import FileReport, ScanReport, Verdict, printable
+from core.data.report import FileReport, ScanReport, Verdict
 from core.data.split import chunk_starts, split_files
 from core.errors import DatasetError
+from core.text import join_sentences, printable
 
 
 def plan(
@@ -64,7 +65,3 @@ def find_duplicates(files: Iterable[FileReport]) -> Iterator[FileReport]:
         if original != file.path:
             detail = f"the same sound as {printable(original)}; left out"
             yield dataclasses.replace(file, verdict=Verdict.DUPLICATE, detail=detail, usable=False, chunks=0)
-
-
-def join_sentences(*parts: str) -> str:
-    return "; ".join(part for part in parts if part)

@@ -1,10 +1,11 @@
 """What a scan found, as plain values: a report per file, the split, the totals.  Imports no torch."""
 
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+
+from core.text import printable
 
 FEWEST_FILES_FOR_CONFIDENCE = 4  # held out; fewer say little about sounds in general
 
@@ -148,9 +149,3 @@ class ScanProgress:
 
 
 ScanEvent = ScanProgress | FileReport | ScanReport
-
-
-def printable(text: str) -> str:
-    """A file name made safe for a terminal: undecodable bytes and control characters become `�`."""
-    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join("�" if unicodedata.category(char) in {"Cc", "Cs"} else char for char in decoded)

@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from core.audio.files import LONGEST_READ_S, LOUDEST_PEAK, SoundReader, mix_to_mono
 from core.data.cache import KnownFiles, trim_cache
-from core.data.plan import find_duplicates, join_sentences, plan, with_chunks
-from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict, printable
+from core.data.plan import find_duplicates, plan, with_chunks
+from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
 from core.errors import AudioFileError, Cancelled, DatasetError, UnsupportedFormatError
-from core.paths import expand
-from core.run import RUN_FILE
+from core.paths import RUN_FILE, expand
+from core.text import join_sentences, printable
 
 WORKERS = min(8, (os.cpu_count() or 1) + 2)
 AHEAD = 4 * WORKERS  # files handed to the workers before the first of them is done

@@ -17,10 +17,11 @@ from torch import Tensor
 from core.audio.augmentation import Augmentation
 from core.audio.files import Samples, decode_mono
 from core.data.cache import DecodedSounds, KnownFiles, trim_cache
-from core.data.report import Excerpt, Split, printable
-from core.device import send
+from core.data.report import Excerpt, Split
+from core.device import to_device
 from core.errors import AudioFileError, Cancelled, DatasetError
 from core.seeding import generator
+from core.text import printable
 
 INT16_FULL_SCALE = 32767
 DECODERS = 4
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Cut:
+class DecodedExcerpt:
     """A stretch of one file, mono: int16 samples that times `scale` give ±1 full scale, and its chunks.
 
     Each is scaled to its own peak before it becomes int16, so that quiet ones keep their resolution and
@@ -73,7 +74,7 @@ class Sound:
     chunk_starts: npt.NDArray[np.int64]
 
 
-class SampleArena:
+class SampleBuffer:
     """The samples of all sounds, one after the other: in memory, or in a file where that is too small.
 
     The file is in `folder` and has no name, so it goes with the process, however that ends.
@@ -84,7 +85,7 @@ class SampleArena:
         self._parts: list[npt.NDArray[np.int16]] = []
         self._length = 0
 
-    def place(self, cut: Cut) -> Sound:
+    def place(self, cut: DecodedExcerpt) -> Sound:
         """Take in the samples of a cut.  Raises OSError if the disk is full."""
         if self._file is not None:
             self._file.write(cut.samples.data)
@@ -130,25 +131,25 @@ class ChunkStore:
 
     def chunks(self, index: Tensor) -> Tensor:
         """The chunks [batch] as they lie on the grid: float32 [batch, samples], padded with zeros."""
-        index = send(index, self.device)
+        index = to_device(index, self.device)
         return self._read(self._sound_of_chunk[index], self._start_of_chunk[index], self.chunk_samples)
 
     def crops(self, index: Tensor, augmentation: Augmentation) -> Tensor:
         """The chunks [batch] moved, resampled and scaled as drawn: float32 [batch, samples]."""
         device = self.device
-        index = send(index, device)
+        index = to_device(index, device)
         sound = self._sound_of_chunk[index]
         room = self._length[sound] - self.chunk_samples  # negative where the sound is shorter than a chunk
-        start = self._start_of_chunk[index] + send(augmentation.crop_samples, device)
+        start = self._start_of_chunk[index] + to_device(augmentation.crop_samples, device)
         start = start.clamp(room.clamp(max=0), room.clamp(min=0))
-        start = start + send(augmentation.shift_samples, device)
+        start = start + to_device(augmentation.shift_samples, device)
         waveform = self._read(sound, start, self.chunk_samples)
         changed = (augmentation.speed != 1).nonzero().squeeze(1)
         if len(changed):
             speed = augmentation.speed[changed]
-            changed = send(changed, device)
+            changed = to_device(changed, device)
             waveform[changed] = self._read_at_speed(sound[changed], start[changed], speed)
-        return waveform * send(augmentation.gain, device).unsqueeze(1)
+        return waveform * to_device(augmentation.gain, device).unsqueeze(1)
 
     def path_of(self, chunk: int) -> str:
         """The file that a chunk comes from."""
@@ -191,7 +192,7 @@ class ChunkStore:
         `speed` [batch] is in the computer's memory, as its largest value is wanted at once.
         """
         length = math.ceil(self.chunk_samples * float(speed.max())) + 4
-        t = torch.arange(self.chunk_samples, device=self.device) * send(speed, self.device).unsqueeze(1)
+        t = torch.arange(self.chunk_samples, device=self.device) * to_device(speed, self.device).unsqueeze(1)
         at = t.long()
         t.sub_(at)
         stretch = self._read(sound, start - 1, length)
@@ -241,17 +242,21 @@ class SoundCache:
         self._samples = DecodedSounds()
         self._sample_rate = sample_rate
 
-    def recall(self, path: str, parts: Sequence[Excerpt]) -> list[Cut]:
+    def recall(self, path: str, parts: Sequence[Excerpt]) -> list[DecodedExcerpt]:
         """The cuts of a file, or none if not all of them are there."""
         report = self._files.recall(path)
         if report is None:
             return []
         found = [self._samples.read(report.content_hash, self._sample_rate, part) for part in parts]
         pairs = zip(found, parts, strict=True)
-        cuts = [Cut.remembered(*each, part, self._sample_rate) for each, part in pairs if each is not None]
+        cuts = [
+            DecodedExcerpt.remembered(*each, part, self._sample_rate)
+            for each, part in pairs
+            if each is not None
+        ]
         return cuts if len(cuts) == len(parts) else []
 
-    def keep(self, path: str, parts: Sequence[Excerpt], cuts: Sequence[Cut]) -> None:
+    def keep(self, path: str, parts: Sequence[Excerpt], cuts: Sequence[DecodedExcerpt]) -> None:
         """Keep the cuts of a file, if it is still the one that was scanned."""
         report = self._files.recall(path)
         if report is not None:
@@ -274,7 +279,7 @@ def load_sounds(
     sample_rate: int,
     chunk_samples: int,
     device: torch.device,
-    arena: SampleArena,
+    arena: SampleBuffer,
     cancelled: Callable[[], bool],
     progress: Callable[[int, int], None],
 ) -> LoadedSounds:
@@ -293,14 +298,14 @@ def load_sounds(
 
     cache = SoundCache(folder, sample_rate)
 
-    def decode(path: str) -> list[Cut]:
+    def decode(path: str) -> list[DecodedExcerpt]:
         if cancelled():
             raise Cancelled
         parts = [excerpt for _, excerpt in excerpts[path]]
         if remembered := cache.recall(path, parts):
             return remembered
         decoded = decode_mono(folder / path, sample_rate, cancelled)
-        cuts = [Cut.of(decoded, part, sample_rate) for part in parts]
+        cuts = [DecodedExcerpt.of(decoded, part, sample_rate) for part in parts]
         cache.keep(path, parts, cuts)
         return cuts
 

@@ -39,7 +39,7 @@ def calibrated_losses(
     return Losses(reconstruction + kl_weight * nats, reconstruction, nats)
 
 
-def usual_losses(squared_error: Tensor, kl: Tensor, kl_weight: float | Tensor, free_bits: float) -> Losses:
+def mse_losses(squared_error: Tensor, kl: Tensor, kl_weight: float | Tensor, free_bits: float) -> Losses:
     """Mean squared error plus KL summed over dimensions, free bits in every sample: what most VAEs use.
 
     Kept for comparison.  The mean makes the error small against the KL divergence, so the latents stay at
@@ -55,7 +55,7 @@ def losses(
     """The losses of a batch by the name of the setting `loss`: calibrated or usual."""
     if kind == "calibrated":
         return calibrated_losses(squared_error, kl, elements, kl_weight, free_bits)
-    return usual_losses(squared_error, kl, kl_weight, free_bits)
+    return mse_losses(squared_error, kl, kl_weight, free_bits)
 
 
 def active_dimensions(kl_per_dimension: Tensor) -> int:

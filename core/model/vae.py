@@ -32,7 +32,7 @@ class ParameterGroup:
     parameters: list[nn.Parameter]
     rate: float = 1.0
     decays: bool = True
-    is_orthogonalised: bool = False
+    use_muon: bool = False
 
 
 class VAE(nn.Module, ABC):

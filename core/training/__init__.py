@@ -1,1 +1,1 @@
-"""The training loop, the thread it runs on, and what it leaves on disk."""
+"""The training loop and what goes on beside it."""

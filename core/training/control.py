@@ -4,7 +4,7 @@ import threading
 import time
 
 from core.errors import Cancelled
-from core.run import RunRequests
+from core.runs import RunRequests
 
 LOOK_INTERVAL_S = 0.2  # for requests of other processes, which are files
 

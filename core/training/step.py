@@ -12,7 +12,7 @@ from core.config import TrainingConfig
 from core.device import has_bfloat16
 from core.model import VAE
 from core.model.losses import gaussian_kl, losses
-from core.training.optimizer import Optimizer, follow
+from core.optim.optimizer import Optimizer, update_ema
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class TrainingStep:
         norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), config.gradient_clip_norm)
         numbers = torch.stack([found.total, found.reconstruction, found.kl, norm]).detach()
         self._optimizer.step(rate, numbers.isfinite().all())
-        follow(self._average, self._model, replaced)
+        update_ema(self._average, self._model, replaced)
         return numbers
 
     def written(self) -> list[Tensor]:
@@ -80,7 +80,7 @@ class TrainingStep:
         return [*self._model.parameters(), *self._average.parameters(), *self._optimizer.tensors()]
 
 
-class RepeatedStep:
+class CudaGraphStep:
     """A training step that is recorded once for a batch size, and then repeated with other inputs.
 
     On a GPU the recording is a CUDA graph: one launch instead of a thousand, which small networks spend most

@@ -11,28 +11,29 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from core.device import memory_use, send
+from core.checkpoints.archive import State
+from core.checkpoints.folder import CheckpointFolder
+from core.checkpoints.writer import CheckpointWriter
+from core.device import memory_use, to_device
+from core.diagnostics.evaluation import Evaluation, RemainingTime, blur_warning, evaluate
+from core.diagnostics.latent_usage import latent_warning
+from core.diagnostics.memorisation import memorisation_warning, nearness
+from core.diagnostics.overfitting import OverfittingDetector, overfitting_gap, quality
+from core.diagnostics.warnings import ActiveWarnings
 from core.errors import Cancelled, CheckpointError, TrainingError
-from core.events import EpochFinished, RunEvent, StepFinished
-from core.model.latents import fit_latents
+from core.events import EpochFinished, RunEvent, StepFinished, WarningKind
 from core.model.losses import active_dimensions
 from core.model.reconstruction import Reconstruction, reconstruct
-from core.run import RunDirectory, RunManifest
+from core.optim.optimizer import Optimizer
+from core.optim.schedules import ema_weight, kl_weight, learning_rate
+from core.runs import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
-from core.training.checkpoint import CheckpointFolder, State
+from core.synthesis.latents import fit_latents
 from core.training.control import Control
-from core.training.latent_use import latent_warning
-from core.training.memorisation import memorisation_warning, nearness
-from core.training.metrics import Evaluation, RemainingTime, blur_warning, evaluate
-from core.training.optimizer import Optimizer
-from core.training.overfitting import OverfittingDetector, overfitting_gap, quality
-from core.training.previewer import Previewer, UnfinishedPreviews
-from core.training.progress import Progress, read_progress
-from core.training.saver import Saver
-from core.training.schedule import kl_weight, learning_rate, replaced_share
-from core.training.standing import StandingWarnings
-from core.training.step import RepeatedStep, StepInputs, TrainingStep
-from core.training.workbench import Workbench
+from core.training.previews import PendingPreviews, Previewer
+from core.training.setup import TrainingSetup
+from core.training.state import Progress, read_progress
+from core.training.step import CudaGraphStep, StepInputs, TrainingStep
 
 BAD_STEPS_BEFORE_ROLLBACK = 10
 ROLLBACKS_BEFORE_GIVING_UP = 3
@@ -41,7 +42,7 @@ READ_INTERVALS_S = {"cpu": 0.0, "cuda": 0.1, "mps": 0.1}  # a GPU that is asked 
 
 
 @dataclass(frozen=True)
-class Unread:
+class PendingStep:
     """A step that was taken; its loss, the two terms of it and the gradient's norm [4] are on the device."""
 
     step: int
@@ -66,7 +67,7 @@ class Trainer:
         self,
         run: RunDirectory,
         manifest: RunManifest,
-        workbench: Workbench,
+        workbench: TrainingSetup,
         control: Control,
         reporter: Reporter,
     ) -> None:
@@ -82,21 +83,21 @@ class Trainer:
         self._control = control
         self._reporter = reporter
         self._checkpoints = CheckpointFolder(run.checkpoints)
-        self._warnings = StandingWarnings(reporter.emit, lambda: self.progress.step)
-        self._saver = Saver(
-            self._checkpoints, self.device, reporter.emit, partial(self._warnings.say, "disk")
+        self._warnings = ActiveWarnings(reporter.emit, lambda: self.progress.step)
+        self._saver = CheckpointWriter(
+            self._checkpoints, self.device, reporter.emit, partial(self._warnings.say, WarningKind.DISK)
         )
         self._previewer = Previewer(
-            workbench.previews, self.device, reporter.emit, partial(self._warnings.say, "preview")
+            workbench.previews, self.device, reporter.emit, partial(self._warnings.say, WarningKind.PREVIEW)
         )
         self._remaining = RemainingTime()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._started_s = time.monotonic()
         self._step = self._new_step()
-        self._unread: list[Unread] = []
+        self._unread: list[PendingStep] = []
         self._unread_since_s = 0.0
         self._heard: tuple[Reconstruction, Reconstruction] | None = None
-        self._owed: UnfinishedPreviews | None = None  # of the checkpoint that the run goes on from
+        self._owed: PendingPreviews | None = None  # of the checkpoint that the run goes on from
         self._read_interval_s = READ_INTERVALS_S[self.device.type]
 
     @property
@@ -167,7 +168,7 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             previews = state.get("previews")
-            owed = previews and UnfinishedPreviews.read(previews, copy.deepcopy(self.average))
+            owed = previews and PendingPreviews.read(previews, copy.deepcopy(self.average))
             detector = OverfittingDetector.after(progress.history, self.manifest.split.validation_files)
             is_possible = (
                 0 <= progress.step <= self.manifest.total_steps
@@ -180,7 +181,7 @@ class Trainer:
         self._unread.clear()
         self._heard = None
         self._previewer.return_to(progress.previewed_epoch)
-        self._warnings.return_to(progress.warnings)
+        self._warnings.return_to({WarningKind(kind): text for kind, text in progress.warnings.items()})
         self.progress = progress
         self._detector = detector
         self._remaining = RemainingTime(self.progress.step_time_s, self.progress.evaluation_time_s)
@@ -210,9 +211,9 @@ class Trainer:
 
     # -- steps ------------------------------------------------------------------------------------------
 
-    def _new_step(self) -> TrainingStep | RepeatedStep:
+    def _new_step(self) -> TrainingStep | CudaGraphStep:
         step = TrainingStep(self.model, self.average, self.optimizer, self.config)
-        return RepeatedStep(step, self._be_alone) if self.device.type == "cuda" else step
+        return CudaGraphStep(step, self._be_alone) if self.device.type == "cuda" else step
 
     def _be_alone(self) -> None:
         """Let no other thread ask anything of the device."""
@@ -231,7 +232,7 @@ class Trainer:
             self._make_room()
             return
         self.progress.step += 1
-        self._unread.append(Unread(self.progress.step, rate, weight, numbers))
+        self._unread.append(PendingStep(self.progress.step, rate, weight, numbers))
         if time.perf_counter() - self._unread_since_s >= self._read_interval_s:
             self._read_steps()
 
@@ -243,13 +244,13 @@ class Trainer:
         """
         config, size = self.config, self.progress.batch_size
         noise = torch.randn(size, config.latent_dim, generator=generator(config.seed, "posterior", step))
-        schedule = torch.tensor([rate, weight, replaced_share(step)])
+        schedule = torch.tensor([rate, weight, ema_weight(step)])
         check = self._control.raise_if_cancelled
         try:
             log_mel = self._workbench.batches.batch(step, size)
             check()
             torch.manual_seed(derive_seed(config.seed, "dropout", step))
-            inputs = StepInputs(log_mel, send(noise, self.device), send(schedule, self.device))
+            inputs = StepInputs(log_mel, to_device(noise, self.device), to_device(schedule, self.device))
             return self._step(inputs, check)
         except torch.OutOfMemoryError:
             return None
@@ -271,12 +272,14 @@ class Trainer:
                     step=taken.step,
                     total_steps=self.manifest.total_steps,
                     train_loss=loss,
-                    reconstruction_loss=reconstruction,
-                    kl_loss=kl,
-                    kl_weight=taken.kl_weight,
                     learning_rate=taken.learning_rate,
                     gradient_norm=gradient_norm,
                     step_time_s=step_time_s,
+                    metrics={
+                        "reconstruction_loss": reconstruction,
+                        "kl_loss": kl,
+                        "kl_weight": taken.kl_weight,
+                    },
                 )
             )
             if is_good:
@@ -308,7 +311,8 @@ class Trainer:
             )
         self.progress.batch_size = size // 2
         self._warnings.say(
-            "memory", f"The device ran out of memory: batches now have {size // 2} chunks, not {size}."
+            WarningKind.MEMORY,
+            f"The device ran out of memory: batches now have {size // 2} chunks, not {size}.",
         )
 
     def _skipped(self, step: int) -> bool:
@@ -317,7 +321,7 @@ class Trainer:
         self.progress.skipped_steps += 1
         count = self.progress.skipped_steps
         self._warnings.say(
-            "non_finite",
+            WarningKind.NON_FINITE,
             f"{count} step{'' if count == 1 else 's'} skipped: the loss was not a finite number, "
             f"last at step {step}.",
         )
@@ -340,7 +344,7 @@ class Trainer:
         self._reporter.rewind(self.progress)
         self._warnings.repeat(told)
         self._warnings.say(
-            "rollback",
+            WarningKind.ROLLBACK,
             f"The loss was not finite {BAD_STEPS_BEFORE_ROLLBACK} steps in a row: back at step "
             f"{self.progress.step}, with {scale:g} times the learning rate.",
         )
@@ -361,15 +365,21 @@ class Trainer:
             self.progress.best_epoch = self.epoch
         event = self._epoch_event(train, validation)
         self.progress.history.append(
-            {name: value for name, value in dataclasses.asdict(event).items() if name != "kl_per_dimension"}
+            {
+                "epoch": self.epoch,
+                "validation_loss": validation.loss,
+                "overfitting_gap": event.overfitting_gap,
+            }
         )
         self._reporter.emit(event)
         self._detector.update(self.epoch, validation.loss, overfitting_gap(train.error, validation.error))
         note = self.manifest.split.confidence_note
-        self._warnings.say("overfitting", self._detector.warning(self.epoch, note))
-        self._warnings.say("latent", latent_warning(validation.kl_per_dimension))
+        self._warnings.say(WarningKind.OVERFITTING, self._detector.warning(self.epoch, note))
+        self._warnings.say(WarningKind.LATENT, latent_warning(validation.kl_per_dimension))
         if self.epoch >= BLUR_TOLD_FROM * self.config.epochs:
-            self._warnings.say("blur", blur_warning(validation.detail, "blur" in self._warnings))
+            self._warnings.say(
+                WarningKind.BLUR, blur_warning(validation.detail, WarningKind.BLUR in self._warnings)
+            )
         if self.progress.best_epoch == self.epoch:
             self._saver.keep_best(self._state(), self.epoch, self.progress.step)
 
@@ -383,17 +393,10 @@ class Trainer:
             step=progress.step,
             train_loss=train.loss,
             validation_loss=validation.loss,
-            validation_reconstruction_loss=validation.reconstruction_loss,
-            validation_kl_loss=validation.kl_loss,
             train_error=train.error,
             validation_error=validation.error,
-            kl_divergence=float(validation.kl_per_dimension.sum()),
-            kl_per_dimension=tuple(validation.kl_per_dimension.tolist()),
-            active_latent_dimensions=active_dimensions(validation.kl_per_dimension),
-            latent_dimensions=self.config.latent_dim,
             overfitting_gap=gap,
             quality=quality(gap),
-            validation_detail=validation.detail,
             best_validation_loss=progress.best_loss,
             best_epoch=progress.best_epoch,
             elapsed_s=self._elapsed_s(),
@@ -401,19 +404,28 @@ class Trainer:
             memory_used_bytes=memory.used_bytes,
             memory_peak_bytes=memory.peak_bytes,
             memory_total_bytes=memory.total_bytes,
+            metrics={
+                "validation_reconstruction_loss": validation.reconstruction_loss,
+                "validation_kl_loss": validation.kl_loss,
+                "kl_divergence": float(validation.kl_per_dimension.sum()),
+                "kl_per_dimension": tuple(validation.kl_per_dimension.tolist()),
+                "active_latent_dimensions": active_dimensions(validation.kl_per_dimension),
+                "latent_dimensions": self.config.latent_dim,
+                "validation_detail": validation.detail,
+            },
         )
 
     def _preview(self) -> None:
         training, validation = self._reconstructions()
         fitted = fit_latents(training)
         near = nearness(self.average, fitted, training, validation, self.config.seed)
-        was_told = "memorisation" in self._warnings
-        self._warnings.say("memorisation", memorisation_warning(near, was_told))
+        was_told = WarningKind.MEMORISATION in self._warnings
+        self._warnings.say(WarningKind.MEMORISATION, memorisation_warning(near, was_told))
         self._previewer.render(
             self.average, fitted, self.epoch, self.progress.step, self._control.is_cancelled
         )
 
-    def _render_owed(self, owed: UnfinishedPreviews) -> None:
+    def _render_owed(self, owed: PendingPreviews) -> None:
         cancelled = self._control.is_cancelled
         fitted = fit_latents(reconstruct(owed.model, self._workbench.training_set, cancelled))
         self._previewer.render(owed.model, fitted, owed.epoch, owed.step, cancelled)
@@ -434,7 +446,7 @@ class Trainer:
     def _state(self) -> State:
         """Everything that the run needs to go on.  Schedules and random draws are functions of the step."""
         self.progress.previewed_epoch = self._previewer.done_epoch
-        self.progress.warnings = self._warnings.sentences
+        self.progress.warnings = {kind.value: text for kind, text in self._warnings.sentences.items()}
         self.progress.elapsed_s = self._elapsed_s()
         self.progress.step_time_s = self._remaining.step_time_s
         self.progress.evaluation_time_s = self._remaining.evaluation_time_s

@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from core.data.cache import LIMIT_BYTES, cache_root, cache_size, trim_cache
-from core.data.report import printable
+from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.headless.console import Output
 

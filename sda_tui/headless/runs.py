@@ -9,9 +9,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from core.data.report import printable
 from core.paths import default_root
 from core.runs import RunSummary, list_runs
+from core.text import printable
 from sda_tui.headless.console import Output
 from sda_tui.look import STATES, describe_state, summary_columns
 

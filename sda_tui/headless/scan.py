@@ -14,7 +14,7 @@ from rich.text import Text
 from core.config import TrainingConfig
 from core.data.plan import require_usable
 from core.data.report import FileReport, ScanProgress, ScanReport
-from core.training.runner import Runner
+from core.engine import Runner
 from sda_tui import format as fmt
 from sda_tui.headless.console import Output
 from sda_tui.headless.signals import StopOnSignal

@@ -13,13 +13,12 @@ from rich.text import Text
 
 from core.config import SETTINGS, TrainingConfig, find_device, find_preset, parse_assignment
 from core.data.clip import check_clip
-from core.data.report import printable
+from core.engine import EngineEvent, Runner
 from core.errors import SdaError
 from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
 from core.paths import default_root
-from core.run import RunDirectory, RunHistory, RunManifest
-from core.runs import find_run, suggest_name, summarise
-from core.training.runner import EngineEvent, Runner
+from core.runs import RunDirectory, RunHistory, RunManifest, find_run, suggest_name, summarise
+from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.headless.scan import scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal

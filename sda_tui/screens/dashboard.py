@@ -10,11 +10,18 @@ from textual.containers import Grid, Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Sparkline
 
-from core.data.report import printable
 from core.errors import RunError
-from core.events import ADVICE, CheckpointSaved, EpochFinished, PreviewReady, RunEvent, RunState, StepFinished
-from core.run import EventFollower, Request, RunDirectory, RunHistory, RunManifest
-from core.training.overfitting import tell_best
+from core.events import (
+    CheckpointSaved,
+    EpochFinished,
+    PreviewReady,
+    RunEvent,
+    RunState,
+    StepFinished,
+    WarningKind,
+)
+from core.runs import EventFollower, Request, RunDirectory, RunHistory, RunManifest
+from core.text import describe_best, printable
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_state
@@ -149,7 +156,7 @@ class DashboardScreen(Screen[None]):
         last = history.last_epoch
         bar = self.query_one(QualityBar)
         bar.quality = last.quality if last else None
-        bar.is_overfitting = bool(history.warning("overfitting"))
+        bar.is_overfitting = bool(history.warning(WarningKind.OVERFITTING))
         self._draw_best()
         self._draw_charts()
         self.query_one(PreviewList).show(history.previews)
@@ -174,9 +181,9 @@ class DashboardScreen(Screen[None]):
         warnings = {kind: warning.message for kind, warning in history.warnings.items()}
         if self.is_trained_here:
             warnings |= self._session.warnings
-        advice = {
-            kind: warnings.pop(kind) for kind in ADVICE if kind in warnings
-        }  # last: there may be no room
+        advice = {  # last: there may be no room
+            kind: warnings.pop(kind) for kind in WarningKind if kind.is_advice and kind in warnings
+        }
         warnings |= advice
         lines = [f"! {message}" for message in warnings.values() if message]
         if state is RunState.FAILED:
@@ -194,7 +201,7 @@ class DashboardScreen(Screen[None]):
         """Since when validation got no better, and how far to trust it."""
         last = self.history.last_epoch
         note = self._manifest.split.confidence_note if self._manifest else ""
-        best = tell_best(last.best_epoch, last.epoch) if last else ""
+        best = describe_best(last.best_epoch, last.epoch) if last else ""
         self.query_one("#best", Line).show(" ".join(filter(None, (best, note))))
 
     def _draw_charts(self) -> None:
@@ -204,29 +211,34 @@ class DashboardScreen(Screen[None]):
             best = (float(last.best_epoch), last.best_validation_loss)
         self.query_one(LossChart).show(history.training_losses, history.validation_losses, best)
         for name, series in (
-            ("reconstruction", history.reconstruction_losses),
-            ("kl", history.kl_losses),
+            ("reconstruction", history.step_metrics.get("reconstruction_loss")),
+            ("kl", history.step_metrics.get("kl_loss")),
             ("rate", history.learning_rates),
         ):
-            self.query_one(f"#{name}-chart", StepChart).show(series)
+            if series is not None:
+                self.query_one(f"#{name}-chart", StepChart).show(series)
 
     def _metrics(self) -> list[Metric]:
         history = self.history
         step, epoch, saved = history.last_step, history.last_epoch, history.checkpoint
         best = epoch.best_validation_loss if epoch else None
+        parts = step.metrics if step else {}
+        measured = epoch.metrics if epoch else {}
+        counts = [measured.get(f"{prefix}latent_dimensions") for prefix in ("active_", "")]
+        latents = "–" if None in counts else "{}/{}".format(*counts)
         return [
             ("Epoch", f"{history.epoch}/{history.total_epochs}"),
             ("Step", f"{history.step}/{history.total_steps}"),
             ("Loss", fmt.number(step.train_loss if step else None)),
-            ("Recon.", fmt.number(step.reconstruction_loss if step else None)),
-            ("KL", fmt.number(step.kl_loss if step else None)),
-            ("KL weight", fmt.number(step.kl_weight if step else None, 3)),
+            ("Recon.", fmt.number(parts.get("reconstruction_loss"))),
+            ("KL", fmt.number(parts.get("kl_loss"))),
+            ("KL weight", fmt.number(parts.get("kl_weight"), 3)),
             ("Rate", fmt.number(step.learning_rate if step else None, 6)),
             ("Validation", fmt.number(epoch.validation_loss if epoch else None)),
             ("Best", f"{fmt.number(best)} @{epoch.best_epoch}" if epoch else "–"),
-            ("KL nats", fmt.number(epoch.kl_divergence if epoch else None, 1)),
-            ("Latents", f"{epoch.active_latent_dimensions}/{epoch.latent_dimensions}" if epoch else "–"),
-            ("Detail", fmt.share(epoch.validation_detail if epoch else None)),
+            ("KL nats", fmt.number(measured.get("kl_divergence"), 1)),
+            ("Latents", latents),
+            ("Detail", fmt.share(measured.get("validation_detail"))),
             ("Steps/s", fmt.number(history.steps_per_s, 1)),
             ("Elapsed", fmt.duration(history.elapsed_s)),
             ("ETA", fmt.duration(history.eta_s)),

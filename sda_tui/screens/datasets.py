@@ -12,9 +12,10 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, ProgressBar, Static
 
-from core.data.report import FileReport, ScanProgress, ScanReport, printable
+from core.data.report import FileReport, ScanProgress, ScanReport
 from core.errors import SdaError
 from core.runs import list_runs
+from core.text import printable
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import show_path, summary_lines
 from sda_tui.session import ScanDelivery, ScanFailed, Session

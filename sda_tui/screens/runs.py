@@ -9,11 +9,10 @@ from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, Input, Label, Static
 
 from core.config import SETTINGS, SettingValue
-from core.data.report import printable
 from core.errors import ConfigError, SdaError
 from core.events import RunState
-from core.run import RunDirectory
-from core.runs import RunSummary, list_runs
+from core.runs import RunDirectory, RunSummary, list_runs
+from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import STATES, describe_state, show_path, summary_columns

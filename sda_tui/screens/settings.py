@@ -14,8 +14,7 @@ from textual.widgets import Button, Collapsible, Footer, Input, Label, Select, S
 from core.config import PRESETS, SETTINGS, SettingValue
 from core.data.report import ScanReport
 from core.errors import SdaError
-from core.run import RunDirectory, RunManifest, estimate_run
-from core.runs import suggest_name
+from core.runs import RunDirectory, RunManifest, estimate_run, suggest_name
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import show_path

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 from textual_plotext import PlotextPlot
 
-from core.run.series import Point, Series
+from core.runs.series import Point, Series
 
 SHORTEST_INTERVAL_S = 5.0
 BEST_MARKER, BEST_VARIABLE = "◆", "text-success"

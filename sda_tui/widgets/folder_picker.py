@@ -13,9 +13,9 @@ from textual.suggester import Suggester
 from textual.widgets import DirectoryTree, Input, OptionList
 from textual.widgets.option_list import Option
 
-from core.data.report import printable
 from core.errors import SdaError
 from core.paths import expand
+from core.text import printable
 from sda_tui.look import show_path
 
 DEMO = "demo"

@@ -9,8 +9,8 @@ from textual.reactive import reactive
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from core.data.report import printable
 from core.events import PreviewKind, PreviewReady
+from core.text import printable
 
 
 class PreviewList(OptionList, inherit_bindings=False):

@@ -14,6 +14,7 @@ from core.events import (
     StateChanged,
     StepFinished,
     Warned,
+    WarningKind,
     from_json,
     to_json,
 )
@@ -21,12 +22,12 @@ from core.events import (
 EVENTS: list[RunEvent] = [
     StateChanged("training", 3, 1, 100, 10, "Grüße\n"),
     LoadProgress("decoding", 1, 7),
-    StepFinished(1, 3, 100, -0.5, -0.6, 0.1, 1.0, 1e-3, 0.25, 0.125),
-    EpochFinished(1, 2, 3, -0.5, -0.4, -0.5, 0.1, 0.75, 1.5, 40.0, (0.5, 1.0), 2, 2, 1.0, 0.0, -0.4, 1, 9.0,
-                  3.0, 1, 2, 3),
+    StepFinished(1, 3, 100, -0.5, 1e-3, 0.25, 0.125, {"kl_loss": 0.1, "reconstruction_loss": -0.6}),
+    EpochFinished(1, 2, 3, -0.5, -0.4, 0.75, 1.5, 1.0, 0.0, -0.4, 1, 9.0, 3.0, 1, 2, 3,
+                  {"kl_divergence": 40.0, "kl_per_dimension": (0.5, None), "latent_dimensions": 2}),
     PreviewReady(1, 3, "sample", "sample 1", "previews/a.wav", 1.0, (0.0, 1.0)),
     CheckpointSaved(1, 3, "checkpoints/step-000000003.pt", "manual", 41_000_000),
-    Warned("overfitting", "Overfitting.", 3),
+    Warned(WarningKind.OVERFITTING, "Overfitting.", 3),
 ]  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def test_an_event_is_one_line_that_reads_back_as_itself(event: RunEvent) -> None
 
 
 def test_a_number_that_is_not_finite_becomes_null() -> None:
-    event = StepFinished(1, 1, 1, math.nan, math.inf, -math.inf, 1.0, 1e-3, math.nan, 0.1)
+    event = StepFinished(1, 1, 1, math.nan, 1e-3, math.inf, 0.1, {"reconstruction_loss": -math.inf})
     record = json.loads(to_json(event, 0.0), parse_constant=pytest.fail)
     assert record["train_loss"] is None
     assert record["reconstruction_loss"] is None
@@ -54,16 +55,21 @@ def test_a_damaged_or_unknown_line_is_no_event(line: str) -> None:
     assert from_json(line) is None
 
 
-def test_an_epoch_of_an_older_version_has_no_detail() -> None:
-    epoch = next(event for event in EVENTS if isinstance(event, EpochFinished))
-    record = json.loads(to_json(epoch, 0.0))
-    del record["validation_detail"]
-    read = from_json(json.dumps(record))
-    assert read is not None
-    assert read[0] == epoch
-    assert epoch.validation_detail is None
+def test_metrics_are_written_beside_the_common_fields() -> None:
+    step = next(event for event in EVENTS if isinstance(event, StepFinished))
+    record = json.loads(to_json(step, 0.0))
+    assert (record["train_loss"], record["kl_loss"]) == (-0.5, 0.1)
+
+
+def test_metric_with_the_name_of_a_field_is_refused() -> None:
+    with pytest.raises(ValueError, match="train_loss"):
+        to_json(StepFinished(1, 3, 100, -0.5, 1e-3, 0.25, 0.125, {"train_loss": 1.0}), 0.0)
+
+
+def test_warning_of_an_unknown_kind_is_no_event() -> None:
+    assert from_json('{"event":"warning","time":1,"kind":"new","message":"!","step":1}') is None
 
 
 def test_a_field_of_a_newer_version_is_passed_over() -> None:
-    line = to_json(Warned("disk", "Full.", 1), 0.0)[:-1] + ',"colour":"red"}'
-    assert from_json(line) == (Warned("disk", "Full.", 1), 0.0)
+    line = to_json(Warned(WarningKind.DISK, "Full.", 1), 0.0)[:-1] + ',"colour":"red"}'
+    assert from_json(line) == (Warned(WarningKind.DISK, "Full.", 1), 0.0)

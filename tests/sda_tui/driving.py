@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 
 from core.config import SETTINGS
 from core.events import EpochFinished, StepFinished
-from core.run import EventLog, RunDirectory
+from core.runs import EventLog, RunDirectory
 from sda_tui.app import Leave, SdaApp
 from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
@@ -91,7 +91,16 @@ async def open_dashboard(app: SdaApp, pilot: Pilot[Leave], run: RunDirectory) ->
 
 
 def a_step(number: int, loss: float | None) -> StepFinished:
-    return StepFinished(1, number, 100, loss, loss, loss, 1.0, 1e-3, loss, 0.1)
+    return StepFinished(
+        1,
+        number,
+        100,
+        loss,
+        1e-3,
+        loss,
+        0.1,
+        {"reconstruction_loss": loss, "kl_loss": loss, "kl_weight": 1.0},
+    )
 
 
 def an_epoch(number: int, best_epoch: int, gap: float) -> EpochFinished:
@@ -101,14 +110,8 @@ def an_epoch(number: int, best_epoch: int, gap: float) -> EpochFinished:
         step=1,
         train_loss=0.1,
         validation_loss=0.3,
-        validation_reconstruction_loss=0.2,
-        validation_kl_loss=0.1,
         train_error=1.0,
         validation_error=1 + gap,
-        kl_divergence=8.0,
-        kl_per_dimension=(2.0, 2.0, 2.0, 2.0),
-        active_latent_dimensions=4,
-        latent_dimensions=4,
         overfitting_gap=gap,
         quality=1 - gap,
         best_validation_loss=0.2,
@@ -118,4 +121,10 @@ def an_epoch(number: int, best_epoch: int, gap: float) -> EpochFinished:
         memory_used_bytes=1,
         memory_peak_bytes=1,
         memory_total_bytes=2,
+        metrics={
+            "kl_divergence": 8.0,
+            "kl_per_dimension": (2.0, 2.0, 2.0, 2.0),
+            "active_latent_dimensions": 4,
+            "latent_dimensions": 4,
+        },
     )

@@ -9,9 +9,8 @@ from textual.widgets import Button, Input, Sparkline, Static
 from textual_plotext import Plot
 
 from core.errors import RunError
-from core.events import CheckpointSaved, PreviewReady, RunState, StepFinished, Warned
-from core.run import EventFollower, RunDirectory
-from core.runs import summarise
+from core.events import CheckpointSaved, PreviewReady, RunState, StepFinished, Warned, WarningKind
+from core.runs import EventFollower, RunDirectory, summarise
 from sda_tui.app import Leave
 from sda_tui.keymap import KEYMAP
 from sda_tui.screens.choice import ChoiceScreen
@@ -188,7 +187,7 @@ async def test_losses_that_are_not_finite_do_not_harm_the_screen(tmp_path: Path,
     run = make_run()
     losses = (1.0, None, float("nan"), float("inf"), -1.0, 1e30, 0.0)
     write_run(run, *(a_step(number, loss) for number, loss in enumerate(losses, 1)))
-    write_run(run, Warned("non_finite", "3 steps skipped: the loss was not a finite number.", 4))
+    write_run(run, Warned(WarningKind.NON_FINITE, "3 steps skipped: the loss was not a finite number.", 4))
     async with running(tmp_path) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
         await until(pilot, lambda: screen.history.step == 7)
@@ -203,7 +202,7 @@ async def test_losses_that_are_not_finite_do_not_harm_the_screen(tmp_path: Path,
 async def test_what_does_harm_stands_above_advice(tmp_path: Path, make_run: MakeRun) -> None:
     run = make_run()
     told = [("blur", "Blurred."), ("latent", "Unused."), ("overfitting", "Overfitting."), ("disk", "Full.")]
-    write_run(run, a_step(1, 1.0), *(Warned(kind, message, 1) for kind, message in told))
+    write_run(run, a_step(1, 1.0), *(Warned(WarningKind(kind), message, 1) for kind, message in told))
     async with running(tmp_path) as (app, pilot):
         await open_dashboard(app, pilot, run)
         await until(pilot, lambda: "Blurred." in text(app, "#banner"))
@@ -214,11 +213,13 @@ async def test_what_does_harm_stands_above_advice(tmp_path: Path, make_run: Make
 
 async def test_a_warning_stays_until_it_is_taken_back(tmp_path: Path, make_run: MakeRun) -> None:
     run = make_run()
-    write_run(run, a_step(1, 1.0), Warned("disk", "The disk is full.", 1))
+    write_run(run, a_step(1, 1.0), Warned(WarningKind.DISK, "The disk is full.", 1))
     async with running(tmp_path) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
         await until(pilot, lambda: "The disk is full." in text(app, "#banner"))
-        write_run(run, Warned("disk", "", 2), CheckpointSaved(1, 2, "checkpoints/a.pt", "interval", 5))
+        write_run(
+            run, Warned(WarningKind.DISK, "", 2), CheckpointSaved(1, 2, "checkpoints/a.pt", "interval", 5)
+        )
         await until(pilot, lambda: "disk" not in text(app, "#banner"))
         assert dict(screen.query_one(MetricTable).metrics)["Saved"] == "2 interval"
 
@@ -236,7 +237,7 @@ async def test_only_the_detector_says_overfitting_and_the_best_epoch_has_an_age(
         bar = screen.query_one(QualityBar)
         assert "10% caution: wide gap" in str(bar.render())
         assert text(app, "#best") == "Best was epoch 34, 12 epochs ago."
-        write_run(run, Warned("overfitting", "Overfitting: held-out sounds get worse.", 1))
+        write_run(run, Warned(WarningKind.OVERFITTING, "Overfitting: held-out sounds get worse.", 1))
         await until(pilot, lambda: bar.is_overfitting)
         assert "10% overfitting" in str(bar.render())
 

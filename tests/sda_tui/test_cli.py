@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.run import RunDirectory
-from core.training.checkpoint import read_checkpoint
+from core.checkpoints.archive import read_checkpoint
+from core.runs import RunDirectory
 from sda_tui import format as fmt
 from sda_tui.cli import main
 from tests.conftest import Command

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.run import RunDirectory
-from core.runs import summarise
+from core.runs import RunDirectory, summarise
 from sda_tui.playback import PortAudioPlayer
 from tests.conftest import MakeRun, need
 from tests.sounds import write_tone

@@ -10,9 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.run import RunDirectory
-from core.runs import summarise
-from core.training.checkpoint import read_checkpoint
+from core.checkpoints.archive import read_checkpoint
+from core.runs import RunDirectory, summarise
 from tests.conftest import MakeRun
 from tests.sounds import write_tone
 from tests.terminal import PATIENCE_S, Terminal

@@ -14,7 +14,7 @@ from core.data import cache
 from core.data import store as store_module
 from core.data.cache import cache_folder, cache_size, trim_cache
 from core.data.report import ScanReport, Verdict
-from core.data.store import LoadedSounds, SampleArena, load_sounds
+from core.data.store import LoadedSounds, SampleBuffer, load_sounds
 from core.errors import Cancelled
 from sda_tui import format as fmt
 from tests.conftest import Command, scan_folder
@@ -51,7 +51,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def load(folder: Path, report: ScanReport, sample_rate: int = RATE, cancelled: bool = False) -> LoadedSounds:
-    cpu, arena = torch.device("cpu"), SampleArena()
+    cpu, arena = torch.device("cpu"), SampleBuffer()
     return load_sounds(
         folder, report.split, sample_rate, sample_rate, cpu, arena, lambda: cancelled, lambda *_: None
     )

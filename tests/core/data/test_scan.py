@@ -8,9 +8,10 @@ import pytest
 import soundfile
 
 from core.data.plan import replan, require_usable
-from core.data.report import FileReport, ScanProgress, Verdict, printable
+from core.data.report import FileReport, ScanProgress, Verdict
 from core.data.scan import WORKERS, scan
 from core.errors import Cancelled, DatasetError, SdaError
+from core.text import printable
 from tests.conftest import scan_folder
 from tests.sounds import tone, write_tone
 

@@ -11,9 +11,9 @@ import torch
 from core.audio.augmentation import Augmentation
 from core.audio.spectrogram import LogMelSpectrogram
 from core.config import SpectrogramConfig, TrainingConfig
-from core.data.batches import OneAhead, TrainingBatches
+from core.data.batches import Prefetcher, TrainingBatches
 from core.data.report import Excerpt, Split
-from core.data.store import BatchOrder, ChunkStore, Cut, SampleArena, load_sounds
+from core.data.store import BatchOrder, ChunkStore, DecodedExcerpt, SampleBuffer, load_sounds
 from core.errors import Cancelled, DatasetError
 from tests.conftest import file_size_limit
 from tests.sounds import tone, write_tone
@@ -23,10 +23,10 @@ CHUNK = 1000
 
 
 def store(*signals: np.ndarray, starts: tuple[float, ...] = (0.0,), chunk_samples: int = CHUNK) -> ChunkStore:
-    sounds, arena = [], SampleArena()
+    sounds, arena = [], SampleBuffer()
     for index, signal in enumerate(signals):
         excerpt = Excerpt(f"{index}.wav", 0.0, len(signal) / 48_000, starts)
-        cut = Cut.of(signal.astype(np.float32), excerpt, 48_000)
+        cut = DecodedExcerpt.of(signal.astype(np.float32), excerpt, 48_000)
         assert cut is not None
         sounds.append(arena.place(cut))
     return ChunkStore(sounds, arena.tensor(), chunk_samples)
@@ -155,7 +155,7 @@ def test_the_next_batch_is_made_on_another_thread_and_a_break_is_told_when_it_is
         return torch.full((1,), float(step))
 
     threads = torch.get_num_threads()
-    ahead = OneAhead(make)
+    ahead = Prefetcher(make)
     assert torch.get_num_threads() == threads
     assert [float(ahead(step)) for step in (0, 1)] == [0.0, 1.0]
     with pytest.raises(MemoryError, match="no room"):
@@ -166,9 +166,16 @@ def test_the_next_batch_is_made_on_another_thread_and_a_break_is_told_when_it_is
     assert all(name.startswith("batches") for _, name in made)
 
 
-def load(folder: Path, split: Split, cancelled: bool = False, arena: SampleArena | None = None):
+def load(folder: Path, split: Split, cancelled: bool = False, arena: SampleBuffer | None = None):
     return load_sounds(
-        folder, split, 48_000, CHUNK, CPU, arena or SampleArena(), lambda: cancelled, lambda done, total: None
+        folder,
+        split,
+        48_000,
+        CHUNK,
+        CPU,
+        arena or SampleBuffer(),
+        lambda: cancelled,
+        lambda done, total: None,
     )
 
 
@@ -207,7 +214,7 @@ def test_samples_on_disk_are_those_in_memory(tmp_path: Path) -> None:
         write_tone(tmp_path / name, frequency_hz, 0.5)
     split = Split("file", "", (excerpt("a.wav"),), (excerpt("b.wav"),))
     before = set(tmp_path.iterdir())
-    on_disk, in_memory = load(tmp_path, split, arena=SampleArena(tmp_path)), load(tmp_path, split)
+    on_disk, in_memory = load(tmp_path, split, arena=SampleBuffer(tmp_path)), load(tmp_path, split)
     index = torch.arange(2)
     assert torch.equal(on_disk.train.chunks(index), in_memory.train.chunks(index))
     assert torch.equal(on_disk.validation.chunks(index), in_memory.validation.chunks(index))
@@ -220,7 +227,7 @@ def test_a_disk_without_room_for_the_samples_is_told(tmp_path: Path) -> None:
         file_size_limit(1000),
         pytest.raises(DatasetError, match=r"neither into memory nor on the disk \(File too large\)"),
     ):
-        load(tmp_path, Split("file", "", (excerpt("a.wav"),), ()), arena=SampleArena(tmp_path))
+        load(tmp_path, Split("file", "", (excerpt("a.wav"),), ()), arena=SampleBuffer(tmp_path))
 
 
 def test_no_training_sound_left_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from core.model.losses import (
     calibrated_losses,
     gaussian_kl,
     losses,
-    usual_losses,
+    mse_losses,
 )
 
 DRAWS = torch.Generator().manual_seed(0)
@@ -41,7 +41,7 @@ def test_calibrated_loss_is_the_elbo_of_a_gaussian_decoder_at_its_best_variance(
 
 def test_usual_loss_is_mean_squared_error_plus_summed_kl() -> None:
     kl = torch.tensor([[0.1, 2.0], [0.3, 0.1]])
-    found = usual_losses(torch.tensor(0.7), kl, kl_weight=0.5, free_bits=0.0)
+    found = mse_losses(torch.tensor(0.7), kl, kl_weight=0.5, free_bits=0.0)
     assert float(found.kl) == pytest.approx((2.1 + 0.4) / 2)
     assert float(found.total) == pytest.approx(0.7 + 0.5 * 1.25)
 
@@ -50,7 +50,7 @@ def test_free_bits_hold_for_the_batch_or_for_each_sample() -> None:
     kl = torch.tensor([[0.1, 2.0], [0.3, 0.0]])
     calibrated = calibrated_losses(torch.tensor(1.0), kl, elements=10, kl_weight=1.0, free_bits=0.5)
     assert float(calibrated.kl) == pytest.approx((0.5 + 1.0) / 10)
-    usual = usual_losses(torch.tensor(1.0), kl, kl_weight=1.0, free_bits=0.5)
+    usual = mse_losses(torch.tensor(1.0), kl, kl_weight=1.0, free_bits=0.5)
     assert float(usual.kl) == pytest.approx((0.5 + 2.0 + 0.5 + 0.5) / 2)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, Warned
-from core.run import RunDirectory
+from core.runs import RunDirectory
 from core.training.step import TrainingStep
 from core.training.trainer import READ_INTERVALS_S
 from tests import training
@@ -54,7 +54,7 @@ def test_repeated_steps_are_the_steps_themselves(
     repeated, usual = (make_exact_run(name, model=model) for name in ("repeated", "usual"))
     train(repeated)
     assert "recorded and repeated" in repeated.log.read_text()
-    monkeypatch.setattr("core.training.trainer.RepeatedStep", lambda step, _: step)
+    monkeypatch.setattr("core.training.trainer.CudaGraphStep", lambda step, _: step)
     train(usual)
     assert_same_outcome(repeated, usual)
 
@@ -89,7 +89,7 @@ def test_sounds_that_do_not_fit_the_gpu_stay_in_memory(
 ) -> None:
     settings = {"epochs": 3, "batch_size": 8}
     expected = of(EpochFinished, train(make_run("there", **settings)))
-    monkeypatch.setattr("core.training.workbench.has_room_for", lambda *_: False)
+    monkeypatch.setattr("core.training.setup.has_room_for", lambda *_: False)
     found = of(EpochFinished, train(make_run("here", **settings)))
     assert found[-1].validation_loss == pytest.approx(expected[-1].validation_loss, rel=0.03)
 

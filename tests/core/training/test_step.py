@@ -9,8 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.data.batches import TrainingBatches
 from core.events import StepFinished, Warned
-from core.run import RunDirectory
-from core.training.step import RepeatedStep, StepInputs, TrainingStep
+from core.runs import RunDirectory
+from core.training.step import CudaGraphStep, StepInputs, TrainingStep
 from tests.conftest import MakeRun
 from tests.training import assert_same_outcome, end, of, train, train_to
 
@@ -64,7 +64,7 @@ def record_with(monkeypatch: pytest.MonkeyPatch, record: Callable[[Work], Work])
     """Let runs on a processor repeat their steps; the sizes of the batches whose steps were repeated."""
     sizes = []
 
-    class Repeated(RepeatedStep):
+    class Repeated(CudaGraphStep):
         def record(self, work: Work) -> Work:
             return record(work)
 
@@ -94,7 +94,7 @@ def test_a_recording_is_made_while_nothing_else_uses_the_device(
 ) -> None:
     calls = []
 
-    class Repeated(RepeatedStep):
+    class Repeated(CudaGraphStep):
         def record(self, work: Work) -> Work:
             calls.append("record")
             return taped(work)

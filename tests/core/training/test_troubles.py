@@ -17,10 +17,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.errors import RunError
-from core.events import RunEvent, StepFinished, Warned
+from core.events import RunEvent, StepFinished, Warned, WarningKind
 from core.model import VAE
-from core.run import RunDirectory
-from core.runs import summarise
+from core.runs import RunDirectory, summarise
 from core.training.control import Control
 from core.training.trainer import READ_INTERVALS_S, Trainer
 from tests.conftest import MakeRun, file_size_limit
@@ -65,7 +64,9 @@ def test_ten_bad_steps_in_a_row_go_back_with_half_the_learning_rate(
     assert any(
         "back at step 16, with 0.5 times the learning rate" in each.message for each in of(Warned, events)
     )
-    assert Warned("non_finite", "", 16) in events  # who watches was told of steps that now did not happen
+    assert (
+        Warned(WarningKind.NON_FINITE, "", 16) in events
+    )  # who watches was told of steps that now did not happen
     expected = {each.step: each.learning_rate for each in of(StepFinished, train(plain))}
     assert steps[15].learning_rate == expected[16]
     assert steps[16].learning_rate == pytest.approx(expected[17] / 2)
@@ -198,7 +199,7 @@ def test_a_full_disk_is_told_and_training_goes_on(make_run: MakeRun, monkeypatch
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         atomic.write_atomically(path, data)
 
-    monkeypatch.setattr("core.training.checkpoint.write_atomically", full)
+    monkeypatch.setattr("core.checkpoints.folder.write_atomically", full)
     run = make_run()
     events = train(run)
     told = [each.message for each in of(Warned, events) if each.kind == "disk"]
@@ -253,7 +254,7 @@ def test_a_dataset_that_does_not_fit_into_memory_trains_from_disk(
     make_run: MakeRun, uninterrupted: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run("on-disk")
-    monkeypatch.setattr("core.training.workbench.fits_memory", lambda size_bytes: False)
+    monkeypatch.setattr("core.training.setup.fits_memory", lambda size_bytes: False)
     train(run)
     assert_same_outcome(run, uninterrupted)
 
@@ -283,7 +284,7 @@ def test_a_last_checkpoint_that_cannot_be_written_is_told_with_the_end(
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("core.training.checkpoint.write_atomically", full)
+    monkeypatch.setattr("core.checkpoints.folder.write_atomically", full)
     cancelled = end(train_to(make_run("cancelled"), 3))
     assert cancelled.state == "cancelled"
     assert "step 3 could not be written" in cancelled.message

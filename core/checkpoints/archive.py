@@ -1,0 +1,105 @@
+"""Checkpoints as bytes: serialised, sealed with a checksum, read without executing anything in them."""
+
+import hashlib
+import io
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.errors import CheckpointError, DamagedCheckpointError
+
+FORMAT_VERSION = 3
+SEAL = b"sda-tui sha256 "
+NO_COMMENT = b"\0\0"
+
+State = dict[str, Any]
+
+
+def read_checkpoint(path: Path) -> State:
+    """Read a checkpoint onto the CPU.  Raises CheckpointError for anything that is not a whole one.
+
+    Its bytes are compared with their checksum before any of them is understood, nothing in it can be
+    executed, and no more memory is taken than the file is long.
+    """
+    try:
+        archive = unseal(path.read_bytes())
+        with zipfile.ZipFile(io.BytesIO(archive)) as entries:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.infolist()):
+                raise ValueError("it is compressed, which checkpoints never are")
+        state = torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path.name} cannot be read ({error.strerror}).") from error
+    except (
+        RuntimeError,
+        ValueError,
+        KeyError,
+        EOFError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ) as error:
+        reason = str(error).strip().split("\n")[0][:100]
+        raise DamagedCheckpointError(f"{path.name} is damaged or no checkpoint ({reason}).") from error
+    if not isinstance(state, dict) or "format_version" not in state:
+        raise CheckpointError(f"{path.name} is no checkpoint of sda-tui.")
+    if state["format_version"] != FORMAT_VERSION:
+        version = state["format_version"]
+        raise CheckpointError(
+            f"{path.name} has format version {version}, and this program reads {FORMAT_VERSION}."
+        )
+    return state
+
+
+def snapshot(value: Any) -> Any:
+    """A state as it is now, whatever training does to its tensors later; in the computer's memory.
+
+    Those of a GPU are there once what `core.device.fetched` gives for it has been waited for.
+    """
+    match value:
+        case Tensor():
+            return value.detach().to("cpu", copy=True, non_blocking=value.is_cuda)
+        case dict():
+            return {name: snapshot(each) for name, each in value.items()}
+        case list() | tuple():
+            return type(value)(map(snapshot, value))
+    return value
+
+
+def serialise(state: State) -> bytes:
+    """A checkpoint as it lies on disk: what `torch.save` writes, with a checksum."""
+    buffer = io.BytesIO()
+    torch.save({"format_version": FORMAT_VERSION, **state}, buffer)
+    return seal(buffer)
+
+
+def seal(buffer: io.BytesIO) -> bytes:
+    """Append the SHA-256 of a zip archive as its comment, so that `torch.load` still reads it.
+
+    The last two bytes of an archive without a comment are the comment's length, zero.  In place, as copies
+    of many megabytes would make the training wait.
+    """
+    with buffer.getbuffer() as archive:
+        assert archive[-len(NO_COMMENT) :] == NO_COMMENT
+        comment = _comment(archive)
+    buffer.seek(-len(NO_COMMENT), io.SEEK_END)
+    buffer.write(comment)
+    return buffer.getvalue()
+
+
+def unseal(data: bytes) -> bytes:
+    """The archive that was sealed.  Raises ValueError unless every byte is as it was."""
+    size = len(SEAL) + hashlib.sha256().digest_size * 2
+    end = len(data) - size - len(NO_COMMENT)
+    archive = data[:end] + NO_COMMENT
+    if end < 0 or data[end:] != _comment(archive):
+        raise ValueError("its checksum is missing or wrong")
+    return archive
+
+
+def _comment(archive: bytes | memoryview) -> bytes:
+    """The length of the comment, and the comment."""
+    comment = SEAL + hashlib.sha256(archive).hexdigest().encode("ascii")
+    return len(comment).to_bytes(len(NO_COMMENT), "little") + comment

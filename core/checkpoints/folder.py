@@ -1,0 +1,85 @@
+"""The checkpoints of a run: their names, which of them are kept, and the newest that is whole."""
+
+import contextlib
+import logging
+import re
+from pathlib import Path
+
+from core.atomic import write_atomically
+from core.checkpoints.archive import State, read_checkpoint
+from core.errors import CheckpointError, DamagedCheckpointError
+
+logger = logging.getLogger(__name__)
+
+KEPT = 3
+BEST = "best.pt"
+DAMAGED_SUFFIX = ".damaged"
+_NAME = re.compile(r"step-(\d{9,})(-saved)?\.pt")
+
+
+class CheckpointFolder:
+    """The checkpoints of a run: `step-000001234.pt`, `step-000001234-saved.pt` for those saved by hand, and
+    `best.pt`.
+
+    The names alone say what there is and what may go; there is no index that could disagree.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.resumed_from = ""  # the name of a file that must stay, whatever its age
+
+    def save(self, data: bytes, step: int, by_hand: bool = False) -> Path:
+        """Write a serialised checkpoint of this step, then delete automatic ones beyond the three newest.
+
+        Raises OSError if it cannot be written; all others are then untouched.
+        """
+        path = self.path / f"step-{step:09}{'-saved' if by_hand else ''}.pt"
+        write_atomically(path, data)
+        self._delete_old(path)
+        return path
+
+    def save_best(self, data: bytes) -> Path:
+        """Replace the best checkpoint.  Raises OSError; the one before is then untouched."""
+        path = self.path / BEST
+        write_atomically(path, data)
+        return path
+
+    def newest(self) -> tuple[State, Path, list[str]]:
+        """The newest checkpoint that is whole, with a sentence for each newer one that is not.
+
+        Damaged ones are then renamed, so that they do not count among those that are kept.
+        Raises CheckpointError if there is none.
+        """
+        problems: list[str] = []
+        damaged: list[Path] = []
+        for path in self.by_age():
+            try:
+                state = read_checkpoint(path)
+            except CheckpointError as error:
+                problems.append(str(error))
+                if isinstance(error, DamagedCheckpointError):
+                    damaged.append(path)
+            else:
+                for each in damaged:
+                    with contextlib.suppress(OSError):
+                        each.rename(each.with_suffix(DAMAGED_SUFFIX))
+                return state, path, problems
+        if problems:
+            raise CheckpointError(f"No checkpoint can be used. {' '.join(problems)}")
+        raise CheckpointError(f"There is no checkpoint in {self.path}.")
+
+    def by_age(self) -> list[Path]:
+        """Checkpoints of steps, newest first; one saved by hand follows an automatic one of its step."""
+        found = [(match, path) for path in self.path.glob("*.pt") if (match := _NAME.fullmatch(path.name))]
+        found.sort(key=lambda each: (int(each[0][1]), not each[0][2]), reverse=True)
+        return [path for _, path in found]
+
+    def _delete_old(self, newest: Path) -> None:
+        automatic = [path for path in self.by_age() if not path.stem.endswith("-saved")]
+        for path in automatic[KEPT:]:
+            if path == newest or path.name == self.resumed_from:
+                continue
+            try:
+                path.unlink()
+            except OSError as error:
+                logger.warning("Cannot delete the old checkpoint %s: %s", path.name, error.strerror)

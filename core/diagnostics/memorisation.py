@@ -1,0 +1,47 @@
+"""Does the model make new sounds, or repeat the ones it was shown?"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from core.model import VAE
+from core.model.reconstruction import Reconstruction
+from core.seeding import generator
+from core.synthesis.latents import LatentDistribution
+
+SAMPLES = 64
+REPEATING, NO_LONGER_REPEATING = 0.3, 0.36  # of held-out sounds' distance; near-copies have less
+SMALLEST_DISTANCE = 1e-6
+
+
+@torch.no_grad()
+def nearness(
+    model: VAE, fitted: LatentDistribution, training: Reconstruction, validation: Reconstruction, seed: int
+) -> float:
+    """Median distance of new sounds to the nearest training sound, relative to that of held-out ones.
+
+    Near 1 for sounds as new as unheard ones, near 0 for copies; NaN if held-out sounds are training sounds.
+    Both sides are compared as the model reconstructs them, so that blur does not count.  After Meehan,
+    Chaudhuri & Dasgupta, "A Non-Parametric Test to Detect Data-Copying", AISTATS 2020.
+    """
+    if torch.equal(validation.log_mel, training.log_mel):
+        return math.nan
+    new = model.eval().decode(fitted.draw(SAMPLES, generator(seed, "memorisation")))
+    unheard_distance = nearest_distance(validation.image, training.image)
+    return nearest_distance(new, training.image) / max(unheard_distance, SMALLEST_DISTANCE)
+
+
+def memorisation_warning(ratio: float, was_told: bool = False) -> str:
+    """A sentence with advice if new sounds are much nearer to training sounds than held-out ones are."""
+    if not ratio < (NO_LONGER_REPEATING if was_told else REPEATING):
+        return ""
+    return (
+        f"New sounds repeat training sounds: they are {math.floor(100 * ratio)} % as far from them as "
+        "held-out ones. More sounds or more augmentation make them newer."
+    )
+
+
+def nearest_distance(log_mel: Tensor, others: Tensor) -> float:
+    """Median over `log_mel` [chunks, …] of the distance to the nearest of `others` [chunks, …]."""
+    return float(torch.cdist(log_mel.flatten(1), others.flatten(1)).min(1).values.median())

@@ -1,0 +1,142 @@
+"""When does a model learn its training sounds by heart instead of what they have in common?"""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from core.data.report import FEWEST_FILES_FOR_CONFIDENCE
+from core.text import describe_best
+
+GAP_LIMIT = 0.2
+SMALLEST_GAP = -0.99  # held-out sounds a hundred times better: keeps the logarithm finite
+SHORTEST_PATIENCE, LONGEST_PATIENCE = 5, 50  # epochs
+PATIENCE_FRACTION = 0.1  # of the epochs gone by
+NOISE_FACTOR = 2.0  # a rise of the validation loss by so many times its scatter is one
+STALLED_GROWTH = 1.5  # of the ratio of the two errors since validation was best
+EPOCHS_FOR_SCATTER = 200
+LEAST_RISE = 0.02  # of what the validation loss fell by at first: less is a flat valley, however smooth
+
+
+def overfitting_gap(train_error: float, validation_error: float) -> float:
+    """(validation - training) / training, of errors measured alike; 0 when there is no error at all.
+
+    It is taken of the reconstruction error, which is positive.  The calibrated loss is a logarithm and
+    passes through zero, where a ratio means nothing.
+    """
+    return (validation_error - train_error) / train_error if train_error > 0 else 0.0
+
+
+def quality(gap: float) -> float:
+    """1 for no gap, 0 for one of 100 % or more."""
+    return min(1.0, max(0.0, 1 - gap))
+
+
+def patience(epoch: int) -> int:
+    """For how many epochs something must be true to be told at this one: a tenth of all, 5 to 50."""
+    return min(LONGEST_PATIENCE, max(SHORTEST_PATIENCE, math.ceil(PATIENCE_FRACTION * epoch)))
+
+
+class OverfittingDetector:
+    """Tells when held-out sounds stop gaining from what the model learns.
+
+    A wide gap alone is not overfitting: with few and unlike sounds it is there from the start, while the
+    model still learns something that holds for both sides.  What counts is the way of the validation loss
+    since it was best, by its *level*, the mean over as many epochs as the patience: a single lucky or unlucky
+    epoch changes little.  It is overfitting when, for as long as the patience, the gap was over its limit and
+    validation had no new best, neither of an epoch nor of the level, while the ratio of the two errors grew
+    by a fifth since the best level (so training did not get worse alike), and validation either
+
+    - got worse: its level rose by twice the loss's scatter from epoch to epoch and by a fiftieth of its first
+      fall, and all the last epochs were above the best level; or
+    - stalled: its level has not been better for twice the patience, while the ratio grew by half.
+
+    That stays so until validation has a new best, or the gap closes for as long as the patience.
+
+    The state follows from what `update` was given, so a resumed run, which repeats its history, gives the
+    same warnings.  Losses may be logarithms and negative: neither their unit nor their zero matters.
+    With fewer than four files held out, the rise must be as much larger and last as much longer.
+    """
+
+    def __init__(self, validation_files: int) -> None:
+        self._care = max(1.0, FEWEST_FILES_FOR_CONFIDENCE / max(1, validation_files))
+        self.is_overfitting = False
+        self.best_epoch = 0
+        self._is_worse = False
+        self._losses: list[float] = []
+        self._gaps: list[float] = []
+        self._best_loss = math.inf
+        self._best_level = math.inf
+        self._best_level_index = 0
+        self._ratio_at_best = 0.0  # logarithm
+
+    @classmethod
+    def after(cls, history: Iterable[Mapping[str, Any]], validation_files: int) -> Self:
+        """As it is after these epochs, kept in a checkpoint."""
+        detector = cls(validation_files)
+        for epoch in history:
+            detector.update(epoch["epoch"], epoch["validation_loss"], epoch["overfitting_gap"])
+        return detector
+
+    def update(self, epoch: int, validation_loss: float, gap: float) -> None:
+        """Take in one epoch.  One whose numbers are not finite says nothing."""
+        if not (math.isfinite(validation_loss) and math.isfinite(gap)):
+            return
+        self._losses.append(validation_loss)
+        self._gaps.append(gap)
+        span = math.ceil(self._care * patience(epoch))
+        gaps = self._gaps[-span:]
+        level = statistics.fmean(self._losses[-span:])
+        ratio = statistics.fmean(math.log1p(max(each, SMALLEST_GAP)) for each in gaps)
+        is_best = self._note_best(epoch, validation_loss, level, ratio, span)
+        if is_best or max(gaps) <= GAP_LIMIT:
+            self.is_overfitting = False
+        elif min(gaps) > GAP_LIMIT and epoch - self.best_epoch >= span:
+            self._judge(level - self._best_level, ratio - self._ratio_at_best, span)
+
+    def _note_best(self, epoch: int, loss: float, level: float, ratio: float, span: int) -> bool:
+        is_best = loss < self._best_loss
+        if is_best:
+            self._best_loss, self.best_epoch = loss, epoch
+        if len(self._losses) >= span and level < self._best_level:
+            self._best_level, self._best_level_index, self._ratio_at_best = level, len(self._losses), ratio
+            is_best = True
+        return is_best
+
+    def _judge(self, rise: float, growth: float, span: int) -> None:
+        """Whether it is overfitting, by what happened since the best level."""
+        since = len(self._losses) - self._best_level_index
+        if since < span or growth < math.log1p(GAP_LIMIT):
+            return
+        noise = NOISE_FACTOR * scatter(self._losses[-EPOCHS_FOR_SCATTER:])
+        fall = self._losses[0] - self._best_level
+        is_worse = min(self._losses[-span:]) > self._best_level and (
+            rise > self._care * max(noise, LEAST_RISE * fall)
+        )
+        has_stalled = since >= 2 * span and growth > math.log(STALLED_GROWTH)
+        self._is_worse = is_worse or (self._is_worse and self.is_overfitting)
+        self.is_overfitting = self.is_overfitting or is_worse or has_stalled
+
+    def warning(self, epoch: int, note: str = "") -> str:
+        """A sentence with advice, empty while all is well; `note` says how far to trust it."""
+        if not self.is_overfitting:
+            return ""
+        held_out = "get worse" if self._is_worse else "no longer do"
+        sentences = (
+            "Overfitting: training sounds get better, held-out ones "
+            f"{held_out} ({self._gaps[-1]:.0%} apart).",
+            describe_best(self.best_epoch, epoch),
+            "More sounds, augmentation or dropout help; training goes on until you stop it.",
+            note,
+        )
+        return " ".join(filter(None, sentences))
+
+
+def scatter(values: list[float]) -> float:
+    """Standard deviation of the noise on a smooth curve, from its second differences.
+
+    They take out a slope, and the median of their sizes takes no notice of a few spikes.  For normal noise
+    of deviation 1 a second difference has √6, and the median of its size is 0.6745 of that.
+    """
+    bends = [abs(a - 2 * b + c) for a, b, c in zip(values, values[1:], values[2:], strict=False)]
+    return statistics.median(bends) / (0.6745 * math.sqrt(6)) if bends else 0.0

@@ -1,0 +1,212 @@
+"""The thread that owns torch, and the only door to it.
+
+Importing this imports neither torch nor numpy: the screen is painted before they are there.
+"""
+
+import contextlib
+import gc
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.data.report import ScanEvent
+from core.errors import RunError, SdaError
+from core.events import EngineReady, RunEvent, RunState, StateChanged
+from core.runs import EventLog, RunDirectory, summarise
+from core.training.control import Control
+
+logger = logging.getLogger(__name__)
+
+EngineEvent = RunEvent | EngineReady
+Listener = Callable[[EngineEvent], None]
+
+# torch's threads wait for each other by spinning for milliseconds: with anything else on the processor, the
+# screen for one, a step takes several times as long.  If they sleep at once, waking them takes a good part of
+# a small step.  So they spin for some microseconds first (benchmarks/threads.py; the count is for libgomp).
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300"}
+
+
+def set_environment() -> None:
+    """Set what the libraries under torch read when they are loaded, where the user has not."""
+    # Only takes effect before CUDA starts; a setting of the run decides whether it matters.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if not WAITING.keys() & os.environ.keys():
+        os.environ.update(WAITING)
+
+
+@dataclass(frozen=True)
+class CacheStatus:
+    """Where decoded sounds are kept for the next start, how much there is and how much there may be."""
+
+    path: Path
+    size_bytes: int
+    limit_bytes: int
+
+
+def cache_status() -> CacheStatus:
+    """Look at the cache of decoded sounds."""
+    from core.data.cache import LIMIT_BYTES, cache_root, cache_size
+
+    return CacheStatus(cache_root(), cache_size(), LIMIT_BYTES)
+
+
+def clear_cache() -> int:
+    """Delete the cache of decoded sounds, and return how many bytes that freed."""
+    from core.data.cache import cache_size, trim_cache
+
+    before = cache_size()
+    trim_cache(0)
+    return before - cache_size()
+
+
+def check_clip(text: str) -> None:
+    """Check that `preview_clip` names a sound, without decoding it.  Raises SdaError if not."""
+    from core.data.clip import check_clip
+
+    check_clip(text)
+
+
+class _Job:
+    """A run that waits for the engine, is being trained, or was given up before it began."""
+
+    def __init__(self, run: RunDirectory, device: str | None) -> None:
+        self.run = run
+        self.device = device
+        self.control = Control(run.requests)
+        self.ended = threading.Event()
+        self.problem: SdaError | None = None
+        self._lock = threading.Lock()
+        self._begun = False
+
+    def execute(self, listener: Listener) -> None:
+        """Train; on the engine's thread."""
+        with self._lock:
+            if self.ended.is_set():
+                return
+            self._begun = True
+        try:
+            from core.training.run import train_run
+
+            train_run(self.run, self.device, self.control, listener)
+        except SdaError as error:
+            self._refuse(error, listener)
+        except Exception as error:
+            logger.exception("the run could not be opened")
+            self._refuse(RunError(f"The run {self.run.name} cannot be opened ({error})."), listener)
+        finally:
+            self.ended.set()
+
+    def _refuse(self, problem: SdaError, listener: Listener) -> None:
+        """Tell why nothing was trained, in memory only: the run's log may belong to another process."""
+        self.problem = problem
+        listener(self._state(RunState.FAILED, str(problem)))
+
+    def _state(self, state: RunState, message: str = "") -> StateChanged:
+        summary = summarise(self.run)
+        total_steps, epochs = 0, 0
+        if summary.manifest is not None:
+            total_steps, epochs = summary.manifest.total_steps, summary.manifest.config.epochs
+        return StateChanged(state.value, summary.step, summary.epoch, total_steps, epochs, message)
+
+    def cancel(self, listener: Listener) -> None:
+        """Stop at the next safe point, or at once while the engine, which takes seconds, still loads."""
+        self.control.cancel()
+        with self._lock:
+            if self._begun or self.ended.is_set():
+                return
+            self.ended.set()
+        event = self._state(RunState.CANCELLED)
+        with contextlib.closing(EventLog(self.run.events)) as log:
+            log.append(event)
+        listener(event)
+
+
+class Runner:
+    """Runs one training at a time on a thread of its own, which lives as long as the process.
+
+    `listener` is called on that thread, in order, with every event; it must return quickly.
+    """
+
+    def __init__(self, listener: Listener = lambda _: None) -> None:
+        self._listener = listener
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._job: _Job | None = None
+        self._thread: threading.Thread | None = None
+
+    def load(self) -> None:
+        """Begin to load the engine, which takes seconds; EngineReady is told when it is there."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+            self._thread.start()
+
+    def scan(
+        self, folder: Path, chunk_duration_s: float, seed: int, cancelled: Callable[[], bool]
+    ) -> Iterator[ScanEvent]:
+        """Examine a folder on the caller's thread; see `core.data.scan.scan`."""
+        from core.data.scan import scan
+
+        return scan(folder, chunk_duration_s, seed, cancelled)
+
+    def make_demo(self, folder: Path) -> Path:
+        """Synthesise the demo sounds into `folder`, unless they are there."""
+        from core.data.demo import make_demo_sounds
+
+        return make_demo_sounds(folder)
+
+    def train(self, run: RunDirectory, device: str | None = None) -> None:
+        """Start a run, or continue it from its newest checkpoint.  Raises RunError while another one goes on.
+
+        Returns at once; what happens is told to the listener and stands in the run's log.
+        """
+        self.require_idle()
+        self.load()
+        self._job = _Job(run, device)
+        self._jobs.put(self._job)
+
+    def require_idle(self) -> None:
+        """Raise RunError while a run goes on here."""
+        if self.is_training:
+            raise RunError("A run is going on; wait for it or cancel it first.")
+
+    @property
+    def is_training(self) -> bool:
+        return self._job is not None and not self._job.ended.is_set()
+
+    @property
+    def problem(self) -> SdaError | None:
+        """Why the last run could not even be opened.  How others end is told as a state."""
+        return self._job.problem if self._job else None
+
+    def cancel(self) -> None:
+        """Ask the run to stop with its state saved.  Answered within a second."""
+        if self._job is not None:
+            self._job.cancel(self._listener)
+
+    def save(self) -> None:
+        """Ask for a checkpoint that is kept."""
+        if self._job is not None:
+            self._job.control.save()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until no run goes on; False if it still does."""
+        return self._job is None or self._job.ended.wait(timeout_s)
+
+    def _work(self) -> None:
+        set_environment()
+        try:
+            from core.device import list_devices
+            from core.training import run  # noqa: F401  (the slow imports, done before they are needed)
+
+            self._listener(EngineReady(tuple(list_devices())))
+        except (ImportError, OSError, RuntimeError) as error:
+            self._listener(
+                EngineReady((), f"PyTorch cannot be loaded ({error}); README tells how to install it.")
+            )
+        # torch brings a quarter of a million objects; walking them on each full collection takes 150 ms.
+        gc.freeze()
+        while True:
+            self._jobs.get().execute(self._listener)

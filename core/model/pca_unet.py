@@ -1,0 +1,157 @@
+"""A linear autoencoder that starts as PCA, and a network that refines its image."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.config import ModelConfig
+from core.model.dropout import Dropout
+from core.model.pca import principal_components
+from core.model.vae import VAE, ParameterGroup
+
+GROUPS = 8
+LINEAR_RATE = 0.05  # Adam moves all of a dense layer's many weights at once; PCA needs small corrections
+SMALLEST_DEVIATION = 1e-3  # keeps a division finite where the training sounds have no such direction
+SMALLEST_RESIDUAL = 0.01  # of normalised sounds: few of them leave next to none, which unknown ones do not
+CORRECTIONS_IN_TRAINING, CORRECTIONS = 1, 3  # of the latent; each takes as long as the decoder
+
+
+class PcaUnetVAE(VAE):
+    """A linear path carries what is linear, a small U-Net learns the rest from its image.
+
+    The linear path starts as probabilistic PCA (Tipping & Bishop, "Probabilistic Principal Component
+    Analysis", 1999) of the training sounds and the U-Net (Ronneberger, Fischer & Brox, 2015) as nothing, so
+    the model sounds like PCA before its first step.  It works on patches, as wide images of few channels
+    are what a processor is slowest at.
+
+    The encoder looks at what it did: it decodes its latent, and encodes what is missing too.  So a linear
+    encoder finds latents for a decoder that is not: after Irani & Peleg's iterative back-projection,
+    "Improving Resolution by Image Registration", 1991; see also Marino, Yue & Mandt, "Iterative Amortized
+    Inference", ICML 2018.
+    """
+
+    gpu_format = torch.channels_last
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        features = config.n_mels * config.n_frames
+        self.to_latent = nn.Linear(features, config.latent_dim)
+        self.log_variance = nn.Parameter(torch.zeros(config.latent_dim))
+        self.from_latent = nn.Linear(config.latent_dim, features)
+        self.refiner = UNet(config.channels, config.levels, config.patch, config.dropout)
+
+    @torch.no_grad()
+    def initialise(
+        self, log_mel: Tensor, generator: torch.Generator, cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Also find the principal components of the sounds, which the linear path begins with."""
+        super().initialise(log_mel, generator, cancelled)
+        normalised = ((log_mel - self.band_mean) / self.scale).flatten(1)
+        found = principal_components(normalised, self.config.latent_dim, generator, cancelled)
+        deviations = found.deviations.clamp_min(SMALLEST_DEVIATION)
+        residual = found.residual.clamp_min(SMALLEST_RESIDUAL)
+        variance = (residual / deviations.square()).clamp(max=1.0)  # 1: unused, both its weights are 0
+        to_latent = found.directions / deviations * (1 - variance).sqrt()
+        self.to_latent.weight.copy_(to_latent.T)
+        self.to_latent.bias.copy_(-found.mean @ to_latent)
+        self.from_latent.weight.copy_(found.directions * deviations * (1 - variance).sqrt())
+        self.from_latent.bias.copy_(found.mean)
+        self.log_variance.copy_(variance.log())
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        convolutions = [weight for weight in self.refiner.parameters() if weight.dim() == 4]
+        others = [weight for weight in self.refiner.parameters() if weight.dim() != 4]
+        linear = [*self.to_latent.parameters(), *self.from_latent.parameters()]
+        return [
+            ParameterGroup(convolutions, use_muon=True),
+            ParameterGroup([self.log_variance, *others], decays=False),
+            ParameterGroup(linear, rate=LINEAR_RATE, decays=False),
+        ]
+
+    def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
+        mean = self.to_latent(normalised.flatten(1))
+        for _ in range(CORRECTIONS_IN_TRAINING if self.training else CORRECTIONS):
+            missing = normalised - self.image(mean)
+            mean = mean + functional.linear(missing.flatten(1), self.to_latent.weight)
+        return mean, self.log_variance.expand_as(mean)
+
+    def image(self, latent: Tensor) -> Tensor:
+        shape = (1, self.config.n_mels, self.config.n_frames)
+        linear: Tensor = self.from_latent(latent).unflatten(1, shape)
+        padding = self.config.padded_frames - self.config.n_frames
+        refinement: Tensor = self.refiner(functional.pad(linear, (0, padding)))
+        return linear + refinement[..., : self.config.n_frames]
+
+
+class UNet(nn.Module):
+    """[batch, 1, mels, frames] to a correction of the same shape, zero before the first step.
+
+    `levels` are the sizes [mels, frames] of its feature maps, each half the one before; the image has `patch`
+    times the first.  `places` tell each map where it is: convolutions do not know, but a sound's low bands
+    are not like its high ones.
+    """
+
+    def __init__(
+        self, channels: tuple[int, ...], levels: list[tuple[int, int]], patch: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.into_patches = nn.Sequential(
+            nn.PixelUnshuffle(patch), nn.Conv2d(patch**2, channels[0], kernel_size=3, padding=1)
+        )
+        self.places = nn.ParameterList(
+            nn.Parameter(torch.zeros(width, *level)) for width, level in zip(channels, levels, strict=True)
+        )
+        self.before = nn.ModuleList(ResidualBlock(width, dropout) for width in channels[:-1])
+        self.down = nn.ModuleList(
+            nn.Conv2d(upper, lower, kernel_size=2, stride=2) for upper, lower in pairwise(channels)
+        )
+        self.bottom = ResidualBlock(channels[-1], dropout)
+        self.up = nn.ModuleList(nn.Conv2d(lower, upper, kernel_size=1) for upper, lower in pairwise(channels))
+        self.after = nn.ModuleList(ResidualBlock(width, dropout) for width in channels[:-1])
+        self.out_of_patches = nn.Sequential(
+            zero(nn.Conv2d(channels[0], patch**2, kernel_size=3, padding=1)), nn.PixelShuffle(patch)
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = self.into_patches(image) + self.places[0]
+        skipped = []
+        for before, down, place in zip(self.before, self.down, list(self.places)[1:], strict=True):
+            features = before(features)
+            skipped.append(features)
+            features = down(features) + place
+        features = self.bottom(features)
+        for up, after in zip(reversed(self.up), reversed(self.after), strict=True):
+            # Nearest neighbour: its gradient is exact on CUDA too, and it leaves no checkerboard.
+            features = after(functional.interpolate(up(features), scale_factor=2.0) + skipped.pop())
+        correction: Tensor = self.out_of_patches(features)
+        return correction
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions beside the identity, which it starts as: [batch, channels, height, width]."""
+
+    def __init__(self, channels: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.GroupNorm(GROUPS, channels),
+            nn.SiLU(),
+            nn.Conv2d(channels, channels, kernel_size=3, padding=1),
+            nn.SiLU(),
+            Dropout(dropout),
+            zero(nn.Conv2d(channels, channels, kernel_size=3, padding=1)),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        changed: Tensor = features + self.layers(features)
+        return changed
+
+
+def zero(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer with all weights at 0."""
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer

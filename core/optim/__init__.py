@@ -1,0 +1,1 @@
+"""Optimisers, the moving average of the weights, and schedules."""

@@ -1,0 +1,35 @@
+"""Run directories, the only truth about runs: what is in one, who holds it, what happened, and all of them.
+
+Imports no torch.
+"""
+
+from core.runs.directory import RunDirectory
+from core.runs.estimate import RunEstimate, estimate_run
+from core.runs.event_log import EventFollower, EventLog
+from core.runs.history import RunHistory
+from core.runs.lock import RunLock
+from core.runs.manifest import DatasetFile, RunManifest
+from core.runs.requests import Request, RunRequests
+from core.runs.series import Point, Series
+from core.runs.summary import RunSummary, find_run, list_runs, suggest_name, summarise
+
+__all__ = [
+    "DatasetFile",
+    "EventFollower",
+    "EventLog",
+    "Point",
+    "Request",
+    "RunDirectory",
+    "RunEstimate",
+    "RunHistory",
+    "RunLock",
+    "RunManifest",
+    "RunRequests",
+    "RunSummary",
+    "Series",
+    "estimate_run",
+    "find_run",
+    "list_runs",
+    "suggest_name",
+    "summarise",
+]

@@ -1,0 +1,148 @@
+"""What a run's events add up to: everything that a dashboard shows."""
+
+import math
+import statistics
+from collections import deque
+from typing import TypeGuard
+
+from core.events import (
+    CheckpointSaved,
+    EpochFinished,
+    LoadProgress,
+    PreviewReady,
+    RunEvent,
+    RunState,
+    StateChanged,
+    StepFinished,
+    Warned,
+    WarningKind,
+)
+from core.runs.series import Series
+
+STEPS_FOR_SPEED = 50
+NEWEST_LOSSES = 200
+
+
+class RunHistory:
+    """Applies events in the order of the log.  Owned by one thread.
+
+    However long the run is, it takes the same memory, but for its previews.  Losses that are not finite are
+    left out of the curves, so that these can be drawn as they are.
+    """
+
+    def __init__(self) -> None:
+        self.state = RunState.LOADING
+        self.message = ""
+        self.step = 0
+        self.epoch = 0
+        self.total_steps = 0
+        self.total_epochs = 0
+        self.loading: LoadProgress | None = None
+        self.last_step: StepFinished | None = None
+        self.last_epoch: EpochFinished | None = None
+        self.newest_losses: deque[float] = deque(maxlen=NEWEST_LOSSES)  # of steps
+        self.learning_rates = Series()  # by step
+        self.step_metrics: dict[str, Series] = {}  # by step, each metric under its name
+        self.training_losses = Series()  # by epoch, as is the next
+        self.validation_losses = Series()
+        self.previews: list[PreviewReady] = []
+        self.checkpoint: CheckpointSaved | None = None
+        self.warnings: dict[WarningKind, Warned] = {}
+        self._step_times_s: deque[float] = deque(maxlen=STEPS_FOR_SPEED)
+        self._timed_at_s = 0.0
+        self._elapsed_s = 0.0
+
+    @property
+    def steps_per_s(self) -> float | None:
+        """Median speed of the newest steps; one-off work such as previews does not count."""
+        if not self._step_times_s:
+            return None
+        step_time_s = statistics.median(self._step_times_s)
+        return 1 / step_time_s if step_time_s > 0 else None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of training, those before a resume included."""
+        return self._elapsed_s
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until the last step, from the newest epoch's estimate and the steps since."""
+        if not self.state.is_active or self.step == 0:
+            return None
+        epoch = self.last_epoch
+        if epoch and epoch.eta_s and epoch.total_epochs == self.total_epochs:
+            return epoch.eta_s * (self.total_steps - self.step) / (self.total_steps - epoch.step)
+        speed = self.steps_per_s
+        return (self.total_steps - self.step) / speed if speed else None
+
+    def warning(self, kind: WarningKind) -> str:
+        """The message of this kind that is true now, if any."""
+        return self.warnings[kind].message if kind in self.warnings else ""
+
+    def apply(self, event: RunEvent, time_s: float) -> None:
+        """Take one event into account."""
+        match event:
+            case StepFinished():
+                self._apply_step(event, time_s)
+            case EpochFinished():
+                self._apply_epoch(event, time_s)
+            case StateChanged():
+                self._apply_state(event, time_s)
+            case LoadProgress():
+                self.loading = event
+            case PreviewReady():
+                self.previews.append(event)
+            case CheckpointSaved():
+                if event.reason != "best":
+                    self.checkpoint = event
+            case Warned():
+                if event.message:
+                    self.warnings[event.kind] = event
+                else:
+                    self.warnings.pop(event.kind, None)
+
+    def _apply_step(self, event: StepFinished, time_s: float) -> None:
+        self.last_step = event
+        self.step = event.step
+        self.epoch = event.epoch
+        self.total_steps = event.total_steps
+        self._step_times_s.append(event.step_time_s)
+        self._elapsed_s += max(0.0, time_s - self._timed_at_s)
+        self._timed_at_s = time_s
+        if _is_finite(event.train_loss):
+            self.newest_losses.append(event.train_loss)
+        _append(self.learning_rates, event.step, event.learning_rate)
+        for name, value in event.metrics.items():
+            if not isinstance(value, tuple):
+                _append(self.step_metrics.setdefault(name, Series()), event.step, value)
+
+    def _apply_epoch(self, event: EpochFinished, time_s: float) -> None:
+        self.last_epoch = event
+        self.epoch = event.epoch
+        self._elapsed_s = event.elapsed_s
+        self._timed_at_s = time_s
+        _append(self.training_losses, event.epoch, event.train_loss)
+        _append(self.validation_losses, event.epoch, event.validation_loss)
+
+    def _apply_state(self, event: StateChanged, time_s: float) -> None:
+        self.state = RunState(event.state)
+        self.message = event.message
+        self.step = event.step
+        self.epoch = event.epoch
+        self.total_steps = event.total_steps
+        self.total_epochs = event.total_epochs
+        self._timed_at_s = time_s
+        if self.state is RunState.LOADING:
+            self.warnings.clear()  # what is still true is told again
+        if self.state is RunState.TRAINING:
+            self.loading = None
+
+
+def _append(series: Series, x: float, y: float | None) -> None:
+    if _is_finite(y):
+        series.append(x, y)
+
+
+def _is_finite(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)

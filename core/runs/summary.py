@@ -1,0 +1,162 @@
+"""All runs of a folder, each in a line's worth of facts."""
+
+import mmap
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.config import SettingValue
+from core.errors import RunError
+from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
+from core.paths import RUN_FILE, expand
+from core.runs.directory import RunDirectory
+from core.runs.manifest import RunManifest
+from core.text import printable
+
+TAIL_BYTES = 1 << 16  # of the event log; the end of a run is in it
+EPOCH_LINE = b'\n{"event":"epoch"'
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run as it stands.  `manifest` is None and `problem` a sentence when run.json cannot be read."""
+
+    run: RunDirectory
+    state: RunState
+    manifest: RunManifest | None
+    problem: str
+    message: str
+    step: int
+    epoch: int
+    last_epoch: EpochFinished | None
+    elapsed_s: float
+    modified_s: float
+    size_bytes: int
+    holder_pid: int | None
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+    def continued(self, values: Mapping[str, SettingValue]) -> RunManifest:
+        """What the run will do when it goes on with these settings changed.
+
+        Raises RunError if it cannot go on and ConfigError if the settings do not allow it.
+        """
+        if self.manifest is None:
+            raise RunError(self.problem)
+        if self.state.is_active:
+            raise RunError(f"{self.name} is being trained by process {self.holder_pid}; wait for it.")
+        manifest = self.manifest.with_settings(values, self.step)
+        if self.state is RunState.FINISHED and manifest.total_steps <= self.step:
+            more = manifest.config.epochs * 2
+            raise RunError(
+                f"{self.name} has finished its {self.epoch} epochs; to go on, give it more: "
+                f"`sda-tui resume {self.name} --set epochs={more}`."
+            )
+        return manifest
+
+
+def suggest_name(root: Path, folder: Path) -> str:
+    """A free name for a run on this folder: `drums-001`, `drums-002`, …"""
+    stem = re.sub(r"[^\w+-]+", "-", folder.resolve().name).strip("-_+")[:80] or "run"
+    number = 1
+    while (expand(root) / f"{stem}-{number:03}").exists():
+        number += 1
+    return f"{stem}-{number:03}"
+
+
+def find_run(text: str, root: Path) -> RunDirectory:
+    """The run that a user names by its name below `root` or by a path.  Raises RunError."""
+    for path in (expand(root) / text, expand(Path(text))):
+        if _is_run(path):
+            return RunDirectory(path)
+    raise RunError(
+        f"There is no run '{printable(text)}' in {printable(str(root))}; `sda-tui runs` lists what is there."
+    )
+
+
+def list_runs(root: Path) -> list[RunSummary]:
+    """Every run below `root`, newest first.  A root that does not exist has none."""
+    try:
+        folders = [path for path in expand(root).iterdir() if _is_run(path)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"Cannot read the folder of runs {root} ({error.strerror}).") from error
+    summaries = [summarise(RunDirectory(folder)) for folder in folders]
+    return sorted(summaries, key=lambda summary: summary.modified_s, reverse=True)
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / RUN_FILE).is_file()
+    except OSError:  # a folder that may not be entered, or a name that cannot be one
+        return False
+
+
+def summarise(run: RunDirectory) -> RunSummary:
+    """Look at one run without reading all of its log."""
+    manifest, problem = None, ""
+    try:
+        manifest = run.read_manifest()
+    except RunError as error:
+        problem = str(error)
+    holder = run.lock.holder()
+    state = RunState.TRAINING if holder else RunState.INTERRUPTED
+    message, step, epoch, elapsed_s = "", 0, 0, 0.0
+    last_epoch: EpochFinished | None = None
+    last_state: StateChanged | None = None
+    for line in _tail(run.events):
+        match from_json(line):
+            case (StateChanged() as event, _):
+                last_state = event
+                step, epoch = event.step, event.epoch
+            case (EpochFinished() as event, _):
+                last_epoch = event
+                epoch, elapsed_s = event.epoch, event.elapsed_s
+            case (StepFinished() as event, _):
+                step, epoch = event.step, event.epoch
+    if last_state is not None:
+        said = RunState(last_state.state)
+        message = last_state.message
+        if said.is_active == (holder is not None):
+            state = said
+    return RunSummary(
+        run=run,
+        state=state,
+        manifest=manifest,
+        problem=problem,
+        message=message,
+        step=step,
+        epoch=epoch,
+        last_epoch=last_epoch,
+        elapsed_s=elapsed_s,
+        modified_s=_modified_s(run),
+        size_bytes=run.size_bytes(),
+        holder_pid=holder.pid if holder else None,
+    )
+
+
+def _tail(path: Path) -> list[str]:
+    """The last whole lines of a log, and before them its last epoch's."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as log:
+            start = log.find(b"\n", len(log) - TAIL_BYTES) + 1 if len(log) > TAIL_BYTES else 0
+            lines = log[start:].splitlines()
+            epoch = log.rfind(EPOCH_LINE, 0, start) + 1
+            if epoch:
+                lines.insert(0, log[epoch : log.find(b"\n", epoch)])
+    except (OSError, ValueError):  # there is none, or it is empty
+        return []
+    return [line.decode("utf-8", "replace") for line in lines]
+
+
+def _modified_s(run: RunDirectory) -> float:
+    for path in (run.events, run.run_file):
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            continue
+    return 0.0

@@ -1,0 +1,1 @@
+"""A trained model in use: latents, spectrograms and sounds, without the dataset or the trainer."""

@@ -1,0 +1,101 @@
+"""Measuring a model, and estimating the time left."""
+
+import pytest
+import torch
+
+from core.config import SpectrogramConfig, TrainingConfig
+from core.diagnostics.evaluation import Evaluation, RemainingTime, blur_warning, evaluate
+from core.model import VAE, build_model
+from core.model.convolutional import ConvolutionalVAE
+from core.model.reconstruction import reconstruct
+
+CONFIG = TrainingConfig(model="convolutional", chunk_duration_s=0.25, latent_dim=4, dropout=0.5)
+
+
+@pytest.fixture
+def model() -> VAE:
+    torch.manual_seed(0)
+    vae = build_model(CONFIG.model_config(SpectrogramConfig()))
+    vae.band_mean.fill_(0.5)
+    vae.scale.fill_(0.3)
+    return vae
+
+
+@pytest.fixture
+def log_mel() -> torch.Tensor:
+    return torch.rand(7, 1, 128, 24, generator=torch.Generator().manual_seed(0))
+
+
+def measure(model: VAE, log_mel: torch.Tensor, config: TrainingConfig = CONFIG) -> Evaluation:
+    return evaluate(reconstruct(model, log_mel), model.scale, config)
+
+
+def test_evaluation_does_not_depend_on_batch_size_dropout_or_time(
+    model: VAE, log_mel: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for size in (1, 3, 7, 7):
+        monkeypatch.setattr("core.model.reconstruction.BATCH", size)
+        found.append(measure(model, log_mel))
+    for other in found[1:]:
+        assert other.loss == pytest.approx(found[0].loss, abs=1e-5)
+        assert other.error == pytest.approx(found[0].error, abs=1e-5)
+    assert found[2].loss == found[3].loss
+
+
+def test_the_error_is_in_units_of_the_log_mel(model: VAE, log_mel: torch.Tensor) -> None:
+    found = measure(model, log_mel)
+    with torch.no_grad():
+        reconstruction = model.decode(model.encode(log_mel)[0])
+    assert found.error == pytest.approx(float((reconstruction - log_mel).square().mean().sqrt()), rel=1e-5)
+    assert found.kl_per_dimension.shape == (4,)
+
+
+class Echo(ConvolutionalVAE):
+    """Gives back a quarter of what it is shown, and as rough a noise."""
+
+    def encode(self, log_mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        noise = torch.randn(log_mel.shape, generator=torch.Generator().manual_seed(1))
+        self.echo = 0.25 * log_mel + log_mel.std() * noise + 3
+        return torch.zeros(len(log_mel), 4), torch.zeros(len(log_mel), 4)
+
+    def decode(self, _: torch.Tensor) -> torch.Tensor:
+        return self.echo
+
+
+def test_detail_is_what_of_the_changes_is_given_back(log_mel: torch.Tensor) -> None:
+    echo = Echo(CONFIG.model_config(SpectrogramConfig()))
+    assert measure(echo, log_mel).detail == pytest.approx(0.25, abs=0.02)
+    assert measure(echo, torch.ones(2, 1, 128, 24)).detail == 1
+
+
+def test_blur_is_told_with_advice() -> None:
+    assert blur_warning(0.16) == ""
+    assert blur_warning(float("nan")) == ""
+    assert "give back 0 %" in blur_warning(float("-inf"))
+    assert blur_warning(0.149).startswith("Blurred: reconstructions give back 14 % of the detail")
+    assert blur_warning(0.16, was_told=True)
+    assert not blur_warning(0.19, was_told=True)
+
+
+def test_evaluation_uses_the_final_kl_weight(model: VAE, log_mel: torch.Tensor) -> None:
+    heavy = TrainingConfig(chunk_duration_s=0.25, latent_dim=4, kl_weight=5.0)
+    found = measure(model, log_mel, heavy)
+    assert found.loss == pytest.approx(found.reconstruction_loss + 5 * found.kl_loss, abs=1e-5)
+
+
+def test_time_left_is_steps_and_evaluations_without_outliers() -> None:
+    remaining = RemainingTime()
+    assert remaining.estimate_s(10, 1) is None
+    for time_s in (9.0, 0.1, 0.1, 0.1, 0.1):  # the first step compiles and allocates
+        remaining.add_step(time_s)
+    remaining.add_evaluation(2.0)
+    assert remaining.estimate_s(100, 3) == pytest.approx(100 * 0.1 + 3 * 2.0)
+    assert remaining.estimate_s(0, 0) == 0
+
+
+def test_a_run_that_goes_on_estimates_from_what_it_took_before() -> None:
+    remaining = RemainingTime(step_time_s=0.2, evaluation_time_s=1.0)
+    assert remaining.estimate_s(10, 2) == pytest.approx(4.0)
+    remaining.add_step(0.1)
+    assert remaining.estimate_s(10, 2) == pytest.approx(3.0)

@@ -1,0 +1,59 @@
+"""New sounds that are none, told with advice."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.config import SpectrogramConfig, TrainingConfig
+from core.diagnostics.memorisation import memorisation_warning, nearness
+from core.model import VAE, build_model
+from core.model.reconstruction import reconstruct
+from core.synthesis.latents import fit_latents
+
+CONFIG = TrainingConfig(chunk_duration_s=0.25, latent_dim=4)
+
+
+def sounds(count: int, seed: int) -> torch.Tensor:
+    """Log-mel spectrograms that lie near a plane of four dimensions."""
+    plane = torch.randn(4, 128 * 24, generator=torch.Generator().manual_seed(0))
+    draws = torch.Generator().manual_seed(seed)
+    noise = 0.01 * torch.randn(count, 128 * 24, generator=draws)
+    return (torch.randn(count, 4, generator=draws) @ plane + noise).view(count, 1, 128, 24) + 8
+
+
+@pytest.fixture
+def model() -> VAE:
+    torch.manual_seed(0)
+    vae = build_model(CONFIG.model_config(SpectrogramConfig())).eval()
+    vae.initialise(sounds(200, 1), torch.Generator().manual_seed(0))
+    return vae
+
+
+def test_sounds_of_the_same_kind_are_as_new_as_held_out_ones(model: VAE) -> None:
+    train, held_out = reconstruct(model, sounds(200, 1)), reconstruct(model, sounds(100, 2))
+    found = nearness(model, fit_latents(train), train, held_out, seed=0)
+    assert 0.6 < found < 1.4
+    assert memorisation_warning(found) == ""
+
+
+def test_copies_of_training_sounds_are_told(model: VAE) -> None:
+    train, held_out = reconstruct(model, sounds(200, 1)), reconstruct(model, sounds(100, 2))
+    copies = replace(fit_latents(train), bandwidth=0.02)
+    found = nearness(model, copies, train, held_out, seed=0)
+    assert found < 0.2
+    assert "New sounds repeat training sounds" in memorisation_warning(found)
+
+
+def test_the_warning_does_not_waver() -> None:
+    assert memorisation_warning(0.33) == ""
+    assert "they are 32 % as far" in memorisation_warning(0.329, was_told=True)
+    assert memorisation_warning(0.4, was_told=True) == ""
+
+
+def test_without_held_out_sounds_nothing_is_said(model: VAE) -> None:
+    train = reconstruct(model, sounds(50, 1))
+    found = nearness(model, fit_latents(train), train, train, seed=0)
+    assert math.isnan(found)
+    assert memorisation_warning(found) == ""

@@ -1,0 +1,223 @@
+"""The overfitting warning, on curves of real runs; `tests/record_curves.py` says how they were recorded.
+
+With hindsight, a run with four held-out files or more overfits if its validation loss ends higher than it was
+at its lowest by more than twice its scatter, both smoothed over five epochs.  The right epoch is that of the
+lowest loss in the whole curve; its smoothed lowest point is a second, less noisy witness.
+
+The detector's constants were chosen on the seeds 1 to 6 (healthy: 1 and 2; noisy: 1, 2 and 5) of the
+convolutional model; it saw the others and those of the refined model only afterwards.
+"""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.checkpoints.archive import read_checkpoint, serialise
+from core.diagnostics.overfitting import GAP_LIMIT, OverfittingDetector, overfitting_gap, quality, scatter
+from core.events import Warned
+from core.runs import RunDirectory
+from core.text import describe_best
+from tests.record_curves import CURVES, RECIPES
+from tests.training import of, train
+
+RECORDED = json.loads(CURVES.read_text())
+Epoch = tuple[float, float]  # validation loss, gap
+
+
+def read_curve(name: str) -> list[Epoch]:
+    curve = RECORDED[name]
+    gaps = map(overfitting_gap, curve["train_error"], curve["validation_error"])
+    return list(zip(curve["validation_loss"], gaps, strict=True))
+
+
+def watch_recorded(name: str) -> list[str]:
+    return watch(read_curve(name), OverfittingDetector(RECORDED[name]["validation_files"]))
+
+
+def watch(curve: list[Epoch], detector: OverfittingDetector | None = None, start: int = 0) -> list[str]:
+    """What is told after each epoch; those before `start` are known already."""
+    detector = detector or OverfittingDetector(4)
+    told = []
+    for epoch, (loss, gap) in list(enumerate(curve, 1))[start:]:
+        detector.update(epoch, loss, gap)
+        told.append(detector.warning(epoch))
+    return told
+
+
+def smoothed(curve: list[Epoch]) -> np.ndarray:
+    losses = np.array([loss for loss, _ in curve])
+    return np.array([losses[max(0, index - 2) : index + 3].mean() for index in range(len(losses))])
+
+
+def ends_higher(curve: list[Epoch]) -> bool:
+    smooth = smoothed(curve)
+    return bool(smooth[-3] - smooth.min() > 2 * scatter([loss for loss, _ in curve]))
+
+
+def names(kind: str) -> list[str]:
+    return [name for name in RECIPES if name.startswith(kind)]
+
+
+@pytest.mark.parametrize("name", names("overfitting"))
+def test_an_overfitting_run_is_told_with_the_right_epoch_and_in_time(name: str) -> None:
+    curve = read_curve(name)
+    assert ends_higher(curve)
+    told = watch_recorded(name)
+    first = next(epoch for epoch, sentence in enumerate(told, 1) if sentence)
+    named = int(told[first - 1].split("Best was epoch ")[1].split(",")[0])
+    assert named == min(range(len(curve)), key=lambda index: curve[index][0]) + 1
+    assert abs(named - (smoothed(curve).argmin() + 1)) <= 2
+    assert named < first <= named + len(curve) / 3
+    assert all(told[first - 1 :]), "it stays true to the end"
+
+
+NOT_OVERFITTING = ("healthy", "improving", "flat", "noisy")
+
+
+@pytest.mark.parametrize("name", [name for kind in NOT_OVERFITTING for name in names(kind)])
+def test_healthy_and_noisy_runs_are_not_called_overfitting(name: str) -> None:
+    assert not ends_higher(read_curve(name))
+    assert not any(watch_recorded(name))
+
+
+@pytest.mark.parametrize("name", names("tiny"))
+def test_with_few_sounds_held_out_what_chance_does_is_not_called_overfitting(name: str) -> None:
+    assert RECORDED[name]["validation_files"] < 4
+    assert not any(watch_recorded(name))
+
+
+@pytest.mark.parametrize("name", [*names("healthy"), *names("improving")])
+def test_they_have_a_wide_gap_all_the_same(name: str) -> None:
+    assert min(gap for _, gap in read_curve(name)[-10:]) > 2 * GAP_LIMIT
+
+
+@pytest.mark.parametrize("name", names("recovering"))
+def test_a_run_that_recovers_is_told_until_its_next_best(name: str) -> None:
+    told = watch_recorded(name)
+    losses = [loss for loss, _ in read_curve(name)]
+    first = next(epoch for epoch, sentence in enumerate(told, 1) if sentence)
+    best_before = min(losses[:first])
+    recovered = next(epoch for epoch, loss in enumerate(losses, 1) if loss < best_before)
+    assert all(told[first - 1 : recovered - 1])
+    assert not any(told[recovered - 1 :])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_neither_the_unit_nor_the_zero_of_the_loss_matters(name: str) -> None:
+    curve = read_curve(name)
+    assert watch([(50 * loss - 7, gap) for loss, gap in curve]) == watch(curve)
+
+
+@pytest.mark.parametrize("name", ["overfitting-1", "tiny-1"])
+def test_a_resumed_run_is_told_the_same(name: str) -> None:
+    curve = read_curve(name)
+    whole = watch(curve)
+    history = [
+        {"epoch": epoch, "validation_loss": loss, "overfitting_gap": gap}
+        for epoch, (loss, gap) in enumerate(curve, 1)
+    ]
+    for done in range(0, len(curve), 7):
+        assert watch(curve, OverfittingDetector.after(history[:done], 4), done) == whole[done:]
+
+
+def test_a_resumed_run_tells_at_once_what_is_still_true(uninterrupted: RunDirectory, tmp_path: Path) -> None:
+    run = RunDirectory(shutil.copytree(uninterrupted.path, tmp_path / "resumed"))
+    newest = max(run.checkpoints.glob("step-*.pt"))
+    state = read_checkpoint(newest)
+    state["progress"]["warnings"] = {"overfitting": "Held-out sounds get worse.", "blur": "Blurred."}
+    newest.write_bytes(serialise({name: state[name] for name in state if name != "format_version"}))
+    told = {each.kind: each.message for each in of(Warned, train(run))}
+    assert told == {"overfitting": "Held-out sounds get worse.", "blur": "Blurred."}
+
+
+def test_a_resumed_run_goes_by_the_history_in_its_checkpoint(
+    uninterrupted: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history of a run of two epochs is written anew as if it had overfitted, with a patience of one."""
+    monkeypatch.setattr("core.diagnostics.overfitting.SHORTEST_PATIENCE", 1)
+    run = RunDirectory(shutil.copytree(uninterrupted.path, tmp_path / "resumed"))
+    newest = max(run.checkpoints.glob("step-*.pt"))
+    state = read_checkpoint(newest)
+    first, second = state["progress"]["history"]
+    first |= {"validation_loss": -9.0, "overfitting_gap": 0.3}
+    second |= {"validation_loss": -5.0, "overfitting_gap": 0.9}
+    newest.write_bytes(serialise({name: state[name] for name in state if name != "format_version"}))
+    manifest = run.read_manifest().with_settings({"epochs": 3}, 0)
+    run.write_manifest(manifest)
+    monkeypatch.setattr("core.training.trainer.overfitting_gap", lambda *_: 1.5)
+    (told,) = [each.message for each in of(Warned, train(run)) if each.kind == "overfitting"]
+    assert "(150% apart). Best was epoch 1, 2 epochs ago." in told
+
+
+FALL = [(3.0 - 0.2 * epoch, 0.3) for epoch in range(11)]
+RISE = [(1.0 + 0.1 * epoch, 0.3 + 0.1 * epoch) for epoch in range(1, 10)]
+
+
+def test_the_sentence_says_what_is_true_since_when_and_what_to_do() -> None:
+    *_, last = watch(FALL + RISE)
+    assert last == (
+        "Overfitting: training sounds get better, held-out ones get worse (120% apart). Best was epoch 11, "
+        "9 epochs ago. More sounds, augmentation or dropout help; training goes on until you stop it."
+    )
+
+
+def test_a_new_best_takes_it_back_and_the_next_epochs_do_not_bring_it_again() -> None:
+    told = watch([*FALL, *RISE, (0.9, 1.3), *[(1.5, 1.4)] * 4])
+    assert told[len(FALL + RISE) - 1]
+    assert not any(told[len(FALL + RISE) :])
+
+
+def test_a_little_better_does_not_take_it_back() -> None:
+    assert all(watch([*FALL, *RISE, (1.5, 1.2), (1.3, 1.2), (1.05, 1.2)])[-3:])
+
+
+def test_one_uptick_says_nothing() -> None:
+    assert not any(watch([*FALL, (9.0, 4.0), *FALL[-6:], *FALL[-6:]]))
+
+
+def test_standing_still_for_long_while_the_gap_grows_is_told() -> None:
+    *_, last = watch([*FALL, *[(1.0 + 1e-3 * epoch, 0.3 + 0.1 * epoch) for epoch in range(1, 20)]])
+    assert "held-out ones no longer do" in last
+    assert not any(watch([*FALL, *[(1.0 + 1e-3 * epoch, 0.3) for epoch in range(1, 20)]]))
+
+
+def test_getting_worse_on_both_sides_is_not_overfitting() -> None:
+    assert not any(watch([*FALL, *[(loss, 0.3) for loss, _ in RISE]]))
+
+
+def test_epochs_without_numbers_are_passed_over() -> None:
+    holes = [(math.nan, math.nan), (1.0, math.nan), (math.inf, 0.3), (1.5, -1.0)]
+    assert all(watch([*FALL, *RISE, *holes])[-len(holes) :])
+    assert not any(watch([*holes] * 10))
+
+
+def test_the_gap_is_relative_to_the_training_error() -> None:
+    assert overfitting_gap(0.5, 0.6) == pytest.approx(0.2)
+    assert overfitting_gap(0.5, 0.4) == pytest.approx(-0.2)
+    assert overfitting_gap(0.0, 0.4) == 0.0
+
+
+def test_quality_is_one_minus_the_gap_within_its_bounds() -> None:
+    assert [quality(gap) for gap in (-0.5, 0.0, 0.25, 1.0, 3.0)] == [1.0, 1.0, 0.75, 0.0, 0.0]
+
+
+def test_scatter_is_the_deviation_of_the_noise_on_a_slope() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.3, 2000)
+    assert scatter((noise + np.linspace(5, -5, 2000)).tolist()) == pytest.approx(0.3, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("best", "epoch", "sentence"),
+    [
+        (0, 3, ""),
+        (7, 7, "Best is epoch 7, the newest."),
+        (6, 7, "Best was epoch 6, 1 epoch ago."),
+        (34, 46, "Best was epoch 34, 12 epochs ago."),
+    ],
+)  # fmt: skip
+def test_the_best_epoch_is_told_with_its_age(best: int, epoch: int, sentence: str) -> None:
+    assert describe_best(best, epoch) == sentence

@@ -1,0 +1,89 @@
+"""One process per run."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.errors import RunError
+from core.runs import RunLock
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from core.runs import RunLock
+lock = RunLock(Path(sys.argv[1]))
+lock.acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "drums").mkdir()
+    return tmp_path / "drums" / "lock"
+
+
+def test_a_second_process_is_refused_until_the_first_is_dead(path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        lock = RunLock(path)
+        holder = lock.holder()
+        assert holder is not None
+        assert holder.pid == other.pid
+        with pytest.raises(RunError, match=f"drums is being trained by process {other.pid} on"):
+            lock.acquire()
+        other.kill()
+        other.wait()
+        assert lock.holder() is None
+        lock.acquire()
+        holder = lock.holder()
+        assert holder is not None
+        assert holder.pid == os.getpid()
+        lock.release()
+        assert lock.holder() is None
+
+
+def test_a_later_process_with_the_same_id_is_not_the_holder(path: Path) -> None:
+    """As after a reboot: the id is alive again, but started at another time."""
+    started_s = psutil.Process().create_time()
+    path.write_text(
+        json.dumps({"pid": os.getpid(), "started_s": started_s - 1000, "host": socket.gethostname()})
+    )
+    assert RunLock(path).holder() is None
+    lock = RunLock(path)
+    lock.acquire()
+    lock.release()
+
+
+def test_a_lock_of_another_host_that_nobody_holds_is_stale(path: Path) -> None:
+    """As of a container that was killed: its name is gone, and the kernel dropped the lock."""
+    path.write_text(json.dumps({"pid": os.getpid(), "started_s": 1.0, "host": "gone"}))
+    lock = RunLock(path)
+    assert lock.holder() is None
+    lock.acquire()
+    lock.release()
+
+
+def test_looking_does_not_get_in_the_way(path: Path) -> None:
+    lock = RunLock(path)
+    for _ in range(50):
+        lock.acquire()
+        assert RunLock(path).holder() is not None
+        lock.release()
+        assert RunLock(path).holder() is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"pid": 0, "started_s": 0, "host": ""}'])
+def test_a_lock_file_that_is_none_holds_nothing_here(path: Path, content: str) -> None:
+    path.write_text(content)
+    RunLock(path).acquire()

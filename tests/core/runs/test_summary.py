@@ -1,0 +1,343 @@
+"""The run directory: made, described, found and listed."""
+
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from core.config import SettingValue, TrainingConfig
+from core.errors import ConfigError, RunError
+from core.events import EpochFinished, RunState, StateChanged, StepFinished, to_json
+from core.paths import default_root
+from core.runs import (
+    EventLog,
+    RunDirectory,
+    RunManifest,
+    estimate_run,
+    find_run,
+    list_runs,
+    suggest_name,
+    summarise,
+)
+from core.training.control import Control
+from core.training.run import train_run
+from tests.conftest import MakeRun, scan_folder
+from tests.sounds import write_tone
+
+
+def state(state: RunState, step: int, message: str = "") -> StateChanged:
+    return StateChanged(state.value, step, step // 10, 100, 10, message)
+
+
+def step(number: int) -> StepFinished:
+    return StepFinished(1, number, 100, 1.0, 1e-3, 0.1, 0.01)
+
+
+def write_events(run: RunDirectory, *events: StateChanged | StepFinished | EpochFinished) -> None:
+    run.events.write_text("".join(to_json(event, 0.0) + "\n" for event in events))
+
+
+def test_a_run_holds_what_it_was_told_to_do(make_run: MakeRun, sounds: Path) -> None:
+    run = make_run(learning_rate=0.002)
+    manifest = run.read_manifest()
+    assert manifest.config.learning_rate == 0.002
+    assert manifest.config.batch_size == 2
+    assert manifest.folder == str(sounds)
+    assert len(manifest.files) == 8
+    assert len(manifest.split.train) == len(manifest.split.validation) == 4
+    assert manifest.software["torch"].startswith("2.11")
+    assert manifest.created.endswith("+00:00")
+    record = json.loads(run.run_file.read_text())
+    assert record["format_version"] == 1
+
+
+def test_nothing_is_left_to_auto(sounds: Path) -> None:
+    report = scan_folder(sounds)
+    manifest = RunManifest.from_scan(report, "balanced", TrainingConfig())
+    assert manifest.config.batch_size == max(1, manifest.split.training_chunks // 4)
+    assert manifest.config.preview_interval == 5
+    items = manifest.split.training_chunks * 10
+    assert manifest.steps_per_epoch == -(-items // manifest.config.batch_size)
+
+
+def test_file_names_that_are_no_utf8_survive(tmp_path: Path, make_run: MakeRun) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    name = os.fsdecode(b"latin-\xe9.wav")
+    write_tone(folder / "plain.wav").rename(folder / name)
+    manifest = make_run("odd", folder).read_manifest()
+    assert manifest.files[0].path == name
+    assert manifest.changes_since() == []
+
+
+def test_a_taken_name_is_told_with_the_way_out(make_run: MakeRun) -> None:
+    make_run("drums")
+    with pytest.raises(
+        RunError, match=r"There is a run 'drums' .* --name, or continue it with `sda-tui resume drums`"
+    ):
+        make_run("drums")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../a", ".hidden", "a b", "a\nb", "x" * 101, "-x"])
+def test_a_name_that_cannot_be_a_folder_is_told(make_run: MakeRun, name: str) -> None:
+    with pytest.raises(RunError, match="cannot name a run"):
+        make_run(name)
+
+
+def test_a_root_that_cannot_be_written_is_told(make_run: MakeRun, tmp_path: Path) -> None:
+    manifest = make_run().read_manifest()
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with pytest.raises(RunError, match=r"Cannot write the run to .*file/a \(Not a directory\)"):
+        RunDirectory.create(blocked, "a", manifest)
+    with pytest.raises(RunError, match=r"--runs or \$SDA_RUNS"):
+        RunDirectory.create(Path("/proc"), "a", manifest)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "Expecting value"),
+        ("[]", "not a run's description"),
+        ("{}", "format_version"),
+        ('{"format_version": 99}', "its format version is 99, and this program reads 1"),
+        ('{"format_version": 1}', "not a run's description"),
+    ],
+)
+def test_a_description_that_is_none_is_told(make_run: MakeRun, content: str, told: str) -> None:
+    run = make_run()
+    run.run_file.write_text(content)
+    with pytest.raises(RunError) as refusal:
+        run.read_manifest()
+    assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize("path", ["../secret.wav", "/etc/passwd", "a/../../b.wav"])
+def test_a_description_from_elsewhere_cannot_reach_outside_its_folder(make_run: MakeRun, path: str) -> None:
+    run = make_run()
+    record = json.loads(run.run_file.read_text())
+    record["files"][0]["path"] = path
+    run.run_file.write_text(json.dumps(record))
+    with pytest.raises(RunError, match="leaves the dataset folder"):
+        run.read_manifest()
+
+
+def test_changes_of_the_dataset_are_told(make_run: MakeRun, sounds: Path) -> None:
+    manifest = make_run().read_manifest()
+    assert manifest.changes_since() == []
+    (sounds / "tone-0.wav").unlink()
+    write_tone(sounds / "tone-1.wav", 999.0)
+    gone, changed = manifest.changes_since()
+    assert gone.startswith("tone-0.wav is gone since the run began")
+    assert changed.startswith("tone-1.wav")
+    for path in sounds.iterdir():
+        path.unlink()
+    assert "tone-0.wav, tone-1.wav and 6 more files are gone" in manifest.changes_since()[0]
+    sounds.rmdir()
+    assert "is gone; put it back" in manifest.changes_since()[0]
+
+
+def test_other_software_is_told(make_run: MakeRun) -> None:
+    manifest = make_run().read_manifest()
+    assert manifest.software_changes() == []
+    older = dataclasses.replace(manifest, software={**manifest.software, "torch": "2.0.0"})
+    assert older.software_changes()[0].startswith("torch was 2.0.0 when the run began and is 2.11")
+
+
+def test_names_are_suggested_from_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "My Drums (2)"
+    assert suggest_name(tmp_path, folder) == "My-Drums-2-001"
+    (tmp_path / "My-Drums-2-001").mkdir()
+    assert suggest_name(tmp_path, folder) == "My-Drums-2-002"
+    assert suggest_name(tmp_path, tmp_path / "()") == "run-001"
+
+
+def test_the_default_root_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_root() == Path("runs")
+    monkeypatch.setenv("SDA_RUNS", "/elsewhere")
+    assert default_root() == Path("/elsewhere")
+
+
+def test_a_run_is_found_by_name_or_path(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run("drums")
+    assert find_run("drums", tmp_path / "runs").path == run.path
+    assert find_run(str(run.path), tmp_path).path == run.path
+    with pytest.raises(RunError, match="There is no run 'gone'"):
+        find_run("gone", tmp_path / "runs")
+
+
+def test_runs_are_listed_with_their_state_newest_first(make_run: MakeRun, tmp_path: Path) -> None:
+    finished, failed, killed, broken = (make_run(name) for name in ("finished", "failed", "killed", "broken"))
+    write_events(finished, state(RunState.TRAINING, 0), step(1), state(RunState.FINISHED, 100))
+    write_events(failed, state(RunState.FAILED, 3, "No memory."))
+    write_events(killed, state(RunState.TRAINING, 0), step(1), step(2))
+    broken.run_file.write_text("{")
+    for age_s, run in enumerate((finished, failed, killed)):
+        os.utime(run.events, (time.time() - age_s, time.time() - age_s))
+    summaries = {summary.name: summary for summary in list_runs(tmp_path / "runs")}
+    assert summaries["finished"].state is RunState.FINISHED
+    assert (summaries["failed"].state, summaries["failed"].message) == (RunState.FAILED, "No memory.")
+    assert (summaries["killed"].state, summaries["killed"].step) == (RunState.INTERRUPTED, 2)
+    assert "cannot be used" in summaries["broken"].problem
+    ordered = [name for name in summaries if name != "broken"]
+    assert ordered == ["finished", "failed", "killed"]
+    assert summaries["finished"].size_bytes > 0
+    assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_a_run_whose_process_lives_is_training(make_run: MakeRun) -> None:
+    run = make_run()
+    write_events(run, state(RunState.TRAINING, 0), step(1))
+    run.lock.acquire()
+    summary = summarise(run)
+    assert summary.state is RunState.TRAINING
+    assert summary.holder_pid == os.getpid()
+    with pytest.raises(RunError, match=f"is being trained by process {os.getpid()}"):
+        summary.continued({})
+    run.lock.release()
+    assert summarise(run).state is RunState.INTERRUPTED
+
+
+def test_a_run_continues_with_settings_that_may_change(make_run: MakeRun) -> None:
+    run = make_run()
+    write_events(run, state(RunState.CANCELLED, 15))
+    summary = summarise(run)
+    assert summary.continued({"epochs": 9, "learning_rate": 1e-4}).config.epochs == 9
+    for name in ("latent_dim", "mel_bands", "width"):
+        with pytest.raises(ConfigError, match=f"{name} is fixed when a run begins"):
+            summary.continued({name: 64})
+    with pytest.raises(ConfigError, match="preview_clip is fixed when a run begins"):
+        summary.continued({"preview_clip": "/a.wav"})
+    with pytest.raises(ConfigError, match="no setting 'latent'"):
+        summary.continued({"latent": 8})
+
+
+def test_a_finished_run_asks_for_more_epochs(make_run: MakeRun) -> None:
+    run = make_run(epochs=10)  # of 8 steps
+    write_events(run, state(RunState.FINISHED, 80))
+    with pytest.raises(RunError, match=r"has finished its .* epochs; .* --set epochs=20"):
+        summarise(run).continued({})
+    assert summarise(run).continued({"epochs": 11}).config.epochs == 11
+    with pytest.raises(ConfigError, match="epochs must be at least 10"):
+        summarise(run).continued({"epochs": 9})
+
+
+def test_a_log_of_any_length_is_summarised_from_its_end(make_run: MakeRun) -> None:
+    run = make_run()
+    with run.events.open("w") as file:
+        file.writelines(to_json(step(number), 0.0) + "\n" for number in range(1, 20_001))
+    assert summarise(run).step == 20_000
+
+
+def test_an_event_log_flushes_rare_events_at_once(make_run: MakeRun) -> None:
+    run = make_run()
+    log = EventLog(run.events)
+    log.append(state(RunState.TRAINING, 0))
+    assert '"state":"training"' in run.events.read_text()
+    log.close()
+
+
+def test_an_estimate_adds_up(make_run: MakeRun) -> None:
+    manifest = make_run().read_manifest()
+    estimate = estimate_run(manifest)
+    assert estimate.total_steps == manifest.steps_per_epoch * 2 == manifest.total_steps
+    weights = manifest.config.model_config(manifest.spectrogram).parameter_count
+    assert estimate.disk_bytes > 4 * 12 * weights
+    assert estimate.weights == weights
+
+
+def test_an_estimate_tells_what_sizes_cost(make_run: MakeRun) -> None:
+    manifest = make_run().read_manifest()
+
+    def work(**settings: SettingValue) -> float:
+        config = TrainingConfig(chunk_duration_s=1.0, batch_size=32).with_settings(settings)
+        config = config.resolved(manifest.split.training_chunks)
+        return estimate_run(dataclasses.replace(manifest, config=config, spectrogram=config.spectrogram)).work
+
+    assert work() == 1.0
+    assert work(batch_size=8) == 1.0
+    assert work(chunk_duration_s=2.0) == pytest.approx(2, rel=0.05)
+    assert work(mel_bands=64) == pytest.approx(0.5, rel=0.05)
+    assert work(width=64) == pytest.approx(3.7, rel=0.1)
+
+
+def test_a_run_may_not_end_before_where_it_is(make_run: MakeRun) -> None:
+    run = make_run(epochs=10)
+    write_events(run, state(RunState.CANCELLED, 17))
+    with pytest.raises(ConfigError, match="epochs must be at least 3, which are begun, not 2"):
+        summarise(run).continued({"epochs": 2})
+    assert summarise(run).continued({"epochs": 3}).total_steps == 24
+
+
+def test_the_last_epoch_is_found_however_long_ago(make_run: MakeRun) -> None:
+    run = make_run()
+    epoch = EpochFinished(*[0] * 3, *[0.0] * 7, 0, 77.0, None, *[0] * 3)
+    with run.events.open("w") as file:
+        file.write(to_json(step(1), 0.0) + "\n" + to_json(epoch, 0.0) + "\n")
+        file.writelines(to_json(step(number), 0.0) + "\n" for number in range(2, 6000))
+    summary = summarise(run)
+    assert (summary.step, summary.elapsed_s) == (5999, 77.0)
+    assert summary.last_epoch == epoch
+
+
+def test_one_bad_run_does_not_hide_the_others(
+    make_run: MakeRun, open_path: Path, request: pytest.FixtureRequest
+) -> None:
+    good, foreign, closed = (make_run(name) for name in ("good", "foreign", "closed"))
+    foreign.events.write_text(
+        '{"event":"state","time":1,"state":"paused","step":1,"epoch":0,"total_steps":1,"total_epochs":1}\n'
+        '{"event":"step","time":1,"step":"many"}\n'
+    )
+    for folder in (good.path.parent, good.path, foreign.path):
+        folder.chmod(0o755)
+    closed.path.chmod(0)
+    request.getfixturevalue("ordinary_user")
+    assert {summary.name for summary in list_runs(good.path.parent)} == {"good", "foreign"}
+
+
+def test_a_run_that_cannot_be_written_is_told(
+    make_run: MakeRun, open_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run = make_run()
+    manifest = run.read_manifest()
+    for folder in (run.path.parent, run.path):
+        folder.chmod(0o755)
+    request.getfixturevalue("ordinary_user")
+    with pytest.raises(
+        RunError, match=r"Cannot write .*run.json \(Permission denied\); check its permissions"
+    ):
+        run.change(manifest)
+    with pytest.raises(RunError, match=r"Cannot write to .* \(Permission denied\); check its permissions"):
+        train_run(run, "cpu", Control(run.requests), lambda _: None)
+    with pytest.raises(RunError, match="Cannot ask the process that trains: Permission denied"):
+        run.requests.ask("cancel")
+
+
+def test_a_name_that_no_run_can_have_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="There is no run"):
+        find_run("x" * 300, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("batch_size", None), ("chunk_duration_s", 1e9), ("latent_dim", "many"), ("epochs", -1)],
+)
+def test_a_description_that_makes_no_sense_is_told(make_run: MakeRun, field: str, value: object) -> None:
+    run = make_run()
+    record = json.loads(run.run_file.read_text())
+    record["config"][field] = value
+    run.run_file.write_text(json.dumps(record))
+    with pytest.raises(RunError, match="it is not a run's description"):
+        run.read_manifest()
+
+
+def test_another_spectrogram_is_told_before_anything_is_allocated(make_run: MakeRun) -> None:
+    run = make_run()
+    record = json.loads(run.run_file.read_text())
+    record["spectrogram"]["n_fft"] = 2**40
+    run.run_file.write_text(json.dumps(record))
+    with pytest.raises(RunError, match="spectrogram is not the one that this program computes"):
+        run.read_manifest()

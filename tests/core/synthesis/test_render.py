@@ -1,0 +1,161 @@
+"""Previews: the same clip and latents each time, as WAVs that anything can play."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core.audio.spectrogram import LogMelSpectrogram
+from core.config import SpectrogramConfig, TrainingConfig
+from core.errors import Cancelled
+from core.events import PreviewReady
+from core.model import VAE, build_model
+from core.model.reconstruction import reconstruct
+from core.synthesis.latents import fit_latents
+from core.synthesis.refine import STEPS
+from core.synthesis.render import PreviewRenderer
+from tests.sounds import tone
+
+SPECTROGRAM = SpectrogramConfig()
+CONFIG = TrainingConfig(chunk_duration_s=0.25, latent_dim=4)
+
+
+@pytest.fixture
+def model() -> VAE:
+    torch.manual_seed(0)
+    vae = build_model(CONFIG.model_config(SPECTROGRAM))
+    vae.band_mean.fill_(1.0)
+    return vae
+
+
+def renderer(folder: Path, seed: int = 0, gain: float = 1.0, samples: int = 2) -> PreviewRenderer:
+    clip = torch.from_numpy(gain * tone(440.0, 0.25)).float()
+    log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
+    return PreviewRenderer(folder, SPECTROGRAM, clip, log_mel, "tone.wav", samples, seed)
+
+
+def render(
+    previews: PreviewRenderer, model: VAE, epoch: int, cancelled: Callable[[], bool] = lambda: False
+) -> list[PreviewReady]:
+    sounds = LogMelSpectrogram(SPECTROGRAM)(torch.from_numpy(tone(440.0, 0.25)).float().unsqueeze(0))
+    return list(previews.render(model, fit_latents(reconstruct(model, sounds)), epoch, epoch * 10, cancelled))
+
+
+def test_the_reconstruction_is_from_the_nearest_latents_there_are(tmp_path: Path, model: VAE) -> None:
+    render(renderer(tmp_path), model, 0)
+    clip = torch.from_numpy(tone(440.0, 0.25)).float()
+    log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
+    heard = torch.from_numpy(np.load(tmp_path / "epoch-0000-reconstruction.npy"))
+    with torch.no_grad():
+        one_pass = model.decode(model.encode(log_mel)[0]).clamp(min=0)
+    assert (heard - log_mel).square().mean() < 0.99 * (one_pass - log_mel).square().mean()
+
+
+def test_the_first_previews_hold_the_original_and_all_are_good_wavs(tmp_path: Path, model: VAE) -> None:
+    told = render(renderer(tmp_path), model, 0)
+    assert [each.label for each in told] == [
+        "original · tone.wav", "resynthesis", "reconstruction", "sample 1", "sample 2"
+    ]  # fmt: skip
+    for each in told:
+        path = tmp_path.parent / each.path
+        samples, sample_rate = soundfile.read(path)
+        assert sample_rate == 48_000
+        assert len(samples) == 12_000
+        assert soundfile.info(path).subtype == "PCM_16"
+        assert 0.5 < np.abs(samples).max() <= 1
+        assert np.isfinite(samples).all()
+        assert len(each.envelope) == 120
+        assert max(each.envelope) == 1.0
+    mel = np.load(tmp_path / "epoch-0000-sample-1.npy")
+    assert mel.shape == (128, 24)
+
+
+def test_the_resynthesis_is_the_inversion_of_the_original_and_no_more(tmp_path: Path, model: VAE) -> None:
+    render(renderer(tmp_path), model, 0)
+    original, _ = soundfile.read(tmp_path / "original.wav", dtype="float32")
+    resynthesis, _ = soundfile.read(tmp_path / "resynthesis.wav", dtype="float32")
+    to_log_mel = LogMelSpectrogram(SPECTROGRAM)
+    wanted = torch.from_numpy(np.load(tmp_path / "resynthesis.npy"))
+    clip = torch.from_numpy(tone(440.0, 0.25)).float()
+    assert torch.equal(wanted, to_log_mel(clip.unsqueeze(0))[0, 0])
+    loud, again = (to_log_mel(torch.from_numpy(each).unsqueeze(0)) for each in (original, resynthesis))
+    assert (loud - again).square().mean().sqrt() < 0.2 * loud.std()
+
+
+def test_a_clip_that_stands_in_comes_with_its_first_previews(tmp_path: Path, model: VAE) -> None:
+    clip = torch.from_numpy(tone(440.0, 0.25)).float()
+    log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
+    previews = PreviewRenderer(tmp_path, SPECTROGRAM, clip, log_mel, "tone.wav", 0, 0, stands_in=True)
+    assert [each.path.split("/")[-1] for each in render(previews, model, 5)] == [
+        "epoch-0005-original.wav", "epoch-0005-resynthesis.wav", "epoch-0005-reconstruction.wav"
+    ]  # fmt: skip
+    assert [each.kind for each in render(previews, model, 10)] == ["reconstruction"]
+
+
+def test_later_previews_leave_the_original_out(tmp_path: Path, model: VAE) -> None:
+    render(renderer(tmp_path), model, 0)
+    assert [each.kind for each in render(renderer(tmp_path), model, 5)] == [
+        "reconstruction",
+        "sample",
+        "sample",
+    ]
+    assert (tmp_path / "epoch-0005-reconstruction.wav").exists()
+
+
+def test_only_the_model_changes_from_one_preview_to_the_next(tmp_path: Path, model: VAE) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    render(renderer(tmp_path / "a"), model, 1)
+    render(renderer(tmp_path / "a"), model, 2)
+    render(renderer(tmp_path / "b", seed=1), model, 1)
+
+    def read(name: str) -> bytes:
+        return (tmp_path / name).read_bytes()
+
+    assert read("a/epoch-0001-sample-1.wav") == read("a/epoch-0002-sample-1.wav")
+    assert read("a/epoch-0001-sample-1.wav") != read("a/epoch-0001-sample-2.wav")
+    assert read("a/epoch-0001-sample-1.wav") != read("b/epoch-0001-sample-1.wav")
+
+
+def test_a_silent_clip_and_an_exploding_model_give_files_without_nan(tmp_path: Path, model: VAE) -> None:
+    model.scale.fill_(1e9)
+    for each in render(renderer(tmp_path, gain=0.0), model, 0):
+        samples, _ = soundfile.read(tmp_path.parent / each.path)
+        assert np.isfinite(samples).all()
+        assert np.isfinite(each.envelope).all()
+
+
+@pytest.mark.parametrize("checks", [3, STEPS + 4])
+def test_rendering_is_cancelled_while_looking_for_latents_and_inside_a_clip(
+    tmp_path: Path, model: VAE, checks: int
+) -> None:
+    (tmp_path / "resynthesis.wav").touch()
+    asked = itertools.count(1)
+    with pytest.raises(Cancelled):
+        render(renderer(tmp_path), model, 1, lambda: next(asked) > checks)
+    assert checks + 2 <= next(asked) <= checks + 4  # each of the three sounds asks by itself
+    assert [path.name for path in tmp_path.glob("*.wav")] == ["resynthesis.wav"]
+
+
+def test_rendering_does_not_touch_the_random_state(tmp_path: Path, model: VAE) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    render(renderer(tmp_path), model, 1)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_more_samples_leave_the_first_ones_as_they_are(tmp_path: Path, model: VAE) -> None:
+    heard = {}
+    for count in (0, 2, 4):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        render(renderer(folder, samples=count), model, 0)
+        heard[count] = [np.load(path) for path in sorted(folder.glob("*-sample-*.npy"))]
+    assert [len(each) for each in heard.values()] == [0, 2, 4]
+    np.testing.assert_allclose(heard[4][:2], heard[2], atol=1e-4)
+    assert not np.allclose(heard[4][0], heard[4][3])

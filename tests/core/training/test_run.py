@@ -1,0 +1,442 @@
+"""Whole runs on real sounds: finished, cancelled anywhere, continued."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core.checkpoints.archive import read_checkpoint, serialise
+from core.checkpoints.folder import CheckpointFolder
+from core.config import PRESETS
+from core.events import (
+    CheckpointSaved,
+    EpochFinished,
+    LoadProgress,
+    PreviewReady,
+    RunEvent,
+    RunState,
+    StateChanged,
+    StepFinished,
+    Warned,
+)
+from core.model.reconstruction import reconstruct
+from core.runs import RunDirectory, summarise
+from core.training import trainer
+from core.training.control import Control
+from tests.conftest import MakeRun
+from tests.sounds import write_tone
+from tests.training import (
+    assert_same_outcome,
+    cancel_when,
+    end,
+    logged,
+    newest_state,
+    of,
+    train,
+    train_to,
+    weights,
+)
+
+
+def test_a_run_leaves_everything_that_it_should(make_run: MakeRun) -> None:
+    run = make_run(epochs=3)
+    events = train(run)
+    assert [each.state for each in of(StateChanged, events)] == ["loading", "training", "finished"]
+    manifest = run.read_manifest()
+    assert [each.step for each in of(StepFinished, events)] == list(range(1, manifest.total_steps + 1))
+    assert [each.epoch for each in of(EpochFinished, events)] == [1, 2, 3]
+    assert {each.path for each in of(PreviewReady, events)} == {
+        "previews/original.wav",
+        "previews/resynthesis.wav",
+        *(
+            f"previews/epoch-{epoch:04}-{kind}.wav"
+            for epoch in range(4)
+            for kind in ("reconstruction", "sample-1")
+        ),
+    }
+    for path in run.previews.glob("*.wav"):
+        samples, sample_rate = soundfile.read(path)
+        assert sample_rate == 48_000
+        assert 0.1 < np.abs(samples).max() <= 1
+    steps = manifest.steps_per_epoch
+    assert sorted(path.name for path in run.checkpoints.iterdir()) == [
+        "best.pt", *(f"step-{epoch * steps:09}.pt" for epoch in (1, 2, 3)),
+    ]  # fmt: skip
+    assert summarise(run).state is RunState.FINISHED
+    assert "training on cpu from step 0" in run.log.read_text()
+
+
+def test_step_and_epoch_events_hold_what_they_promise(make_run: MakeRun) -> None:
+    events = train(make_run(epochs=4, kl_warmup_fraction=0.5))
+    for each in of(StepFinished, events):
+        assert each.train_loss == pytest.approx(
+            each.metrics["reconstruction_loss"] + each.metrics["kl_weight"] * each.metrics["kl_loss"],
+            abs=1e-5,
+        )
+        assert each.gradient_norm > 0
+        assert each.step_time_s > 0
+    *_, last = of(EpochFinished, events)
+    assert last.overfitting_gap == pytest.approx(
+        (last.validation_error - last.train_error) / last.train_error, abs=1e-5
+    )
+    assert last.quality == pytest.approx(min(1, max(0, 1 - last.overfitting_gap)), abs=1e-5)
+    assert last.validation_loss == pytest.approx(
+        last.metrics["validation_reconstruction_loss"] + last.metrics["validation_kl_loss"], abs=1e-5
+    )
+    assert last.metrics["kl_divergence"] == pytest.approx(sum(last.metrics["kl_per_dimension"]), abs=1e-3)
+    assert last.metrics["latent_dimensions"] == len(last.metrics["kl_per_dimension"]) == 4
+    assert 0 < last.memory_used_bytes <= last.memory_peak_bytes < last.memory_total_bytes
+    assert last.eta_s == 0
+    best = min(of(EpochFinished, events), key=lambda each: each.validation_loss)
+    assert (last.best_epoch, last.best_validation_loss) == (best.epoch, best.validation_loss)
+
+
+def test_best_is_the_checkpoint_of_the_best_epoch(make_run: MakeRun) -> None:
+    run = make_run(epochs=5, learning_rate=0.02)
+    *_, last = of(EpochFinished, train(run))
+    best = read_checkpoint(run.checkpoints / "best.pt")
+    assert best["epoch"] == last.best_epoch
+    assert best["progress"]["best_loss"] == pytest.approx(last.best_validation_loss, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "fall", "ratio"),
+    [("convolutional", 0.2, 0.8), ("refined", 0.1, 0.9)],  # the refined one begins with a small error
+)
+def test_training_lowers_the_loss(make_run: MakeRun, model: str, fall: float, ratio: float) -> None:
+    run = make_run(
+        model=model, epochs=6, augmentation_expansion=4, preview_interval=100, checkpoint_interval=100
+    )
+    epochs = of(EpochFinished, train(run))
+    assert epochs[-1].train_loss < epochs[0].train_loss - fall
+    assert epochs[-1].train_error < ratio * epochs[0].train_error
+
+
+def test_in_bfloat16_it_learns_the_same_and_keeps_float32(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.training.step.has_bfloat16", lambda _: False)
+    exact = train(make_run("float32", model="refined"))
+    monkeypatch.setattr("core.training.step.has_bfloat16", lambda _: True)
+    run = make_run("bfloat16", model="refined")
+    rounded = train(run)
+    assert all(weight.dtype == torch.float32 for weight in weights(run).values())
+    for theirs, ours in zip(of(StepFinished, exact), of(StepFinished, rounded), strict=True):
+        assert ours.train_loss != theirs.train_loss
+        assert ours.train_loss == pytest.approx(theirs.train_loss, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("phase", "condition"),
+    [
+        ("loading", lambda event: isinstance(event, LoadProgress)),
+        ("before the first step", lambda event: getattr(event, "state", "") == "training"),
+        ("after the first previews", lambda event: isinstance(event, PreviewReady)),
+        ("training", lambda event: isinstance(event, StepFinished) and event.step == 5),
+        ("before validating", lambda event: isinstance(event, StepFinished) and event.step == 8),
+        ("before previewing", lambda event: isinstance(event, EpochFinished) and event.epoch == 2),
+        ("after previews", lambda event: isinstance(event, PreviewReady) and event.epoch == 1),
+        ("after saving", lambda event: isinstance(event, CheckpointSaved) and event.reason == "interval"),
+    ],
+)  # fmt: skip
+def test_a_run_cancelled_in_any_phase_goes_on_to_the_same_end(
+    make_run: MakeRun, uninterrupted: RunDirectory, phase: str, condition: Callable[[RunEvent], bool]
+) -> None:
+    run = make_run("cancelled")
+    control = Control(run.requests)
+    seen: list[RunEvent] = []
+    stop = cancel_when(control, condition)
+    events = train(run, lambda event: (seen.append(event), stop(event))[0], control)
+    assert end(events).state == "cancelled"
+    if phase != "loading":
+        step = end(events).step
+        assert (run.checkpoints / f"step-{step:09}.pt").exists()
+        assert step == of(StepFinished, events)[-1].step if of(StepFinished, events) else step == 0
+    assert end(train(run)).state == "finished"
+    assert_same_outcome(run, uninterrupted)
+
+
+def test_many_cancels_and_resumes_leave_no_gap_and_no_step_twice(make_run: MakeRun) -> None:
+    uninterrupted, run = make_run("whole", epochs=3), make_run("stopped", epochs=3)
+    train(uninterrupted)
+    for stop_at in (1, 2, 3, 5, 7, 8, 11, 16, 17, 23):
+        train_to(run, stop_at)
+    train(run)
+    assert [each.step for each in of(StepFinished, logged(run))] == list(range(1, 25))
+    assert [each.epoch for each in of(EpochFinished, logged(run))] == [1, 2, 3]
+    *before, last = (each.eta_s for each in of(EpochFinished, logged(run)))
+    assert all(eta_s is not None and eta_s > 0 for eta_s in before)
+    assert last == 0
+    assert_same_outcome(run, uninterrupted)
+
+
+class Killed(BaseException):
+    """Stands for the death of the process: nothing catches it and nothing is saved."""
+
+
+def test_a_killed_run_repeats_what_was_not_saved(make_run: MakeRun, uninterrupted: RunDirectory) -> None:
+    run = make_run("killed")
+
+    def kill(event: RunEvent) -> None:
+        if isinstance(event, StepFinished) and event.step == 11:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(run, kill)
+    assert summarise(run).state is RunState.INTERRUPTED
+    events = train(run)
+    assert [each.step for each in of(StepFinished, events)] == list(range(1, 17))
+    assert_same_outcome(run, uninterrupted)
+
+
+def test_previews_saves_and_validation_do_not_change_the_outcome(make_run: MakeRun) -> None:
+    plain = make_run("plain", preview_interval=100, checkpoint_interval=100)
+    busy = make_run("busy", preview_samples=2, preview_inversion="best")
+    control = Control(busy.requests)
+    train(plain)
+    train(busy, lambda event: control.save() if isinstance(event, StepFinished) else None, control)
+    expected = weights(plain)
+    assert all(torch.equal(value, expected[name]) for name, value in weights(busy).items())
+    untrained = "epoch-0000-reconstruction.wav"
+    assert (busy.previews / untrained).read_bytes() != (plain.previews / untrained).read_bytes()
+
+
+def test_a_preview_uses_what_validation_has_just_computed(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = []
+    monkeypatch.setattr(
+        trainer, "reconstruct", lambda *arguments: passes.append(1) or reconstruct(*arguments)
+    )
+    events = train(make_run(epochs=2, preview_interval=1))
+    assert len({each.epoch for each in of(PreviewReady, events)}) == 3  # the untrained model's too
+    assert len(passes) == 2 * 3  # both sides, once for each
+
+
+def test_a_checkpoint_saved_by_hand_is_of_that_step_and_stays(make_run: MakeRun) -> None:
+    run = make_run(epochs=8, checkpoint_interval=1)
+    control = Control(run.requests)
+
+    def save(event: RunEvent) -> None:
+        if isinstance(event, StepFinished) and event.step == 3:
+            control.save()
+
+    events = train(run, save, control)
+    assert read_checkpoint(run.checkpoints / "step-000000003-saved.pt")["step"] == 3
+    assert [each.reason for each in of(CheckpointSaved, events)].count("manual") == 1
+
+
+def test_a_run_is_extended_with_more_epochs(make_run: MakeRun) -> None:
+    run = make_run(epochs=1)
+    train(run)
+    run.write_manifest(summarise(run).continued({"epochs": 3}))
+    events = train(run)
+    assert [each.epoch for each in of(EpochFinished, events)] == [1, 2, 3]
+    assert [each.step for each in of(StepFinished, events)] == list(range(1, 25))
+
+
+def test_other_sizes_train_stop_and_go_on_exactly(make_run: MakeRun) -> None:
+    whole, stopped = (make_run(name, epochs=1, mel_bands=64, width=8) for name in ("whole", "stopped"))
+    train(whole)
+    train_to(stopped, 3)
+    assert stopped.read_manifest().spectrogram.n_mels == 64
+    train(stopped)
+    assert_same_outcome(stopped, whole)
+
+
+def test_an_own_clip_stays_the_same_whatever_becomes_of_its_file(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = write_tone(tmp_path / "Mine.flac", 333.0, 0.5)
+    monkeypatch.chdir(tmp_path)
+    whole, stopped = (make_run(name, preview_clip="Mine.flac", epochs=1) for name in ("whole", "stopped"))
+    monkeypatch.chdir("/")
+    assert stopped.read_manifest().config.preview_clip == str(mine)
+    originals = [each for each in of(PreviewReady, train(whole)) if each.kind == "original"]
+    assert [each.label for each in originals] == ["original · Mine.flac (own file)"]
+    train_to(stopped, 3)
+    mine.unlink()
+    train(stopped)
+    assert_same_outcome(stopped, whole)
+
+
+def test_a_lost_own_clip_is_told_and_a_held_out_one_stands_in(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(preview_clip=str(write_tone(tmp_path / "mine.wav", 333.0, 0.5)), epochs=1)
+    control = Control(run.requests)
+    train(run, cancel_when(control, lambda event: isinstance(event, PreviewReady)), control)
+    run.clip.unlink()  # the file itself may be another by now
+    events = train(run)
+    assert end(events).state == "finished"
+    (warning,) = (each.message for each in of(Warned, events) if each.kind == "clip")
+    assert "clip.wav cannot be used: there is no such file. The previews go on with a held-out" in warning
+    labels = {each.path: each.label for each in of(PreviewReady, events)}
+    assert labels["previews/original.wav"] == "original · mine.wav (own file)"
+    assert labels["previews/epoch-0001-original.wav"].startswith("original · tone-")
+
+
+def test_an_own_clip_that_cannot_be_read_ends_a_run_before_it_begins(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run(preview_clip=str(tmp_path / "mine.wav"))
+    (tmp_path / "mine.wav").write_bytes(b"no sound")
+    events = train(run)
+    assert end(events).state == "failed"
+    assert "The preview clip" in end(events).message
+    assert not of(StepFinished, events)
+
+
+def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_taken(
+    make_run: MakeRun, uninterrupted: RunDirectory
+) -> None:
+    run = make_run("damaged")
+    control = Control(run.requests)
+    train(
+        run, cancel_when(control, lambda event: isinstance(event, StepFinished) and event.step == 13), control
+    )
+    newest = run.checkpoints / "step-000000013.pt"
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    events = train(run)
+    assert any("step-000000013.pt is damaged" in each.message for each in of(Warned, events))
+    assert any("Going on from step-000000008.pt" in each.message for each in of(Warned, events))
+    assert_same_outcome(run, uninterrupted)
+
+
+def test_damaged_checkpoints_do_not_take_the_place_of_good_ones(make_run: MakeRun) -> None:
+    run = make_run(epochs=5)
+    train(run)
+    kept = sorted(run.checkpoints.glob("step-*.pt"))
+    assert [path.name for path in kept] == [f"step-{step:09}.pt" for step in (24, 32, 40)]
+    for path in kept[1:]:
+        path.write_bytes(b"damaged")
+    events = train_to(run, 27)
+    assert any("step-000000040.pt is damaged" in each.message for each in of(Warned, events))
+    assert {path.name for path in run.checkpoints.iterdir()} >= {
+        "step-000000024.pt",
+        "step-000000027.pt",
+        "step-000000032.damaged",
+        "step-000000040.damaged",
+    }
+
+
+def test_a_setting_changed_on_the_way_takes_effect(make_run: MakeRun) -> None:
+    """Weight decay, which the optimiser keeps among its own state."""
+    run, same = make_run("changed"), make_run("same")
+    for each in (run, same):
+        train_to(each, 8)
+    run.change(run.read_manifest().with_settings({"weight_decay": 0.5}, 8))
+    for each in (run, same):
+        train(each)
+    assert any(not torch.equal(mine, weights(same)[name]) for name, mine in weights(run).items())
+
+
+def test_a_run_without_any_whole_checkpoint_does_not_start_over(make_run: MakeRun) -> None:
+    run = make_run()
+    train_to(run, 3)
+    for path in run.checkpoints.iterdir():
+        path.write_bytes(b"no checkpoint")
+    last = end(train(run))
+    assert last.state == "failed"
+    assert "No checkpoint can be used" in last.message
+    for path in run.checkpoints.iterdir():
+        path.unlink()
+    assert "checkpoints of run are gone" in end(train(run)).message
+
+
+@pytest.mark.parametrize(("name", "value"), [("batch_size", 10**12), ("step", 10**12), ("step", -1)])
+def test_a_checkpoint_with_impossible_sizes_is_told(make_run: MakeRun, name: str, value: int) -> None:
+    run = make_run()
+    train_to(run, 3)
+    state = newest_state(run)
+    state["progress"][name] = value
+    del state["format_version"]
+    CheckpointFolder(run.checkpoints).save(serialise(state), 4)
+    last = end(train(run))
+    assert last.state == "failed"
+    assert "step-000000004.pt is not of this run" in last.message
+
+
+@pytest.mark.parametrize("previews", [[1], {"epoch": 0}, {"epoch": 0, "step": 0, "model": {}}])
+def test_a_checkpoint_that_owes_impossible_previews_is_told(make_run: MakeRun, previews: object) -> None:
+    run = make_run()
+    train_to(run, 3)
+    state = newest_state(run)
+    state["previews"] = previews
+    del state["format_version"]
+    CheckpointFolder(run.checkpoints).save(serialise(state), 4)
+    last = end(train(run))
+    assert last.state == "failed"
+    assert "step-000000004.pt does not fit the model of this run" in last.message
+
+
+def test_a_checkpoint_of_another_model_is_told(make_run: MakeRun) -> None:
+    small, large = make_run("small"), make_run("large", latent_dim=8)
+    train(small)
+    for path in small.checkpoints.glob("step-*.pt"):
+        (large.checkpoints / path.name).write_bytes(path.read_bytes())
+    last = end(train(large))
+    assert last.state == "failed"
+    assert "does not fit the model of this run" in last.message
+
+
+@pytest.mark.parametrize(
+    ("preset", "loss"), [*((preset, "calibrated") for preset in PRESETS), ("balanced", "usual")]
+)
+def test_every_preset_and_loss_trains(make_run: MakeRun, preset: str, loss: str) -> None:
+    values = {
+        name: value for name, value in PRESETS[preset].values.items() if name in ("dropout", "weight_decay")
+    }
+    assert end(train(make_run(loss=loss, epochs=1, **values))).state == "finished"
+
+
+def test_a_deterministic_run_trains(make_run: MakeRun) -> None:
+    assert end(train(make_run(deterministic=True, epochs=1))).state == "finished"
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 12])
+def test_any_number_of_files_of_any_length_trains(make_run: MakeRun, tmp_path: Path, count: int) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for index, duration_s in enumerate(
+        (0.05, 60.0, 1.0, 0.3, 7.5, 0.1, 2.0, 0.7, 3.3, 0.05, 1.5, 4.0)[:count]
+    ):
+        write_tone(folder / f"{index}.wav", 100.0 * (index + 1), duration_s, samplerate=8000)
+    run = make_run("mixed", folder, chunk_duration_s=1.0, epochs=1, batch_size=None)
+    assert end(train(run)).state == "finished"
+
+
+@pytest.mark.parametrize("chunk_duration_s", [0.25, 0.7, 4.0])
+def test_any_chunk_duration_trains(make_run: MakeRun, chunk_duration_s: float) -> None:
+    assert end(train(make_run(chunk_duration_s=chunk_duration_s, epochs=1))).state == "finished"
+
+
+def test_a_batch_larger_than_the_dataset_trains(make_run: MakeRun) -> None:
+    run = make_run(batch_size=64, epochs=1)
+    assert end(train(run)).state == "finished"
+    assert run.read_manifest().steps_per_epoch == 1
+
+
+def test_one_sample_a_constant_and_near_silence_never_give_a_loss_that_is_not_finite(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    soundfile.write(folder / "one.wav", np.array([0.5]), 48_000)
+    soundfile.write(folder / "constant.wav", np.full(30_000, 0.25), 48_000, subtype="FLOAT")
+    soundfile.write(folder / "loud.wav", np.full(30_000, 3e4), 48_000, subtype="FLOAT")
+    soundfile.write(folder / "quiet.wav", 1.1e-3 * np.sin(np.arange(30_000) / 20), 48_000, subtype="FLOAT")
+    soundfile.write(folder / "gap.wav", np.concatenate([np.ones(100), np.zeros(60_000)]), 48_000)
+    events = train(make_run("odd", folder, epochs=3, augmentation_expansion=4))
+    assert end(events).state == "finished"
+    assert all(each.train_loss is not None for each in of(StepFinished, events))
+
+
+def test_the_log_is_strict_json(make_run: MakeRun) -> None:
+    run = make_run(epochs=1)
+    train(run)
+    for line in run.events.read_text().splitlines():
+        json.loads(line, parse_constant=pytest.fail)
