@@ -13,14 +13,14 @@ class KeyCommands(Provider):
 
     async def discover(self) -> Hits:
         for title, command in self._commands():
-            yield DiscoveryHit(title, partial(self._run, command), help=command.sentence)
+            yield DiscoveryHit(title, partial(self._run, command), help=command.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for title, command in self._commands():
             score = matcher.match(title)
             if score > 0:
-                yield Hit(score, matcher.highlight(title), partial(self._run, command), help=command.sentence)
+                yield Hit(score, matcher.highlight(title), partial(self._run, command), help=command.help)
 
     def _commands(self) -> Iterable[tuple[str, Command]]:
         for name in (getattr(self.screen, "SCOPE", ""), "app"):

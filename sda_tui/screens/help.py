@@ -49,7 +49,7 @@ class HelpScreen(ModalScreen[None]):
             scope = KEYMAP[name]
             table.add_row(Text(scope.title, style="bold underline"), "")
             for command in scope.commands:
-                table.add_row(show_keys(command), command.sentence)
+                table.add_row(show_keys(command), command.help)
         return table
 
 
