@@ -1,4 +1,4 @@
-"""The command palette: every key of the present screen, by name."""
+"""The command palette: every command of the current screen, by name."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -9,7 +9,7 @@ from sda_tui.keymap import KEYMAP, Command
 
 
 class KeyCommands(Provider):
-    """Offers what the keys do, as "Dashboard: Save"."""
+    """Offers the commands of the key table, as "Dashboard: Save"."""
 
     async def discover(self) -> Hits:
         for title, command in self._commands():

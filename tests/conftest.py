@@ -1,4 +1,4 @@
-"""Sounds, tiny runs and the things that a machine may or may not have."""
+"""Fixtures: sounds, tiny runs, and what a machine may lack."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ TINY: dict[str, SettingValue] = {
 
 
 def need(available: bool, what: str) -> None:
-    """Skip a test whose ground is missing; where everything must be there, as in the gate, fail."""
+    """Skip a test that needs what is missing here; fail it where SDA_TEST_REQUIRE_ALL is set."""
     if not available:
         if os.environ.get("SDA_TEST_REQUIRE_ALL"):
             pytest.fail(f"{what} is missing, and SDA_TEST_REQUIRE_ALL is set")
@@ -67,7 +67,7 @@ def write_tones(folder: Path) -> Path:
 
 @pytest.fixture
 def ordinary_user() -> Iterator[None]:
-    """Root may read everything; for these tests we are nobody."""
+    """Root may read everything; these tests run as the user nobody."""
     was_root = os.geteuid() == 0
     if was_root:
         os.seteuid(65_534)
@@ -78,7 +78,7 @@ def ordinary_user() -> Iterator[None]:
 
 @pytest.fixture
 def open_path(tmp_path: Path) -> Path:
-    """A temporary folder that nobody may enter too."""
+    """A temporary folder that the user nobody may enter too."""
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == os.getuid() and "pytest" in str(folder):
             folder.chmod(0o755)
