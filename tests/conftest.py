@@ -38,6 +38,32 @@ TINY: dict[str, SettingValue] = {
 }
 
 
+# The slow tier: tests that train, sleep, start a program or drive the app, by what they use or where they are.
+# A single test elsewhere that takes more than half a second has the marker itself.
+SLOW_FIXTURES = {"sda_tui", "snap_compare", "sound_server", "training", "uninterrupted"}
+SLOW_FUNCTIONS = {"Popen", "Terminal", "running", "sleep", "subprocess", "train", "train_to"}
+SLOW_PLACES = (
+    "tests/core/synthesis/test_render.py",
+    "tests/core/test_engine.py",
+    "tests/core/training/",
+    "tests/sda_tui/test_app.py",
+    "tests/sda_tui/test_playback.py",
+    "tests/sda_tui/test_terminal.py",
+    "tests/test_imports.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put every test into its tier, so that whoever writes one need not think of it."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        fixtures, names = set(item.fixturenames), set(item.function.__code__.co_names)
+        if item.nodeid.startswith(SLOW_PLACES) or fixtures & SLOW_FIXTURES or names & SLOW_FUNCTIONS:
+            item.add_marker(pytest.mark.slow)
+        if "sound_server" in fixtures:
+            item.add_marker(pytest.mark.audio)
+
+
 def need(available: bool, what: str) -> None:
     """Skip a test that needs what is missing here; fail it where SDA_TEST_REQUIRE_ALL is set."""
     if not available:
