@@ -41,10 +41,11 @@ from core.audio.spectrogram import LogMelSpectrogram
 from core.config import ModelConfig, SettingValue, SpectrogramConfig, find_preset
 from core.data.batches import TrainingBatches
 from core.data.demo import make_demo_sounds
+from core.data.loading import load_sounds
 from core.data.plan import replan
 from core.data.report import ScanReport
 from core.data.scan import scan
-from core.data.store import ChunkStore, SampleBuffer, load_sounds
+from core.data.store import ChunkStore, SampleBuffer
 from core.device import has_bfloat16
 from core.diagnostics.memorisation import nearness
 from core.events import RunEvent

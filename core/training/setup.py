@@ -12,7 +12,8 @@ from torch import Tensor
 from core.audio.spectrogram import LogMelSpectrogram
 from core.data.batches import TrainingBatches
 from core.data.clip import read_clip, write_clip
-from core.data.store import ChunkStore, LoadedSounds, SampleBuffer, load_sounds
+from core.data.loading import LoadedSounds, load_sounds
+from core.data.store import ChunkStore, SampleBuffer
 from core.device import fits_memory, has_room_for
 from core.errors import Cancelled, ConfigError
 from core.events import LoadProgress
