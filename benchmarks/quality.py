@@ -159,7 +159,7 @@ class Linear(VAE):
     """Principal component analysis; with no components, the mean."""
 
     def __init__(self, crops: Tensor, count: int) -> None:
-        super().__init__(ModelConfig("linear", SPECTROGRAM.n_mels, crops.shape[-1], count, 0.0))
+        super().__init__(ModelConfig(SPECTROGRAM.n_mels, crops.shape[-1], count, 0.0))
         found = principal_components(crops.flatten(1), count, torch.Generator().manual_seed(0))
         self.found = replace(found, deviations=found.deviations.clamp_min(1e-3))
         self.variance = (found.residual / self.found.deviations.square()).clamp(1e-4, 1)
@@ -237,7 +237,7 @@ def melspecvae(sounds: Sounds, steps: int) -> VAE:
 ROWS: dict[str, Callable[[Sounds, int], VAE]] = {
     "mean": linear(0),
     "pca": linear(LATENTS),
-    "usual": engine("balanced", model="convolutional", loss="usual"),
+    "usual": engine("balanced", model="convolutional", loss="mse"),
     "convolutional": engine("balanced", model="convolutional"),
     "melspecvae": melspecvae,
     "conservative": engine("conservative"),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.audio.augmentation import add_noise, draw_augmentation, noise_bank
 from core.audio.spectrogram import LogMelSpectrogram
-from core.config import TrainingConfig
+from core.config import ResolvedConfig
 from core.data.store import ChunkStore
 from core.device import to_device
 from core.errors import Cancelled
@@ -35,11 +35,10 @@ class TrainingBatches:
         self,
         store: ChunkStore,
         spectrogram: LogMelSpectrogram,
-        config: TrainingConfig,
+        config: ResolvedConfig,
         steps_per_epoch: int,
         device: torch.device,
     ) -> None:
-        assert config.batch_size is not None
         self._store = store
         self._spectrogram = spectrogram
         self._config = config

@@ -52,7 +52,7 @@ def mse_losses(squared_error: Tensor, kl: Tensor, kl_weight: float | Tensor, fre
 def losses(
     kind: str, squared_error: Tensor, kl: Tensor, elements: int, kl_weight: float | Tensor, free_bits: float
 ) -> Losses:
-    """The losses of a batch by the name of the setting `loss`: calibrated or usual."""
+    """The losses of a batch by the name of the setting `loss`: calibrated or mse."""
     if kind == "calibrated":
         return calibrated_losses(squared_error, kl, elements, kl_weight, free_bits)
     return mse_losses(squared_error, kl, kl_weight, free_bits)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.config import ModelConfig
+from core.config import PcaUnetConfig
 from core.model.dropout import Dropout
 from core.model.pca import principal_components
 from core.model.vae import VAE, ParameterGroup
@@ -33,9 +33,10 @@ class PcaUnetVAE(VAE):
     Inference", ICML 2018.
     """
 
+    config: PcaUnetConfig
     gpu_format = torch.channels_last
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: PcaUnetConfig) -> None:
         super().__init__(config)
         features = config.n_mels * config.n_frames
         self.to_latent = nn.Linear(features, config.latent_dim)

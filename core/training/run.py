@@ -105,7 +105,7 @@ class _Job:
         self.control = control
         self.trainer: Trainer | None = None
         self._checkpoint_problem = ""
-        self.progress = Progress(batch_size=manifest.config.batch_size or 1)
+        self.progress = Progress(batch_size=manifest.config.batch_size)
 
     def execute(self, device_name: str | None) -> None:
         try:

@@ -77,7 +77,6 @@ class Trainer:
         self.device = workbench.validation_set.device
         self.average = copy.deepcopy(self.model).eval()  # of the weights over the last steps: what is heard
         self.optimizer = Optimizer(self.model.parameter_groups(), self.config.weight_decay)
-        assert self.config.batch_size is not None
         self.progress = Progress(batch_size=self.config.batch_size)
         self._workbench = workbench
         self._control = control
@@ -162,7 +161,6 @@ class Trainer:
         if state.get("spectrogram") != dataclasses.asdict(self.manifest.spectrogram):
             raise CheckpointError(f"{name} was made with another spectrogram; its sounds would not fit.")
         progress = read_progress(state, name)
-        assert self.config.batch_size is not None
         try:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
@@ -199,7 +197,6 @@ class Trainer:
         return self._is_at_epoch_end() and self.epoch > self.progress.validated_epochs
 
     def _is_preview_due(self) -> bool:
-        assert self.config.preview_interval is not None
         at_interval = self.epoch % self.config.preview_interval == 0 or self.epoch == self.config.epochs
         return self._is_at_epoch_end() and at_interval and self.epoch > self._previewer.begun_epoch
 

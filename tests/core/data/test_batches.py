@@ -37,7 +37,7 @@ def test_the_order_is_a_function_of_the_step() -> None:
 
 def test_batches_are_a_function_of_the_step() -> None:
     sounds = store_of(tone(440.0, 0.5), tone(300.0, 0.05), starts=(0.0, 0.02), chunk_samples=12_000)
-    config = TrainingConfig(batch_size=3, augmentation_expansion=4)
+    config = TrainingConfig(batch_size=3, augmentation_expansion=4).resolved(len(sounds))
     spectrogram = LogMelSpectrogram(SpectrogramConfig())
     one, other = (TrainingBatches(sounds, spectrogram, config, 6, CPU) for _ in range(2))
     forwards = [one.batch(step, 3) for step in range(8)]
@@ -50,6 +50,7 @@ def test_batches_are_a_function_of_the_step() -> None:
 def test_unaltered_batches_are_the_chunks_in_any_order_of_steps() -> None:
     sounds = store_of(tone(440.0, 2.5), starts=tuple(0.05 * n for n in range(45)), chunk_samples=12_000)
     config = TrainingConfig(batch_size=8, augmentation_strength=0.0, random_crop_probability=0.0)
+    config = config.resolved(len(sounds))
     assert not config.augments
     assert TrainingConfig().augments
     spectrogram = LogMelSpectrogram(SpectrogramConfig())

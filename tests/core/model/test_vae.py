@@ -7,10 +7,10 @@ from core.config import SpectrogramConfig, TrainingConfig
 from core.model import VAE, build_model
 from core.model.losses import gaussian_kl
 
-KINDS = ("refined", "convolutional")
+KINDS = ("pca_unet", "convolutional")
 
 
-def make(kind: str = "refined", chunk_duration_s: float = 1.0, latent_dim: int = 16) -> VAE:
+def make(kind: str = "pca_unet", chunk_duration_s: float = 1.0, latent_dim: int = 16) -> VAE:
     config = TrainingConfig(model=kind, chunk_duration_s=chunk_duration_s, latent_dim=latent_dim)
     torch.manual_seed(0)
     return build_model(config.model_config(SpectrogramConfig()))
@@ -61,7 +61,7 @@ def test_normalisation_is_inside_and_part_of_the_state(vae: VAE) -> None:
     vae.scale.fill_(3.0)
     assert torch.allclose(vae.encode(3 * log_mel + 5)[0], mean, atol=1e-4)
     assert torch.allclose(vae.decode(latent), 3 * plain + 5, atol=1e-4)
-    again = make("refined" if hasattr(vae, "refiner") else "convolutional")
+    again = make("pca_unet" if hasattr(vae, "refiner") else "convolutional")
     again.load_state_dict(vae.state_dict())
     assert float(again.scale) == 3.0
 
@@ -83,7 +83,7 @@ def test_a_dataset_of_one_constant_sound_is_not_blown_up(vae: VAE) -> None:
 
 def test_the_encoder_corrects_itself_by_what_the_decoder_makes() -> None:
     """A decoder that moved away from its beginning is met by latents that move too."""
-    vae = make("refined")
+    vae = make("pca_unet")
     log_mel = torch.randn(60, 1, 128, 94, generator=draws()) + 3
     vae.initialise(log_mel, draws(1))
     with torch.no_grad():
@@ -100,7 +100,7 @@ def test_the_encoder_corrects_itself_by_what_the_decoder_makes() -> None:
 
 
 def test_the_refined_model_begins_as_principal_components() -> None:
-    vae = make("refined").eval()
+    vae = make("pca_unet").eval()
     directions = torch.linalg.qr(torch.randn(128 * 94, 16, generator=draws(1))).Q
     latents = torch.randn(400, 16, generator=draws(2)) * torch.linspace(90, 30, 16)
     log_mel = (latents @ directions.T).view(400, 1, 128, 94) + 0.1 * torch.randn(
@@ -116,7 +116,7 @@ def test_the_refined_model_begins_as_principal_components() -> None:
 
 
 def test_directions_that_hardly_exist_stay_unused() -> None:
-    vae = make("refined").eval()
+    vae = make("pca_unet").eval()
     few = torch.rand(3, 1, 128, 94, generator=draws())  # of 16 dimensions they fill two
     vae.initialise(few.repeat(20, 1, 1, 1), draws())
     mean, log_variance = vae.encode(3 * torch.rand(4, 1, 128, 94, generator=draws(1)))
