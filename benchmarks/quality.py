@@ -170,7 +170,7 @@ class Linear(VAE):
         mean = (normalised.flatten(1) - found.mean) @ found.directions / found.deviations
         return mean, self.variance.log().expand_as(mean)
 
-    def image(self, latent: Tensor) -> Tensor:
+    def decode_normalised(self, latent: Tensor) -> Tensor:
         found = self.found
         return (found.mean + (latent * found.deviations) @ found.directions.T).view(-1, *self.shape)
 
@@ -291,14 +291,14 @@ def stft_distance(ours: Tensor, theirs: Tensor) -> float:
 
 def measure(model: VAE, sounds: Sounds) -> Scores:
     heard = reconstruct(model, sounds.held_out)
-    error = rmse(heard.image, sounds.held_out)
+    error = rmse(heard.decoded, sounds.held_out)
     if model.config.latent_dim == 0:
         return Scores(rmse=error)
     refined = torch.cat([
         model.decode(refine_latents(model, batch)).detach() for batch in sounds.held_out.split(BATCH)
     ])  # fmt: skip
 
-    images = heard.image[spread(len(heard.image), RESYNTHESISED)].clamp(0, LARGEST_LOG_MEL)
+    images = heard.decoded[spread(len(heard.decoded), RESYNTHESISED)].clamp(0, LARGEST_LOG_MEL)
     inverter, samples = MelInverter(SPECTROGRAM), sounds.held_out_waveform.shape[1]
     audio = torch.cat([inverter(each, samples, [generator(0, "phase")]) for each in images.split(1)])
 

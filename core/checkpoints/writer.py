@@ -12,7 +12,7 @@ import torch
 
 from core.checkpoints.archive import State, serialise, snapshot
 from core.checkpoints.folder import CheckpointFolder
-from core.device import fetched
+from core.device import synchroniser
 from core.events import CheckpointSaved
 
 RESERVE_BYTES = 16 << 20  # left free for the log and the previews, which are worth more than one checkpoint
@@ -76,7 +76,7 @@ class CheckpointWriter:
         if best is not None and best.step == step:
             best = replace(checkpoint, reason=best.reason)
         self.asked_step, self._asked_s = step, time.monotonic()
-        fetch = fetched(self._device)
+        fetch = synchroniser(self._device)
         self._writing = self._writer.submit(self._write, fetch, checkpoint, best, by_hand), best
 
     def collect(self) -> None:

@@ -35,12 +35,12 @@ class Evaluation:
 
 def evaluate(heard: Reconstruction, scale: Tensor, config: TrainingConfig) -> Evaluation:
     """Measure what a model made of a set of sounds; `scale` [] is the model's unit of log-mel."""
-    error = heard.image - heard.log_mel
+    error = heard.decoded - heard.log_mel
     mean_squared_error = error.square().mean()
     kept, all_detail = torch.zeros(2, device=error.device)
     for axis in (2, 3):
         change = heard.log_mel.diff(dim=axis)
-        kept += (heard.image.diff(dim=axis) * change).sum()
+        kept += (heard.decoded.diff(dim=axis) * change).sum()
         all_detail += change.square().sum()
     nats = gaussian_kl(heard.mean, heard.log_variance)
     found = losses(

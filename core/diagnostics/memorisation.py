@@ -28,8 +28,8 @@ def nearness(
     if torch.equal(validation.log_mel, training.log_mel):
         return math.nan
     new = model.eval().decode(fitted.draw(SAMPLES, generator(seed, "memorisation")))
-    unheard_distance = nearest_distance(validation.image, training.image)
-    return nearest_distance(new, training.image) / max(unheard_distance, SMALLEST_DISTANCE)
+    unheard_distance = nearest_distance(validation.decoded, training.decoded)
+    return nearest_distance(new, training.decoded) / max(unheard_distance, SMALLEST_DISTANCE)
 
 
 def memorisation_warning(ratio: float, was_told: bool = False) -> str:

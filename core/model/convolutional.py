@@ -32,9 +32,9 @@ class ConvolutionalVAE(VAE):
         )
         return mean, log_variance
 
-    def image(self, latent: Tensor) -> Tensor:
-        image: Tensor = self.decoder(functional.silu(self.from_latent(latent)))
-        return image[..., : self.config.n_frames]
+    def decode_normalised(self, latent: Tensor) -> Tensor:
+        decoded: Tensor = self.decoder(functional.silu(self.from_latent(latent)))
+        return decoded[..., : self.config.n_frames]
 
 
 def _encoder_blocks(channels: tuple[int, ...]) -> list[nn.Module]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.model.vae import ParameterGroup
+from core.optim.groups import ParameterGroup
 
 BETAS = (0.9, 0.99)  # short memory: a run on few sounds has few steps
 EPSILON = 1e-8
@@ -72,7 +72,7 @@ class AdamW:
 
     def rates(self, learning_rate: Tensor) -> list[Tensor]:
         """The learning rate of each group, from the one [] of all."""
-        return [learning_rate * group.rate for group in self._groups]
+        return [learning_rate * group.lr_scale for group in self._groups]
 
     @torch.no_grad()
     def step(self, rates: Sequence[Tensor], is_bad: Tensor) -> None:
@@ -129,7 +129,7 @@ def _stacks(group: ParameterGroup) -> list[_Stack]:
     shapes: dict[torch.Size, list[nn.Parameter]] = {}
     for parameter in group.parameters:
         shapes.setdefault(parameter.flatten(1).shape, []).append(parameter)
-    return [_Stack(parameters, group.rate, group.decays) for parameters in shapes.values()]
+    return [_Stack(parameters, group.lr_scale, group.decays) for parameters in shapes.values()]
 
 
 class Muon:

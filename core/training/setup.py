@@ -75,7 +75,7 @@ def prepare(
     torch.manual_seed(derive_seed(config.seed, "weights"))
     model = build_model(config.model_config(manifest.spectrogram)).to(device)
     if device.type == "cuda":
-        model.to(memory_format=model.gpu_format)  # type: ignore[call-overload]
+        model.to(memory_format=model.cuda_memory_format)  # type: ignore[call-overload]
     if is_new:
         _initialise(model, batches, config.seed, cancelled, emit)
 
