@@ -57,7 +57,7 @@ def read_checkpoint(path: Path) -> State:
 def snapshot(value: Any) -> Any:
     """A state as it is now, whatever training does to its tensors later; in the computer's memory.
 
-    Those of a GPU are there once what `core.device.fetched` gives for it has been waited for.
+    Those of a GPU are there once what `core.device.synchroniser` gives for it has been waited for.
     """
     match value:
         case Tensor():

@@ -12,7 +12,7 @@ import torch
 
 from core.checkpoints.archive import State, serialise, snapshot
 from core.checkpoints.folder import CheckpointFolder
-from core.device import fetched
+from core.device import synchroniser
 from core.events import CheckpointSaved
 
 RESERVE_BYTES = 16 << 20  # left free for the log and the previews, which are worth more than one checkpoint
@@ -80,8 +80,8 @@ class CheckpointWriter:
         if best is not None and best.step == step:
             best = replace(checkpoint, reason=best.reason)
         self.requested_step, self._requested_s = step, time.monotonic()
-        fetch = fetched(self._device)
-        self._writing = self._writer.submit(self._write, fetch, checkpoint, best, by_hand), best
+        synchronise = synchroniser(self._device)
+        self._writing = self._writer.submit(self._write, synchronise, checkpoint, best, by_hand), best
 
     def collect(self) -> None:
         """Report a write that is over, if there is one."""
@@ -113,11 +113,14 @@ class CheckpointWriter:
         self._writer.shutdown()
 
     def _write(
-        self, fetch: Callable[[], object], checkpoint: _Checkpoint, best: _Checkpoint | None, by_hand: bool
+        self,
+        synchronise: Callable[[], object],
+        checkpoint: _Checkpoint,
+        best: _Checkpoint | None,
+        by_hand: bool,
     ) -> list[CheckpointSaved]:
-        """On the writer's thread, when `fetch` has returned.  Raises OSError; what is on disk is then as it
-        was."""
-        fetch()
+        """On the writer's thread, after `synchronise`.  Raises OSError; what is on disk is then as it was."""
+        synchronise()
         data, best_data = serialise(checkpoint.state), b""
         if best is not None:
             best_data = data if best.state is checkpoint.state else serialise(best.state)

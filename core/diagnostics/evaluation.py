@@ -32,12 +32,12 @@ class Evaluation:
 
 def evaluate(reconstruction: Reconstruction, scale: Tensor, config: TrainingConfig) -> Evaluation:
     """Measure what a model made of a set of sounds; `scale` [] is the model's unit of log-mel."""
-    error = reconstruction.image - reconstruction.log_mel
+    error = reconstruction.decoded - reconstruction.log_mel
     mean_squared_error = error.square().mean()
     kept, all_detail = torch.zeros(2, device=error.device)
     for axis in (2, 3):
         change = reconstruction.log_mel.diff(dim=axis)
-        kept += (reconstruction.image.diff(dim=axis) * change).sum()
+        kept += (reconstruction.decoded.diff(dim=axis) * change).sum()
         all_detail += change.square().sum()
     nats = gaussian_kl(reconstruction.mean, reconstruction.log_variance)
     found = losses(

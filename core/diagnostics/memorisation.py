@@ -28,8 +28,8 @@ def nearness(
     if torch.equal(validation.log_mel, training.log_mel):
         return math.nan
     new = model.eval().decode(fitted.draw(SAMPLES, generator(seed, "memorisation")))
-    held_out_distance = nearest_distance(validation.image, training.image)
-    return nearest_distance(new, training.image) / max(held_out_distance, SMALLEST_DISTANCE)
+    held_out_distance = nearest_distance(validation.decoded, training.decoded)
+    return nearest_distance(new, training.decoded) / max(held_out_distance, SMALLEST_DISTANCE)
 
 
 def memorisation_warning(ratio: float, is_active: bool = False) -> str:

@@ -13,7 +13,7 @@ from core.audio.files import Samples
 from core.audio.spectrogram import LogMelSpectrogram
 from core.checkpoints.archive import read_checkpoint
 from core.checkpoints.folder import CheckpointFolder
-from core.config import SpectrogramConfig, TrainingConfig, training_config_from_dict
+from core.config import ResolvedConfig, SpectrogramConfig
 from core.device import choose_device
 from core.errors import CheckpointError, ConfigError
 from core.model import VAE, build_model
@@ -96,7 +96,7 @@ class ModelBundle:
     def from_state(
         cls,
         state: Mapping[str, Any],
-        config: TrainingConfig,
+        config: ResolvedConfig,
         spectrogram: SpectrogramConfig,
         device: torch.device,
     ) -> Self:
@@ -123,6 +123,7 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
     `which` chooses the checkpoint of a run: best (lowest validation loss), newest, or the number of a step.
     Raises CheckpointError if there is none such, or it cannot be used; ConfigError for an unknown device.
     """
+    where = choose_device(device)
     file = _find_checkpoint(Path(path), which)
     state = read_checkpoint(file)
     name = printable(file.name)
@@ -132,10 +133,10 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
             f"{name} has no latent distribution: it was saved by an older version; resume the run once."
         )
     try:
-        config = training_config_from_dict(state["config"])
+        config = ResolvedConfig.from_dict(state["config"])
         spectrogram = SpectrogramConfig(**state["spectrogram"])
         parts = {"model": state["ema_model"], **task}
-        return ModelBundle.from_state(parts, config, spectrogram, choose_device(device))
+        return ModelBundle.from_state(parts, config, spectrogram, where)
     except (AttributeError, ConfigError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{name} holds no model that this version can use ({error}).") from error
 

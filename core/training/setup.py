@@ -12,7 +12,8 @@ from torch import Tensor
 from core.audio.spectrogram import LogMelSpectrogram
 from core.data.batches import TrainingBatches
 from core.data.clip import read_clip, write_clip
-from core.data.store import ChunkStore, LoadedSounds, SampleBuffer, load_sounds
+from core.data.loading import LoadedSounds, load_sounds
+from core.data.store import ChunkStore, SampleBuffer
 from core.device import fits_memory, has_room_for
 from core.errors import Cancelled, ConfigError
 from core.events import LoadProgress, WarningKind
@@ -69,7 +70,7 @@ def build_setup(context: SetupContext) -> TrainingSetup:
     torch.manual_seed(derive_seed(config.seed, "weights"))
     model = build_model(config.model_config(manifest.spectrogram)).to(device)
     if device.type == "cuda":
-        model.to(memory_format=model.gpu_format)  # type: ignore[call-overload]
+        model.to(memory_format=model.cuda_memory_format)  # type: ignore[call-overload]
     if context.is_new:
         _initialise(model, batches, config.seed, cancelled, context.emit)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from core.config import TrainingConfig
+from core.config import ResolvedConfig
 from core.errors import CheckpointError
 from core.optim.optimizer import Optimizer
 from core.training.task import Task
@@ -55,8 +55,7 @@ class TrainingState:
     owner, once.
     """
 
-    def __init__(self, task: Task, config: TrainingConfig) -> None:
-        assert config.batch_size is not None
+    def __init__(self, task: Task, config: ResolvedConfig) -> None:
         self.model = task.model
         self.ema_model = copy.deepcopy(task.model).eval()
         self.optimizer = Optimizer(task.parameter_groups(), config.weight_decay)

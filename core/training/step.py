@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from core.config import TrainingConfig
+from core.config import ResolvedConfig
 from core.optim.optimizer import update_ema
 from core.training.state import TrainingState
 from core.training.task import Task
@@ -45,7 +45,7 @@ class TrainingStep:
     their optimiser's state: so it can be captured in a CUDA graph.
     """
 
-    def __init__(self, task: Task, state: TrainingState, config: TrainingConfig) -> None:
+    def __init__(self, task: Task, state: TrainingState, config: ResolvedConfig) -> None:
         self.device = task.device
         self.metric_names: tuple[str, ...] = ()  # of what a call returns, known after the first
         self._task = task

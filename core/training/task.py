@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.events import LoadProgress, Metric, PreviewReady, WarningKind
-from core.optim.optimizer import ParameterGroup
+from core.optim.groups import ParameterGroup
 from core.runs import RunDirectory, RunManifest
 
 IsActive = Callable[[WarningKind], bool]  # whether a warning is active: some have hysteresis

@@ -111,7 +111,6 @@ class Trainer:
         return self._is_at_epoch_end() and self.epoch > self.progress.validated_epochs
 
     def _is_preview_due(self) -> bool:
-        assert self.config.preview_interval is not None
         at_interval = self.epoch % self.config.preview_interval == 0 or self.epoch == self.config.epochs
         return self._is_at_epoch_end() and at_interval and self.epoch > self.previewer.begun_epoch
 
@@ -231,7 +230,7 @@ class Trainer:
             self.state.load_state_dict(state)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
-        progress, largest_batch = self.progress, self.config.batch_size or 1
+        progress = self.progress
         if not (
             0 <= progress.step <= self.manifest.total_steps and 1 <= progress.batch_size <= largest_batch
         ):

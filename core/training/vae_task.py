@@ -18,7 +18,7 @@ from core.events import PreviewReady, WarningKind
 from core.model import VAE
 from core.model.losses import active_dimensions, gaussian_kl, losses
 from core.model.reconstruction import Reconstruction, reconstruct
-from core.optim.optimizer import ParameterGroup
+from core.optim.groups import ParameterGroup
 from core.optim.schedules import kl_weight
 from core.runs import RunManifest
 from core.seeding import generator
