@@ -40,6 +40,10 @@ class Progress:
         if loss < (math.inf if self.best_loss is None else self.best_loss):  # never so for NaN
             self.best_loss, self.best_epoch = loss, epoch
 
+    def fits(self, total_steps: int, largest_batch: int) -> bool:
+        """Whether a run of so many steps in batches of at most this size can be here."""
+        return 0 <= self.step <= total_steps and 1 <= self.batch_size <= largest_batch
+
     def state_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
@@ -68,11 +72,11 @@ class TrainingState:
             "progress": self.progress,
         }
 
-    def register(self, name: str, part: Stateful) -> None:
-        """Keep the state of this part too.  Raises ValueError if the name is taken."""
-        if name in self._parts or name == "task":
-            raise ValueError(f"a part named {name} is registered already")
-        self._parts[name] = part
+    def register(self, **parts: Stateful) -> None:
+        """Keep the state of these too.  Raises ValueError if a name is taken."""
+        if taken := parts.keys() & {*self._parts, "task"}:
+            raise ValueError(f"{', '.join(sorted(taken))}: registered already")
+        self._parts |= parts
 
     def state_dict(self) -> dict[str, Any]:
         """A reference to every tensor, and what the task makes of the EMA model."""

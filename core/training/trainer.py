@@ -55,11 +55,13 @@ class Trainer:
         self._clock = RunClock()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._recovery = Recovery(self.progress, self.warnings, self._restore_newest, self._free_memory)
-        self.state.register("recovery", self._recovery)
-        self.state.register("warnings", self.warnings)
-        self.state.register("previews", self.previewer)
-        self.state.register("clock", self._clock)
-        self.state.register("overfitting", self._detector)
+        self.state.register(
+            recovery=self._recovery,
+            warnings=self.warnings,
+            previews=self.previewer,
+            clock=self._clock,
+            overfitting=self._detector,
+        )
         self.steps = Stepper(
             task, self.state, manifest, control, reporter.emit, self._clock, self._recovery, self._quiesce
         )
@@ -68,8 +70,6 @@ class Trainer:
     def epoch(self) -> int:
         """Epochs whose steps are all done."""
         return self.progress.step // self.manifest.steps_per_epoch
-
-    # -- the loop ---------------------------------------------------------------------------------------
 
     def train(self) -> None:
         """Train to the last step.  Raises Cancelled at a safe point, TrainingError when it makes no sense to
@@ -230,13 +230,10 @@ class Trainer:
             self.state.load_state_dict(state)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
-        progress = self.progress
-        if not (
-            0 <= progress.step <= self.manifest.total_steps and 1 <= progress.batch_size <= largest_batch
-        ):
+        if not self.progress.fits(self.manifest.total_steps, self.config.batch_size):
             raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible here.")
         self.steps.forget()
-        self.writer.forget(progress.step)
+        self.writer.forget(self.progress.step)
         self._checkpoints.resumed_from = name
 
     def _restore_newest(self) -> None:
