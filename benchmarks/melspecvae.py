@@ -13,7 +13,7 @@ class MelSpecVAE(VAE):
     of 512 to 32 filters with ReLU and batch norm, a dense posterior, a mirrored decoder with a sigmoid."""
 
     def __init__(self, n_mels: int, n_frames: int, latents: int, lowest: float, highest: float) -> None:
-        super().__init__(ModelConfig("melspecvae", n_mels, n_frames, latents, 0.0))
+        super().__init__(ModelConfig(n_mels, n_frames, latents, 0.0))
         filters, strides = (512, 256, 128, 64, 32), (2, 2, 2, 2, (2, 1))
         self.padding = -n_frames % 16
         self.band_mean.fill_(lowest)
@@ -42,6 +42,6 @@ class MelSpecVAE(VAE):
         mean, log_variance = self.to_posterior(self.encoder(padded)).chunk(2, dim=1)
         return mean, log_variance
 
-    def image(self, latent: Tensor) -> Tensor:
+    def decode_normalised(self, latent: Tensor) -> Tensor:
         image: Tensor = self.decoder(latent)
         return image[..., : self.config.n_frames]

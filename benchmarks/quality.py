@@ -41,10 +41,11 @@ from core.audio.spectrogram import LogMelSpectrogram
 from core.config import ModelConfig, SettingValue, SpectrogramConfig, find_preset
 from core.data.batches import TrainingBatches
 from core.data.demo import make_demo_sounds
+from core.data.loading import load_sounds
 from core.data.plan import replan
 from core.data.report import ScanReport
 from core.data.scan import scan
-from core.data.store import ChunkStore, SampleBuffer, load_sounds
+from core.data.store import ChunkStore, SampleBuffer
 from core.device import has_bfloat16
 from core.diagnostics.memorisation import nearness
 from core.events import RunEvent
@@ -158,7 +159,7 @@ class Linear(VAE):
     """Principal component analysis; with no components, the mean."""
 
     def __init__(self, crops: Tensor, count: int) -> None:
-        super().__init__(ModelConfig("linear", SPECTROGRAM.n_mels, crops.shape[-1], count, 0.0))
+        super().__init__(ModelConfig(SPECTROGRAM.n_mels, crops.shape[-1], count, 0.0))
         found = principal_components(crops.flatten(1), count, torch.Generator().manual_seed(0))
         self.found = replace(found, deviations=found.deviations.clamp_min(1e-3))
         self.variance = (found.residual / self.found.deviations.square()).clamp(1e-4, 1)
@@ -169,7 +170,7 @@ class Linear(VAE):
         mean = (normalised.flatten(1) - found.mean) @ found.directions / found.deviations
         return mean, self.variance.log().expand_as(mean)
 
-    def image(self, latent: Tensor) -> Tensor:
+    def decode_normalised(self, latent: Tensor) -> Tensor:
         found = self.found
         return (found.mean + (latent * found.deviations) @ found.directions.T).view(-1, *self.shape)
 
@@ -236,7 +237,7 @@ def melspecvae(sounds: Sounds, steps: int) -> VAE:
 ROWS: dict[str, Callable[[Sounds, int], VAE]] = {
     "mean": linear(0),
     "pca": linear(LATENTS),
-    "usual": engine("balanced", model="convolutional", loss="usual"),
+    "usual": engine("balanced", model="convolutional", loss="mse"),
     "convolutional": engine("balanced", model="convolutional"),
     "melspecvae": melspecvae,
     "conservative": engine("conservative"),
@@ -290,14 +291,14 @@ def stft_distance(ours: Tensor, theirs: Tensor) -> float:
 
 def measure(model: VAE, sounds: Sounds) -> Scores:
     heard = reconstruct(model, sounds.held_out)
-    error = rmse(heard.image, sounds.held_out)
+    error = rmse(heard.decoded, sounds.held_out)
     if model.config.latent_dim == 0:
         return Scores(rmse=error)
     refined = torch.cat([
         model.decode(refine_latents(model, batch)).detach() for batch in sounds.held_out.split(BATCH)
     ])  # fmt: skip
 
-    images = heard.image[spread(len(heard.image), RESYNTHESISED)].clamp(0, LARGEST_LOG_MEL)
+    images = heard.decoded[spread(len(heard.decoded), RESYNTHESISED)].clamp(0, LARGEST_LOG_MEL)
     inverter, samples = MelInverter(SPECTROGRAM), sounds.held_out_waveform.shape[1]
     audio = torch.cat([inverter(each, samples, [generator(0, "phase")]) for each in images.split(1)])
 

@@ -1,4 +1,4 @@
-"""Where the model is computed: choosing a device, and how much memory it has."""
+"""Devices that a model can be computed on: choosing one, copies to it, and its memory."""
 
 import resource
 import sys
@@ -13,12 +13,12 @@ from core.config import find_device
 from core.events import DeviceInfo
 
 BFLOAT16_INSTRUCTIONS = "avx512_bf16", "amx_bf16"  # of x86; without them it is slower than float32
-LARGEST_UNPINNED_BYTES = 64 << 10  # what the driver takes in before it sends it; more makes the caller wait
+LARGEST_UNPINNED_BYTES = 64 << 10  # the driver stages up to this much; a larger copy is a host sync
 
 
 @dataclass(frozen=True)
 class MemoryUse:
-    """Bytes in use now, at most since the start, and in all."""
+    """Memory of a device: in use now, the peak since the start, and in total."""
 
     used_bytes: int
     peak_bytes: int
@@ -40,12 +40,12 @@ def list_devices() -> list[DeviceInfo]:
 
 
 def choose_device(name: str | None) -> torch.device:
-    """The device of this name, or the best one for None.  Raises ConfigError that lists what is there."""
+    """The device of this name, or the best one for None.  Raises ConfigError that lists the devices."""
     return torch.device(find_device(name, list_devices()).name)
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor that may be in the computer's memory, on the device; nobody waits until a GPU has it."""
+    """Copy a tensor to the device, from a CPU without a host sync."""
     if device.type != "cuda" or tensor.is_cuda:
         return tensor.to(device)
     if tensor.nbytes > LARGEST_UNPINNED_BYTES:
@@ -53,9 +53,11 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-def fetched(device: torch.device) -> Callable[[], object]:
-    """What waits, on any thread, until all that was asked of the device until now is done: copies from it to
-    the computer's memory too, which nobody waits for otherwise."""
+def synchroniser(device: torch.device) -> Callable[[], object]:
+    """A function that waits, on any thread, until the work queued on the device up to this call is done.
+
+    That includes non-blocking copies to the CPU.
+    """
     if device.type != "cuda":
         return lambda: None
     event = torch.cuda.Event()  # type: ignore[no-untyped-call]
@@ -64,7 +66,7 @@ def fetched(device: torch.device) -> Callable[[], object]:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether networks are computed in bfloat16 there, as where there are instructions for it.
+    """Whether the device has instructions for bfloat16, which networks are computed in then.
 
     Weights stay float32.
     """
@@ -111,7 +113,7 @@ def be_deterministic(enabled: bool) -> None:
     """Let torch use only kernels that give the same bits each time, or any."""
     if (
         enabled != torch.are_deterministic_algorithms_enabled()
-    ):  # the call imports a compiler, which takes seconds
+    ):  # the call takes seconds: it imports a compiler
         torch.use_deterministic_algorithms(enabled)
     torch.backends.cudnn.benchmark = not enabled
     torch.backends.cudnn.allow_tf32 = True  # convolutions: ten bits of mantissa are enough for a network

@@ -70,8 +70,8 @@ def check_clip(text: str) -> None:
     check_clip(text)
 
 
-class _Job:
-    """A run that waits for the engine, is being trained, or was given up before it began."""
+class QueuedRun:
+    """A run that waits for the engine, is being trained, or was cancelled before it began."""
 
     def __init__(self, run: RunDirectory, device: str | None) -> None:
         self.run = run
@@ -133,8 +133,8 @@ class Runner:
 
     def __init__(self, listener: Listener = lambda _: None) -> None:
         self._listener = listener
-        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        self._job: _Job | None = None
+        self._queue: queue.SimpleQueue[QueuedRun] = queue.SimpleQueue()
+        self._run: QueuedRun | None = None
         self._thread: threading.Thread | None = None
 
     def load(self) -> None:
@@ -164,8 +164,8 @@ class Runner:
         """
         self.require_idle()
         self.load()
-        self._job = _Job(run, device)
-        self._jobs.put(self._job)
+        self._run = QueuedRun(run, device)
+        self._queue.put(self._run)
 
     def require_idle(self) -> None:
         """Raise RunError while a run goes on here."""
@@ -174,26 +174,26 @@ class Runner:
 
     @property
     def is_training(self) -> bool:
-        return self._job is not None and not self._job.ended.is_set()
+        return self._run is not None and not self._run.ended.is_set()
 
     @property
     def problem(self) -> SdaError | None:
         """Why the last run could not even be opened.  How others end is told as a state."""
-        return self._job.problem if self._job else None
+        return self._run.problem if self._run else None
 
     def cancel(self) -> None:
         """Ask the run to stop with its state saved.  Answered within a second."""
-        if self._job is not None:
-            self._job.cancel(self._listener)
+        if self._run is not None:
+            self._run.cancel(self._listener)
 
     def save(self) -> None:
         """Ask for a checkpoint that is kept."""
-        if self._job is not None:
-            self._job.control.save()
+        if self._run is not None:
+            self._run.control.save()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until no run goes on; False if it still does."""
-        return self._job is None or self._job.ended.wait(timeout_s)
+        return self._run is None or self._run.ended.wait(timeout_s)
 
     def _work(self) -> None:
         set_environment()
@@ -209,4 +209,4 @@ class Runner:
         # torch brings a quarter of a million objects; walking them on each full collection takes 150 ms.
         gc.freeze()
         while True:
-            self._jobs.get().execute(self._listener)
+            self._queue.get().execute(self._listener)

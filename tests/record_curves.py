@@ -45,7 +45,7 @@ UNDEFENDED: dict[str, SettingValue] = {
 }
 HEALTHY = {"learning_rate": 5e-4, "batch_size": 16, "epochs": 40, "augmentation_expansion": 2}
 NOISY = {"learning_rate": 2e-2, "batch_size": 4, "epochs": 60, "augmentation_expansion": 1}
-REFINED: dict[str, SettingValue] = {"model": "refined"}
+REFINED: dict[str, SettingValue] = {"model": "pca_unet"}
 TINY = {"learning_rate": 5e-4, "batch_size": 2, "epochs": 60, "augmentation_expansion": 2}
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 
 from core.data import cache
-from core.data.store import SampleBuffer, load_sounds
+from core.data.loading import load_sounds
+from core.data.store import SampleBuffer
 from speed_parts.program import child_environment
 from speed_parts.sounds import scan_folder, write_files
 from speed_parts.table import at_least, in_turn, seconds, tell
@@ -65,6 +66,6 @@ def scan_command(folder: Path) -> None:
 
 
 def scan_and_decode(folder: Path) -> None:
-    split, arena = scan_folder(folder).split, SampleBuffer()
+    split, buffer = scan_folder(folder).split, SampleBuffer()
     cpu = torch.device("cpu")
-    load_sounds(folder, split, SAMPLE_RATE, SAMPLE_RATE, cpu, arena, lambda: False, lambda *_: None)
+    load_sounds(folder, split, SAMPLE_RATE, SAMPLE_RATE, cpu, buffer, lambda: False, lambda *_: None)

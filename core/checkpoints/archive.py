@@ -12,7 +12,8 @@ from torch import Tensor
 
 from core.errors import CheckpointError, DamagedCheckpointError
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+READABLE_VERSIONS = 3, 4  # what version 3 lacks, `core.training.migration` adds
 SEAL = b"sda-tui sha256 "
 NO_COMMENT = b"\0\0"
 
@@ -45,7 +46,7 @@ def read_checkpoint(path: Path) -> State:
         raise DamagedCheckpointError(f"{path.name} is damaged or no checkpoint ({reason}).") from error
     if not isinstance(state, dict) or "format_version" not in state:
         raise CheckpointError(f"{path.name} is no checkpoint of sda-tui.")
-    if state["format_version"] != FORMAT_VERSION:
+    if state["format_version"] not in READABLE_VERSIONS:
         version = state["format_version"]
         raise CheckpointError(
             f"{path.name} has format version {version}, and this program reads {FORMAT_VERSION}."
@@ -56,7 +57,7 @@ def read_checkpoint(path: Path) -> State:
 def snapshot(value: Any) -> Any:
     """A state as it is now, whatever training does to its tensors later; in the computer's memory.
 
-    Those of a GPU are there once what `core.device.fetched` gives for it has been waited for.
+    Those of a GPU are there once what `core.device.synchroniser` gives for it has been waited for.
     """
     match value:
         case Tensor():

@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 KEPT = 3
 BEST = "best.pt"
+BEST_NAME, NEWEST_NAME = "best", "newest"  # how a user calls them
 DAMAGED_SUFFIX = ".damaged"
 _NAME = re.compile(r"step-(\d{9,})(-saved)?\.pt")
 
@@ -45,7 +46,7 @@ class CheckpointFolder:
         return path
 
     def newest(self) -> tuple[State, Path, list[str]]:
-        """The newest checkpoint that is whole, with a sentence for each newer one that is not.
+        """The newest checkpoint that is whole, with a message for each newer one that is not.
 
         Damaged ones are then renamed, so that they do not count among those that are kept.
         Raises CheckpointError if there is none.
@@ -68,14 +69,23 @@ class CheckpointFolder:
             raise CheckpointError(f"No checkpoint can be used. {' '.join(problems)}")
         raise CheckpointError(f"There is no checkpoint in {self.path}.")
 
+    def find(self, which: str | int) -> Path | None:
+        """The checkpoint that is meant by best, newest or the number of a step, if there is one."""
+        if which == BEST_NAME:
+            best = self.path / BEST
+            return best if best.exists() else None
+        steps = self.by_age()
+        if which != NEWEST_NAME:
+            steps = [path for path in steps if str(_step_of(path)) == str(which)]
+        return steps[0] if steps else None
+
     def by_age(self) -> list[Path]:
         """Checkpoints of steps, newest first; one saved by hand follows an automatic one of its step."""
-        found = [(match, path) for path in self.path.glob("*.pt") if (match := _NAME.fullmatch(path.name))]
-        found.sort(key=lambda each: (int(each[0][1]), not each[0][2]), reverse=True)
-        return [path for _, path in found]
+        found = [path for path in self.path.glob("*.pt") if _NAME.fullmatch(path.name)]
+        return sorted(found, key=lambda path: (_step_of(path), not _is_saved_by_hand(path)), reverse=True)
 
     def _delete_old(self, newest: Path) -> None:
-        automatic = [path for path in self.by_age() if not path.stem.endswith("-saved")]
+        automatic = [path for path in self.by_age() if not _is_saved_by_hand(path)]
         for path in automatic[KEPT:]:
             if path == newest or path.name == self.resumed_from:
                 continue
@@ -83,3 +93,11 @@ class CheckpointFolder:
                 path.unlink()
             except OSError as error:
                 logger.warning("Cannot delete the old checkpoint %s: %s", path.name, error.strerror)
+
+
+def _step_of(path: Path) -> int:
+    return int(path.stem.split("-")[1])
+
+
+def _is_saved_by_hand(path: Path) -> bool:
+    return path.stem.endswith("-saved")

@@ -1,4 +1,4 @@
-"""Saving beside the training: copied on its thread, written on another, told when it is on disk."""
+"""Checkpoints written beside the training: copied on its thread, written on another, then reported."""
 
 import errno
 import shutil
@@ -12,7 +12,7 @@ import torch
 
 from core.checkpoints.archive import State, serialise, snapshot
 from core.checkpoints.folder import CheckpointFolder
-from core.device import fetched
+from core.device import synchroniser
 from core.events import CheckpointSaved
 
 RESERVE_BYTES = 16 << 20  # left free for the log and the previews, which are worth more than one checkpoint
@@ -29,10 +29,10 @@ class _Checkpoint:
 
 
 class CheckpointWriter:
-    """Keeps at most one write in flight.  Used by one thread, which `tell` and `warn` are called on.
+    """Keeps at most one write in flight.  Used by one thread, which both callbacks run on.
 
-    A disk that takes no checkpoint now may take the next one: `warn` gets a sentence, and an empty one when
-    it works again; `problem` is that sentence.  A best state that could not be written is tried again with
+    A disk that takes no checkpoint now may take the next one: `warn` gets a message, and an empty one when
+    it works again; `problem` is that message.  A best state that could not be written is tried again with
     the next checkpoint.
     """
 
@@ -40,32 +40,36 @@ class CheckpointWriter:
         self,
         folder: CheckpointFolder,
         device: torch.device,
-        tell: Callable[[CheckpointSaved], None],
+        emit: Callable[[CheckpointSaved], None],
         warn: Callable[[str], None],
     ) -> None:
         self._folder = folder
         self._device = device
-        self._tell = tell
+        self._emit = emit
         self._warn = warn
         self._writer = ThreadPoolExecutor(1, "checkpoints")
         self._writing: tuple[Future[list[CheckpointSaved]], _Checkpoint | None] | None = None
         self._unsaved_best: _Checkpoint | None = None
-        self._asked_s = time.monotonic()
-        self.asked_step = -1
+        self._requested_s = time.monotonic()
+        self.requested_step = -1
         self.problem = ""
 
     @property
     def age_s(self) -> float:
-        """Seconds since a checkpoint was last asked for."""
-        return time.monotonic() - self._asked_s
+        """Seconds since a checkpoint was last requested."""
+        return time.monotonic() - self._requested_s
 
     def keep_best(self, state: State, epoch: int, step: int) -> None:
         """Remember a state until the next `save`, which writes it as well."""
         self._unsaved_best = _Checkpoint(snapshot(state), epoch, step, "best")
 
+    @property
+    def is_writing(self) -> bool:
+        return self._writing is not None
+
     def forget(self, step: int) -> None:
         """The run is back at this step: what was remembered has not happened."""
-        self.asked_step = step
+        self.requested_step = step
         self._unsaved_best = None
 
     def save(self, state: State, epoch: int, step: int, reason: str, by_hand: bool = False) -> None:
@@ -75,12 +79,12 @@ class CheckpointWriter:
         best, self._unsaved_best = self._unsaved_best, None
         if best is not None and best.step == step:
             best = replace(checkpoint, reason=best.reason)
-        self.asked_step, self._asked_s = step, time.monotonic()
-        fetch = fetched(self._device)
-        self._writing = self._writer.submit(self._write, fetch, checkpoint, best, by_hand), best
+        self.requested_step, self._requested_s = step, time.monotonic()
+        synchronise = synchroniser(self._device)
+        self._writing = self._writer.submit(self._write, synchronise, checkpoint, best, by_hand), best
 
     def collect(self) -> None:
-        """Tell of a write that is over, if there is one."""
+        """Report a write that is over, if there is one."""
         if self._writing is not None and self._writing[0].done():
             self.finish()
 
@@ -94,13 +98,13 @@ class CheckpointWriter:
         except OSError as error:
             self._unsaved_best = self._unsaved_best or best
             self.problem = (
-                f"The checkpoint of step {self.asked_step} could not be written to "
+                f"The checkpoint of step {self.requested_step} could not be written to "
                 f"{self._folder.path} ({error.strerror}); free some space."
             )
         else:
             self.problem = ""
             for event in saved:
-                self._tell(event)
+                self._emit(event)
         self._warn(self.problem)
 
     def close(self) -> None:
@@ -109,11 +113,14 @@ class CheckpointWriter:
         self._writer.shutdown()
 
     def _write(
-        self, fetch: Callable[[], object], checkpoint: _Checkpoint, best: _Checkpoint | None, by_hand: bool
+        self,
+        synchronise: Callable[[], object],
+        checkpoint: _Checkpoint,
+        best: _Checkpoint | None,
+        by_hand: bool,
     ) -> list[CheckpointSaved]:
-        """On the writer's thread, when `fetch` has returned.  Raises OSError; what is on disk is then as it
-        was."""
-        fetch()
+        """On the writer's thread, after `synchronise`.  Raises OSError; what is on disk is then as it was."""
+        synchronise()
         data, best_data = serialise(checkpoint.state), b""
         if best is not None:
             best_data = data if best.state is checkpoint.state else serialise(best.state)

@@ -3,23 +3,25 @@
 from core.config.device import find_device
 from core.config.presets import PRESETS, Preset, find_preset, suggest_preset
 from core.config.setting import AUTO, Setting, SettingValue, format_number
-from core.config.sizes import ModelConfig, SpectrogramConfig
-from core.config.training import (
-    FIXED_SETTINGS,
-    SETTINGS,
-    TrainingConfig,
-    find_setting,
-    parse_assignment,
-    training_config_from_dict,
+from core.config.sizes import (
+    ConvolutionalConfig,
+    ModelConfig,
+    NetworkConfig,
+    PcaUnetConfig,
+    SpectrogramConfig,
 )
+from core.config.training import SETTINGS, ResolvedConfig, TrainingConfig, find_setting, parse_assignment
 
 __all__ = [
     "AUTO",
-    "FIXED_SETTINGS",
     "PRESETS",
     "SETTINGS",
+    "ConvolutionalConfig",
     "ModelConfig",
+    "NetworkConfig",
+    "PcaUnetConfig",
     "Preset",
+    "ResolvedConfig",
     "Setting",
     "SettingValue",
     "SpectrogramConfig",
@@ -30,5 +32,4 @@ __all__ = [
     "format_number",
     "parse_assignment",
     "suggest_preset",
-    "training_config_from_dict",
 ]

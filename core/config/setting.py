@@ -2,7 +2,8 @@
 
 import math
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from core.errors import ConfigError
@@ -13,7 +14,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Setting:
-    """What a user is told about one field of `TrainingConfig`, and what the field accepts."""
+    """What one field of `TrainingConfig` accepts, and its description for the user."""
 
     name: str
     group: str
@@ -25,7 +26,13 @@ class Setting:
     maximum: float = math.inf
     multiple_of: int = 1
     choices: tuple[str, ...] = ()
+    former: Mapping[str, str] = field(
+        default_factory=dict, hash=False
+    )  # former values, still accepted, to those of now
     automatic: bool = False  # `None`, written "auto", is allowed: the value follows from the dataset
+    fixed: bool = (
+        False  # cannot change once a run has begun: weights, batch order or comparisons depend on it
+    )
 
     @property
     def range(self) -> str:
@@ -74,6 +81,7 @@ class Setting:
                 raise refusal
             return value
         if self.kind == "choice":
+            value = self.former.get(str(value), value)
             if value not in self.choices:
                 raise refusal
             return value
@@ -97,7 +105,7 @@ class Setting:
 
 
 def _is_encodable(path: str) -> bool:
-    """Whether the file system can be asked for it: a run's description may come from anywhere."""
+    """Whether the file system can name it: a run's description may come from anywhere."""
     try:
         os.fsencode(path)
     except UnicodeEncodeError:

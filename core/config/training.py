@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Self, cast, get_type_hints
 
 from core.config.setting import Setting, SettingValue
-from core.config.sizes import ModelConfig, SpectrogramConfig
+from core.config.sizes import MODELS, NetworkConfig, SpectrogramConfig
 from core.errors import ConfigError
 
 
@@ -27,7 +27,7 @@ class TrainingConfig:
     )
     batch_size: int | None = _setting(
         "Training", None, "Chunks per step; auto takes a quarter of the training chunks, at most 32.",
-        unit="chunks", minimum=1, maximum=4096, automatic=True,
+        unit="chunks", minimum=1, maximum=4096, automatic=True, fixed=True,
     )
     learning_rate: float = _setting(
         "Training", 1e-3, "Peak step size of AdamW, a twentieth of Muon's; lower it if the loss jumps about.",
@@ -47,31 +47,31 @@ class TrainingConfig:
     )
     seed: int = _setting(
         "Training", 0, "Start of every random draw: the same seed and sounds give the same run.",
-        minimum=0, maximum=2**31 - 1,
+        minimum=0, maximum=2**31 - 1, fixed=True,
     )
     deterministic: bool = _setting(
         "Training", False, "Bit-exact repeats on a GPU too, at some cost in speed; a CPU always repeats.",
     )
 
     model: str = _setting(
-        "Model", "refined", "refined starts as PCA and learns the rest; convolutional is the usual VAE.",
-        choices=("refined", "convolutional"),
+        "Model", "pca_unet", "pca_unet starts as PCA and learns the rest; convolutional is a plain VAE.",
+        choices=tuple(MODELS), former={"refined": "pca_unet"}, fixed=True,
     )
     latent_dim: int = _setting(
         "Model", 64, "Numbers that describe one chunk; more keep more detail, fewer are easier to explore.",
-        unit="dimensions", minimum=2, maximum=512,
+        unit="dimensions", minimum=2, maximum=512, fixed=True,
     )
     mel_bands: int = _setting(
         "Model", 128, "Frequency bands of the spectrogram; twice as many make a step twice as long.",
-        minimum=64, maximum=160, multiple_of=16,
+        minimum=64, maximum=160, multiple_of=16, fixed=True,
     )
     width: int = _setting(
         "Model", 32, "Size of the network's layers; twice as wide, a step takes about three times as long.",
-        unit="channels", minimum=8, maximum=64, multiple_of=8,
+        unit="channels", minimum=8, maximum=64, multiple_of=8, fixed=True,
     )
     chunk_duration_s: float = _setting(
         "Model", 1.0, "Length of sound seen at a time; twice as long makes a step nearly twice as long.",
-        unit="s", minimum=0.25, maximum=4.0,
+        unit="s", minimum=0.25, maximum=4.0, fixed=True,
     )
     dropout: float = _setting(
         "Model", 0.2, "Share of the network's features hidden at random; more of it fights overfitting.",
@@ -79,12 +79,12 @@ class TrainingConfig:
     )
 
     loss: str = _setting(
-        "Loss", "calibrated", "calibrated learns how exact to be; usual is the plain mean squared error.",
-        choices=("calibrated", "usual"),
+        "Loss", "calibrated", "calibrated learns how exact to be; mse is the plain mean squared error.",
+        choices=("calibrated", "mse"), former={"usual": "mse"}, fixed=True,
     )
     kl_weight: float = _setting(
         "Loss", 1.0, "Final weight of the KL divergence; higher makes random samples safer and duller.",
-        minimum=0.0, maximum=1000.0,
+        minimum=0.0, maximum=1000.0, fixed=True,
     )
     kl_warmup_fraction: float = _setting(
         "Loss", 0.3, "Part of the run over which the KL weight rises from zero.",
@@ -92,12 +92,12 @@ class TrainingConfig:
     )
     free_bits: float = _setting(
         "Loss", 0.5, "KL divergence that each latent dimension may use free of charge.",
-        unit="nats", minimum=0.0, maximum=10.0,
+        unit="nats", minimum=0.0, maximum=10.0, fixed=True,
     )
 
     augmentation_expansion: int = _setting(
         "Augmentation", 10, "Altered copies of each chunk per epoch, which takes that much longer.",
-        unit="×", minimum=1, maximum=1000,
+        unit="×", minimum=1, maximum=1000, fixed=True,
     )
     augmentation_strength: float = _setting(
         "Augmentation", 1.0, "Scales how far gain, shift, pitch, speed and noise may go; 0 turns them off.",
@@ -138,10 +138,11 @@ class TrainingConfig:
     )
     preview_clip: str = _setting(
         "Output", "", "A sound of your own to hear reconstructed; empty takes the loudest held-out chunk.",
+        fixed=True,
     )
     preview_inversion: str = _setting(
         "Output", "fast", "best brings previews nearer to what the model gave, in five times the time.",
-        choices=("fast", "best"),
+        choices=("fast", "best"), fixed=True,
     )
     checkpoint_interval: int = _setting(
         "Output", 5, "Checkpoints every this many epochs; the three newest and the best are kept.",
@@ -157,25 +158,29 @@ class TrainingConfig:
         for setting in SETTINGS.values():
             object.__setattr__(self, setting.name, setting.check(getattr(self, setting.name)))
 
-    def with_settings(self, values: Mapping[str, SettingValue]) -> Self:
+    def values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in SETTINGS}
+
+    def with_settings(self, values: Mapping[str, SettingValue]) -> "TrainingConfig":
         """A copy with some fields replaced.  Raises ConfigError for an unknown name or a bad value."""
         for name in values:
             find_setting(name)
-        return dataclasses.replace(self, **values)  # type: ignore[arg-type]
+        return TrainingConfig(**{**self.values(), **values})
 
-    def resolved(self, training_chunks: int) -> Self:
-        """A copy in which nothing is left to "auto", for a dataset of so many training chunks."""
+    def resolved(self, training_chunks: int) -> "ResolvedConfig":
+        """A copy in which no value is "auto", for a dataset of so many training chunks."""
         batch_size = self.batch_size
         if batch_size is None:
             batch_size = max(1, min(32, training_chunks // 4))
         preview_interval = self.preview_interval
         if preview_interval is None:
             preview_interval = 2 if self.epochs < 50 else 5
-        return dataclasses.replace(self, batch_size=batch_size, preview_interval=preview_interval)
+        values = {**self.values(), "batch_size": batch_size, "preview_interval": preview_interval}
+        return ResolvedConfig(**values)
 
     @property
     def augments(self) -> bool:
-        """Whether training chunks are ever heard otherwise than they lie in the files."""
+        """Whether training chunks ever differ from those in the files."""
         altered = (
             self.gain_probability, self.time_shift_probability, self.pitch_shift_probability,
             self.speed_probability, self.noise_probability,
@@ -189,15 +194,36 @@ class TrainingConfig:
     def chunk_samples(self, spectrogram: SpectrogramConfig) -> int:
         return round(self.chunk_duration_s * spectrogram.sample_rate)
 
-    def model_config(self, spectrogram: SpectrogramConfig) -> ModelConfig:
-        return ModelConfig(
-            kind=self.model,
+    def model_config(self, spectrogram: SpectrogramConfig) -> NetworkConfig:
+        return MODELS[self.model](
             n_mels=spectrogram.n_mels,
             n_frames=spectrogram.frames(self.chunk_samples(spectrogram)),
             latent_dim=self.latent_dim,
             dropout=self.dropout,
             width=self.width,
         )
+
+
+@dataclass(frozen=True)
+class ResolvedConfig(TrainingConfig):
+    """A configuration in which no value is left to "auto": what a run trains with."""
+
+    batch_size: int = field(kw_only=True)
+    preview_interval: int = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, value in self.values().items():
+            if value is None:
+                raise ConfigError(f"{name} has no value.")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read a configuration back from JSON.
+
+        Raises ConfigError for unknown names, bad values, and values that are left to "auto".
+        """
+        return cls(**TrainingConfig().with_settings(values).values())
 
 
 def _describe_settings() -> dict[str, Setting]:
@@ -229,36 +255,10 @@ def find_setting(name: str) -> Setting:
     raise ConfigError(f"There is no setting '{name}'; {hint}")
 
 
-# What a run's weights, its order of chunks and its best validation loss depend on cannot change under it,
-# nor can the clip that its previews are compared by.
-FIXED_SETTINGS = frozenset(
-    {
-        "model",
-        "latent_dim",
-        "mel_bands",
-        "width",
-        "chunk_duration_s",
-        "seed",
-        "batch_size",
-        "augmentation_expansion",
-        "loss",
-        "kl_weight",
-        "free_bits",
-        "preview_inversion",
-        "preview_clip",
-    }
-)
-
-
 def parse_assignment(text: str) -> tuple[str, SettingValue]:
-    """Read KEY=VALUE as given to `--set`.  Raises ConfigError."""
+    """Read KEY=VALUE.  Raises ConfigError."""
     name, separator, value = text.partition("=")
     if not separator:
         raise ConfigError(f"'{text}' is no setting: write KEY=VALUE, for example epochs=50.")
     setting = find_setting(name.strip())
     return setting.name, setting.parse(value)
-
-
-def training_config_from_dict(values: Mapping[str, Any]) -> TrainingConfig:
-    """Read a configuration back from JSON.  Raises ConfigError for unknown names and bad values."""
-    return TrainingConfig().with_settings(values)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from core.audio.augmentation import add_noise, draw_augmentation, noise_bank
 from core.audio.spectrogram import LogMelSpectrogram
-from core.config import TrainingConfig
-from core.data.store import BatchOrder, ChunkStore
+from core.config import ResolvedConfig
+from core.data.store import ChunkStore
 from core.device import to_device
 from core.errors import Cancelled
 from core.seeding import generator
@@ -27,19 +27,18 @@ Waveforms = tuple[Tensor, Tensor]  # [batch, samples], and the pitch shift of ea
 class TrainingBatches:
     """Augmented batches from a store.  Two objects with equal arguments give equal batches.
 
-    What a processor does for a batch is done while the step before it goes on, by a thread of its own that
-    takes one core: most steps leave some of one idle.  `close` ends it.
+    The CPU's part of a batch is prefetched during the step before it, on a thread of its own that uses one
+    core: most steps leave part of one idle.  `close` stops the thread.
     """
 
     def __init__(
         self,
         store: ChunkStore,
         spectrogram: LogMelSpectrogram,
-        config: TrainingConfig,
+        config: ResolvedConfig,
         steps_per_epoch: int,
         device: torch.device,
     ) -> None:
-        assert config.batch_size is not None
         self._store = store
         self._spectrogram = spectrogram
         self._config = config
@@ -50,14 +49,14 @@ class TrainingBatches:
         )
         n_frames = spectrogram.config.frames(store.chunk_samples)
         chunk_bytes = FLOAT32_BYTES * spectrogram.config.n_mels * n_frames
-        is_kept = not config.augments and device.type == "cpu" and len(store) * chunk_bytes <= CACHE_BYTES
-        self._kept = SpectrogramCache(store, spectrogram) if is_kept else None
-        self._ahead: Prefetcher[Tensor] | Prefetcher[Waveforms] | None = None
+        is_cached = not config.augments and device.type == "cpu" and len(store) * chunk_bytes <= CACHE_BYTES
+        self._cache = SpectrogramCache(store, spectrogram) if is_cached else None
+        self._prefetcher: Prefetcher[Tensor] | Prefetcher[Waveforms] | None = None
         self._batch: Callable[[int], Tensor] = self._make
         if device.type == "cpu":
-            self._batch = self._ahead = Prefetcher(self._make)
+            self._batch = self._prefetcher = Prefetcher(self._make)
         elif store.device.type == "cpu":
-            waveforms = self._ahead = Prefetcher(self._waveforms)
+            waveforms = self._prefetcher = Prefetcher(self._waveforms)
             self._batch = lambda step: self._log_mel(*waveforms(step))
 
     @property
@@ -70,13 +69,13 @@ class TrainingBatches:
         return self._batch(step)[:size]
 
     def close(self) -> None:
-        """Let nothing go on in the background."""
-        if self._ahead is not None:
-            self._ahead.close()
+        """Stop prefetching."""
+        if self._prefetcher is not None:
+            self._prefetcher.close()
 
     def _make(self, step: int) -> Tensor:
-        if self._kept is not None:
-            return self._kept.batch(self._order.batch(step))
+        if self._cache is not None:
+            return self._cache.batch(self._order.batch(step))
         return self._log_mel(*self._waveforms(step))
 
     def _waveforms(self, step: int) -> Waveforms:
@@ -88,8 +87,10 @@ class TrainingBatches:
         cancelled: Callable[[], bool] = lambda: False,
         progress: Callable[[int], None] = lambda _: None,
     ) -> Tensor:
-        """Augmented chunks [count, 1, mels, frames] to get to know the sounds by; `progress` is told how many
-        there are.  Raises Cancelled."""
+        """Augmented chunks [count, 1, mels, frames] to initialise a model from.
+
+        `progress(done)` is called with the number of chunks made so far.  Raises Cancelled.
+        """
         crops = []
         for number, first in enumerate(range(0, count, CROPS_AT_A_TIME)):
             if cancelled():
@@ -114,10 +115,38 @@ class TrainingBatches:
         return log_mel
 
 
-class SpectrogramCache:
-    """The log-mel spectrograms of a store's chunks as they lie on the grid, each computed once.
+class BatchOrder:
+    """Which chunks make up each batch, as a function of the step alone."""
 
-    Always in the same groups, so that the numbers do not depend on when a chunk was first wanted.
+    def __init__(self, chunks: int, expansion: int, batch_size: int, steps_per_epoch: int, seed: int) -> None:
+        self._chunks = chunks
+        self._expansion = expansion
+        self._batch_size = batch_size
+        self._steps_per_epoch = steps_per_epoch
+        self._seed = seed
+        self._epoch = -1
+        self._order = torch.zeros(0, dtype=torch.long)
+
+    def batch(self, step: int) -> Tensor:
+        """Indices [batch] of the chunks of a step.
+
+        An epoch is `expansion` passes over all chunks, each in an order of its own.  Its last batch is
+        filled up from the epoch's start, so that all batches have one size.
+        """
+        epoch, batch = divmod(step, self._steps_per_epoch)
+        if epoch != self._epoch:
+            draws = generator(self._seed, "order", epoch)
+            passes = [torch.randperm(self._chunks, generator=draws) for _ in range(self._expansion)]
+            self._order = torch.cat(passes)
+            self._epoch = epoch
+        first = batch * self._batch_size
+        return self._order[torch.arange(first, first + self._batch_size) % len(self._order)]
+
+
+class SpectrogramCache:
+    """The log-mel spectrograms of a store's unaltered chunks, each computed once.
+
+    Always computed in the same groups, so that the numbers do not depend on when a chunk is first needed.
     """
 
     def __init__(self, store: ChunkStore, spectrogram: LogMelSpectrogram) -> None:
@@ -126,10 +155,10 @@ class SpectrogramCache:
         self._groups: dict[int, Tensor] = {}
 
     def batch(self, index: Tensor) -> Tensor:
-        """Of the chunks [batch]: [batch, 1, mels, frames]."""
-        groups, places = index // CROPS_AT_A_TIME, index % CROPS_AT_A_TIME
+        """The spectrograms [batch, 1, mels, frames] of the chunks [batch]."""
+        groups, rows = index // CROPS_AT_A_TIME, index % CROPS_AT_A_TIME
         return torch.stack(
-            [self._group(group)[place] for group, place in zip(groups.tolist(), places.tolist(), strict=True)]
+            [self._group(group)[row] for group, row in zip(groups.tolist(), rows.tolist(), strict=True)]
         )
 
     def _group(self, number: int) -> Tensor:
@@ -141,9 +170,10 @@ class SpectrogramCache:
 
 
 class Prefetcher(Generic[T]):
-    """Calls `make` for each step on a thread of its own, and for the next one before that is asked for.
+    """Calls `make(step)` on a thread of its own, and for the next step before that is asked for.
 
-    The thread gives way to the step: where that uses all cores, all of it would wait for the one they share.
+    The thread has a lower priority than the step: where a step uses all cores, sharing one of them would slow
+    down the whole step.
     """
 
     def __init__(self, make: Callable[[int], T]) -> None:
@@ -155,9 +185,9 @@ class Prefetcher(Generic[T]):
     def __call__(self, step: int) -> T:
         if self._next is None or self._next[0] != step:
             self._next = step, self._thread.submit(self._make, step)
-        made = self._next[1]
+        future = self._next[1]
         self._next = step + 1, self._thread.submit(self._make, step + 1)
-        return made.result()
+        return future.result()
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)

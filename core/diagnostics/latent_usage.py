@@ -1,4 +1,4 @@
-"""Which latent dimensions carry something, told in a sentence."""
+"""Which latent dimensions carry something, as a message."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ MOST_NAMED = 6
 
 
 def latent_warning(kl_per_dimension: Tensor) -> str:
-    """A sentence with advice if some of the latent dimensions [latent], in nats, carry next to nothing.
+    """A message with advice if some of the latent dimensions [latent], in nats, carry next to nothing.
 
     Dimensions are counted from 1.
     """

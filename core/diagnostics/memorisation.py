@@ -21,20 +21,20 @@ def nearness(
 ) -> float:
     """Median distance of new sounds to the nearest training sound, relative to that of held-out ones.
 
-    Near 1 for sounds as new as unheard ones, near 0 for copies; NaN if held-out sounds are training sounds.
+    Near 1 for sounds as new as held-out ones, near 0 for copies; NaN if held-out sounds are training sounds.
     Both sides are compared as the model reconstructs them, so that blur does not count.  After Meehan,
     Chaudhuri & Dasgupta, "A Non-Parametric Test to Detect Data-Copying", AISTATS 2020.
     """
     if torch.equal(validation.log_mel, training.log_mel):
         return math.nan
     new = model.eval().decode(fitted.draw(SAMPLES, generator(seed, "memorisation")))
-    unheard_distance = nearest_distance(validation.image, training.image)
-    return nearest_distance(new, training.image) / max(unheard_distance, SMALLEST_DISTANCE)
+    held_out_distance = nearest_distance(validation.decoded, training.decoded)
+    return nearest_distance(new, training.decoded) / max(held_out_distance, SMALLEST_DISTANCE)
 
 
-def memorisation_warning(ratio: float, was_told: bool = False) -> str:
-    """A sentence with advice if new sounds are much nearer to training sounds than held-out ones are."""
-    if not ratio < (NO_LONGER_REPEATING if was_told else REPEATING):
+def memorisation_warning(ratio: float, is_active: bool = False) -> str:
+    """A message with advice if new sounds are much nearer to training sounds than held-out ones are."""
+    if not ratio < (NO_LONGER_REPEATING if is_active else REPEATING):
         return ""
     return (
         f"New sounds repeat training sounds: they are {math.floor(100 * ratio)} % as far from them as "

@@ -1,9 +1,10 @@
-"""When does a model learn its training sounds by heart instead of what they have in common?"""
+"""When does a model overfit: learn its training sounds instead of what they have in common?"""
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 from core.data.report import FEWEST_FILES_FOR_CONFIDENCE
 from core.text import describe_best
@@ -14,15 +15,14 @@ SHORTEST_PATIENCE, LONGEST_PATIENCE = 5, 50  # epochs
 PATIENCE_FRACTION = 0.1  # of the epochs gone by
 NOISE_FACTOR = 2.0  # a rise of the validation loss by so many times its scatter is one
 STALLED_GROWTH = 1.5  # of the ratio of the two errors since validation was best
-EPOCHS_FOR_SCATTER = 200
+WINDOW = 200  # epochs: the longest patience with the fewest files, and as many as the scatter is taken of
 LEAST_RISE = 0.02  # of what the validation loss fell by at first: less is a flat valley, however smooth
 
 
 def overfitting_gap(train_error: float, validation_error: float) -> float:
-    """(validation - training) / training, of errors measured alike; 0 when there is no error at all.
+    """(validation - training) / training, of positive errors measured alike; 0 when there is no error at all.
 
-    It is taken of the reconstruction error, which is positive.  The calibrated loss is a logarithm and
-    passes through zero, where a ratio means nothing.
+    Not of losses: the calibrated one is a logarithm and passes through zero, where a ratio means nothing.
     """
     return (validation_error - train_error) / train_error if train_error > 0 else 0.0
 
@@ -33,12 +33,12 @@ def quality(gap: float) -> float:
 
 
 def patience(epoch: int) -> int:
-    """For how many epochs something must be true to be told at this one: a tenth of all, 5 to 50."""
+    """For how many epochs something must be true to be reported at this one: a tenth of all, 5 to 50."""
     return min(LONGEST_PATIENCE, max(SHORTEST_PATIENCE, math.ceil(PATIENCE_FRACTION * epoch)))
 
 
 class OverfittingDetector:
-    """Tells when held-out sounds stop gaining from what the model learns.
+    """Detects when held-out sounds stop gaining from what the model learns.
 
     A wide gap alone is not overfitting: with few and unlike sounds it is there from the start, while the
     model still learns something that holds for both sides.  What counts is the way of the validation loss
@@ -53,9 +53,9 @@ class OverfittingDetector:
 
     That stays so until validation has a new best, or the gap closes for as long as the patience.
 
-    The state follows from what `update` was given, so a resumed run, which repeats its history, gives the
-    same warnings.  Losses may be logarithms and negative: neither their unit nor their zero matters.
-    With fewer than four files held out, the rise must be as much larger and last as much longer.
+    Its state has the same size however long the run is: what is looked at is the last 200 epochs.  Losses may
+    be logarithms and negative: neither their unit nor their zero matters.  With fewer than four files held
+    out, the rise must be as much larger and last as much longer.
     """
 
     def __init__(self, validation_files: int) -> None:
@@ -63,54 +63,52 @@ class OverfittingDetector:
         self.is_overfitting = False
         self.best_epoch = 0
         self._is_worse = False
-        self._losses: list[float] = []
-        self._gaps: list[float] = []
+        self._count = 0  # of the epochs whose numbers were finite
+        self._first_loss = 0.0
+        self._losses: deque[float] = deque(maxlen=WINDOW)
+        self._gaps: deque[float] = deque(maxlen=WINDOW)
         self._best_loss = math.inf
         self._best_level = math.inf
-        self._best_level_index = 0
+        self._best_level_count = 0
         self._ratio_at_best = 0.0  # logarithm
 
-    @classmethod
-    def after(cls, history: Iterable[Mapping[str, Any]], validation_files: int) -> Self:
-        """As it is after these epochs, kept in a checkpoint."""
-        detector = cls(validation_files)
-        for epoch in history:
-            detector.update(epoch["epoch"], epoch["validation_loss"], epoch["overfitting_gap"])
-        return detector
-
     def update(self, epoch: int, validation_loss: float, gap: float) -> None:
-        """Take in one epoch.  One whose numbers are not finite says nothing."""
+        """Take in one epoch.  One whose numbers are not finite changes nothing."""
         if not (math.isfinite(validation_loss) and math.isfinite(gap)):
             return
+        if self._count == 0:
+            self._first_loss = validation_loss
+        self._count += 1
         self._losses.append(validation_loss)
         self._gaps.append(gap)
         span = math.ceil(self._care * patience(epoch))
-        gaps = self._gaps[-span:]
-        level = statistics.fmean(self._losses[-span:])
+        gaps = list(self._gaps)[-span:]
+        level = statistics.fmean(list(self._losses)[-span:])
         ratio = statistics.fmean(math.log1p(max(each, SMALLEST_GAP)) for each in gaps)
-        is_best = self._note_best(epoch, validation_loss, level, ratio, span)
+        is_best = self._update_best(epoch, validation_loss, level, ratio, span)
         if is_best or max(gaps) <= GAP_LIMIT:
             self.is_overfitting = False
         elif min(gaps) > GAP_LIMIT and epoch - self.best_epoch >= span:
             self._judge(level - self._best_level, ratio - self._ratio_at_best, span)
 
-    def _note_best(self, epoch: int, loss: float, level: float, ratio: float, span: int) -> bool:
+    def _update_best(self, epoch: int, loss: float, level: float, ratio: float, span: int) -> bool:
         is_best = loss < self._best_loss
         if is_best:
             self._best_loss, self.best_epoch = loss, epoch
-        if len(self._losses) >= span and level < self._best_level:
-            self._best_level, self._best_level_index, self._ratio_at_best = level, len(self._losses), ratio
+        if self._count >= span and level < self._best_level:
+            self._best_level, self._best_level_count, self._ratio_at_best = level, self._count, ratio
             is_best = True
         return is_best
 
     def _judge(self, rise: float, growth: float, span: int) -> None:
         """Whether it is overfitting, by what happened since the best level."""
-        since = len(self._losses) - self._best_level_index
+        since = self._count - self._best_level_count
         if since < span or growth < math.log1p(GAP_LIMIT):
             return
-        noise = NOISE_FACTOR * scatter(self._losses[-EPOCHS_FOR_SCATTER:])
-        fall = self._losses[0] - self._best_level
-        is_worse = min(self._losses[-span:]) > self._best_level and (
+        losses = list(self._losses)
+        noise = NOISE_FACTOR * scatter(losses)
+        fall = self._first_loss - self._best_level
+        is_worse = min(losses[-span:]) > self._best_level and (
             rise > self._care * max(noise, LEAST_RISE * fall)
         )
         has_stalled = since >= 2 * span and growth > math.log(STALLED_GROWTH)
@@ -118,7 +116,7 @@ class OverfittingDetector:
         self.is_overfitting = self.is_overfitting or is_worse or has_stalled
 
     def warning(self, epoch: int, note: str = "") -> str:
-        """A sentence with advice, empty while all is well; `note` says how far to trust it."""
+        """A message with advice, empty while all is well; `note` says how far to trust it."""
         if not self.is_overfitting:
             return ""
         held_out = "get worse" if self._is_worse else "no longer do"
@@ -126,10 +124,39 @@ class OverfittingDetector:
             "Overfitting: training sounds get better, held-out ones "
             f"{held_out} ({self._gaps[-1]:.0%} apart).",
             describe_best(self.best_epoch, epoch),
-            "More sounds, augmentation or dropout help; training goes on until you stop it.",
+            "More sounds, augmentation or dropout help; training continues until you stop it.",
             note,
         )
         return " ".join(filter(None, sentences))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "is_overfitting": self.is_overfitting,
+            "is_worse": self._is_worse,
+            "best_epoch": self.best_epoch,
+            "count": self._count,
+            "first_loss": self._first_loss,
+            "losses": list(self._losses),
+            "gaps": list(self._gaps),
+            "best_loss": self._best_loss,
+            "best_level": self._best_level,
+            "best_level_count": self._best_level_count,
+            "ratio_at_best": self._ratio_at_best,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a checkpoint.  Raises KeyError, TypeError or ValueError."""
+        self.is_overfitting = bool(state["is_overfitting"])
+        self._is_worse = bool(state["is_worse"])
+        self.best_epoch = int(state["best_epoch"])
+        self._count = int(state["count"])
+        self._first_loss = float(state["first_loss"])
+        self._losses = deque(map(float, state["losses"]), WINDOW)
+        self._gaps = deque(map(float, state["gaps"]), WINDOW)
+        self._best_loss = float(state["best_loss"])
+        self._best_level = float(state["best_level"])
+        self._best_level_count = int(state["best_level_count"])
+        self._ratio_at_best = float(state["ratio_at_best"])
 
 
 def scatter(values: list[float]) -> float:

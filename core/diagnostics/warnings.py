@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from core.events import RunEvent, Warned, WarningKind
 
@@ -9,44 +10,49 @@ logger = logging.getLogger(__name__)
 
 
 class ActiveWarnings:
-    """Tells what has become true, or is so no more.  `step` says when."""
+    """Emits what has become true, or is so no more.  `step` gives the step that it happens at."""
 
     def __init__(self, emit: Callable[[RunEvent], None], step: Callable[[], int]) -> None:
         self._emit = emit
         self._step = step
-        self._sentences: dict[WarningKind, str] = {}
+        self._messages: dict[WarningKind, str] = {}
 
     def __contains__(self, kind: object) -> bool:
-        return kind in self._sentences
+        return kind in self._messages
 
     @property
-    def sentences(self) -> dict[WarningKind, str]:
-        """The sentence of each kind."""
-        return dict(self._sentences)
+    def kinds(self) -> list[WarningKind]:
+        return list(self._messages)
 
-    def say(self, kind: WarningKind, sentence: str) -> None:
-        """Tell what is true now; an empty sentence takes back what was told before."""
-        before = self._sentences.get(kind, "")
-        if sentence == before:
+    def set(self, kind: WarningKind, message: str) -> None:
+        """Activate or reword a warning; an empty message takes it back."""
+        before = self._messages.get(kind, "")
+        if message == before:
             return
-        if sentence:
-            self._sentences[kind] = sentence
+        if message:
+            self._messages[kind] = message
         else:
-            del self._sentences[kind]
-        warning = Warned(kind, sentence, self._step())
+            del self._messages[kind]
+        warning = Warned(kind, message, self._step())
         self._emit(warning)
         if warning.is_news_after(before):
-            logger.warning("%s", sentence)
+            logger.warning("%s", message)
 
-    def return_to(self, sentences: Mapping[WarningKind, str]) -> None:
-        """Take for true what was so at a checkpoint, and what the return there does not change."""
-        lasting = {kind: text for kind, text in self._sentences.items() if kind.is_lasting}
-        self._sentences = {**sentences, **lasting}
+    def repeat(self, before: Iterable[WarningKind] = ()) -> None:
+        """Emit again what is active, after the log was cut back or the run was resumed.
 
-    def repeat(self, told: Iterable[WarningKind] = ()) -> None:
-        """Tell again what is true, after the log was cut back or the run went on.
-
-        Warnings of the kinds `told` that are not true any more are taken back.
+        Warnings of the kinds `before` that are no longer active are taken back.
         """
-        for kind in dict.fromkeys((*told, *self._sentences)):
-            self._emit(Warned(kind, self._sentences.get(kind, ""), self._step()))
+        for kind in dict.fromkeys((*before, *self._messages)):
+            self._emit(Warned(kind, self._messages.get(kind, ""), self._step()))
+
+    def state_dict(self) -> dict[str, str]:
+        return {kind.value: message for kind, message in self._messages.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Activate what was true at a checkpoint, beside what a return to it does not resolve.
+
+        Raises ValueError for an unknown kind.
+        """
+        lasting = {kind: message for kind, message in self._messages.items() if kind.is_lasting}
+        self._messages = {WarningKind(kind): str(message) for kind, message in state.items()} | lasting

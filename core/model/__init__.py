@@ -1,6 +1,10 @@
 """The variational autoencoders and their loss."""
 
-from core.config import ModelConfig
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from core.config import ConvolutionalConfig, NetworkConfig, PcaUnetConfig
 from core.model.convolutional import ConvolutionalVAE
 from core.model.pca_unet import PcaUnetVAE
 from core.model.vae import VAE
@@ -8,6 +12,11 @@ from core.model.vae import VAE
 __all__ = ["VAE", "build_model"]
 
 
-def build_model(config: ModelConfig) -> VAE:
-    """The model that the setting `model` names."""
-    return PcaUnetVAE(config) if config.kind == "refined" else ConvolutionalVAE(config)
+BUILDERS: Mapping[type[NetworkConfig], Callable[[Any], VAE]] = MappingProxyType(
+    {PcaUnetConfig: PcaUnetVAE, ConvolutionalConfig: ConvolutionalVAE}
+)
+
+
+def build_model(config: NetworkConfig) -> VAE:
+    """A model of this shape, with random weights."""
+    return BUILDERS[type(config)](config)

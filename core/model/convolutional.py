@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.config import ModelConfig
+from core.config import ConvolutionalConfig
 from core.model.dropout import Dropout
 from core.model.vae import VAE
 
@@ -13,7 +13,9 @@ GROUPS = 8
 class ConvolutionalVAE(VAE):
     """Four stride-2 convolutions to the posterior, and a mirrored decoder: what most tools use."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    config: ConvolutionalConfig
+
+    def __init__(self, config: ConvolutionalConfig) -> None:
         super().__init__(config)
         features = config.bottleneck[0] * config.bottleneck[1] * config.bottleneck[2]
         self.encoder = nn.Sequential(*_encoder_blocks(config.channels), nn.Flatten(), Dropout(config.dropout))
@@ -30,9 +32,9 @@ class ConvolutionalVAE(VAE):
         )
         return mean, log_variance
 
-    def image(self, latent: Tensor) -> Tensor:
-        image: Tensor = self.decoder(functional.silu(self.from_latent(latent)))
-        return image[..., : self.config.n_frames]
+    def decode_normalised(self, latent: Tensor) -> Tensor:
+        decoded: Tensor = self.decoder(functional.silu(self.from_latent(latent)))
+        return decoded[..., : self.config.n_frames]
 
 
 def _encoder_blocks(channels: tuple[int, ...]) -> list[nn.Module]:

@@ -1,12 +1,12 @@
-"""Reconstruction loss and KL divergence, and how they are weighed against each other."""
+"""Reconstruction loss and KL divergence, and how they are weighted."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-SMALLEST_MSE = 1e-4  # of normalised log-mel: keeps the logarithm finite when a model learns its data by heart
-ACTIVE_KL_NATS = 0.1  # a latent dimension below this carries next to nothing
+SMALLEST_MSE = 1e-4  # of normalised log-mel: keeps the logarithm finite when a model memorises its data
+ACTIVE_KL_NATS = 0.1  # a latent dimension below this carries next to no information
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ def mse_losses(squared_error: Tensor, kl: Tensor, kl_weight: float | Tensor, fre
 def losses(
     kind: str, squared_error: Tensor, kl: Tensor, elements: int, kl_weight: float | Tensor, free_bits: float
 ) -> Losses:
-    """The losses of a batch by the name of the setting `loss`: calibrated or usual."""
+    """The losses of a batch by the name of the setting `loss`: calibrated or mse."""
     if kind == "calibrated":
         return calibrated_losses(squared_error, kl, elements, kl_weight, free_bits)
     return mse_losses(squared_error, kl, kl_weight, free_bits)
 
 
 def active_dimensions(kl_per_dimension: Tensor) -> int:
-    """How many of the latent dimensions [latent] carry something."""
+    """Number of the latent dimensions [latent] that carry information."""
     return int(torch.count_nonzero(kl_per_dimension >= ACTIVE_KL_NATS))

@@ -14,8 +14,8 @@ POWER_ITERATIONS = 5
 
 @dataclass(frozen=True)
 class PrincipalComponents:
-    """Mean [features], orthonormal directions [features, count], the deviation along each [count], largest
-    first, and the mean squared error [] per feature of what they leave out."""
+    """Mean [features], orthonormal directions [features, count], the standard deviation along each [count],
+    largest first, and the mean squared residual [] per feature."""
 
     mean: Tensor
     directions: Tensor

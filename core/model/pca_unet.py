@@ -1,4 +1,4 @@
-"""A linear autoencoder that starts as PCA, and a network that refines its image."""
+"""A linear autoencoder that starts as PCA, and a U-Net that refines what it decodes."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -7,35 +7,37 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.config import ModelConfig
+from core.config import PcaUnetConfig
 from core.model.dropout import Dropout
 from core.model.pca import principal_components
-from core.model.vae import VAE, ParameterGroup
+from core.model.vae import VAE
+from core.optim.groups import ParameterGroup
 
 GROUPS = 8
-LINEAR_RATE = 0.05  # Adam moves all of a dense layer's many weights at once; PCA needs small corrections
+LINEAR_LR_SCALE = 0.05  # Adam moves all of a dense layer's many weights at once; PCA needs small corrections
 SMALLEST_DEVIATION = 1e-3  # keeps a division finite where the training sounds have no such direction
-SMALLEST_RESIDUAL = 0.01  # of normalised sounds: few of them leave next to none, which unknown ones do not
+SMALLEST_RESIDUAL = 0.01  # of normalised sounds: PCA leaves next to none of a few, but more of unknown ones
 CORRECTIONS_IN_TRAINING, CORRECTIONS = 1, 3  # of the latent; each takes as long as the decoder
 
 
 class PcaUnetVAE(VAE):
-    """A linear path carries what is linear, a small U-Net learns the rest from its image.
+    """A linear decoder, and a small U-Net that adds a correction to what it decodes.
 
     The linear path starts as probabilistic PCA (Tipping & Bishop, "Probabilistic Principal Component
-    Analysis", 1999) of the training sounds and the U-Net (Ronneberger, Fischer & Brox, 2015) as nothing, so
-    the model sounds like PCA before its first step.  It works on patches, as wide images of few channels
-    are what a processor is slowest at.
+    Analysis", 1999) of the training sounds and the U-Net (Ronneberger, Fischer & Brox, 2015) as zero, so
+    the model equals PCA before its first step.  The U-Net works on patches, as a CPU is slowest at
+    convolutions of large feature maps with few channels.
 
-    The encoder looks at what it did: it decodes its latent, and encodes what is missing too.  So a linear
-    encoder finds latents for a decoder that is not: after Irani & Peleg's iterative back-projection,
+    The encoder corrects itself: it decodes its latent, and adds the encoded residual to it.  So a linear
+    encoder finds latents for a non-linear decoder: after Irani & Peleg's iterative back-projection,
     "Improving Resolution by Image Registration", 1991; see also Marino, Yue & Mandt, "Iterative Amortized
     Inference", ICML 2018.
     """
 
-    gpu_format = torch.channels_last
+    config: PcaUnetConfig
+    cuda_memory_format = torch.channels_last
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: PcaUnetConfig) -> None:
         super().__init__(config)
         features = config.n_mels * config.n_frames
         self.to_latent = nn.Linear(features, config.latent_dim)
@@ -47,7 +49,7 @@ class PcaUnetVAE(VAE):
     def initialise(
         self, log_mel: Tensor, generator: torch.Generator, cancelled: Callable[[], bool] = lambda: False
     ) -> None:
-        """Also find the principal components of the sounds, which the linear path begins with."""
+        """Also set the linear path to the principal components of the sounds."""
         super().initialise(log_mel, generator, cancelled)
         normalised = ((log_mel - self.band_mean) / self.scale).flatten(1)
         found = principal_components(normalised, self.config.latent_dim, generator, cancelled)
@@ -68,17 +70,17 @@ class PcaUnetVAE(VAE):
         return [
             ParameterGroup(convolutions, use_muon=True),
             ParameterGroup([self.log_variance, *others], decays=False),
-            ParameterGroup(linear, rate=LINEAR_RATE, decays=False),
+            ParameterGroup(linear, lr_scale=LINEAR_LR_SCALE, decays=False),
         ]
 
     def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
         mean = self.to_latent(normalised.flatten(1))
         for _ in range(CORRECTIONS_IN_TRAINING if self.training else CORRECTIONS):
-            missing = normalised - self.image(mean)
-            mean = mean + functional.linear(missing.flatten(1), self.to_latent.weight)
+            residual = normalised - self.decode_normalised(mean)
+            mean = mean + functional.linear(residual.flatten(1), self.to_latent.weight)
         return mean, self.log_variance.expand_as(mean)
 
-    def image(self, latent: Tensor) -> Tensor:
+    def decode_normalised(self, latent: Tensor) -> Tensor:
         shape = (1, self.config.n_mels, self.config.n_frames)
         linear: Tensor = self.from_latent(latent).unflatten(1, shape)
         padding = self.config.padded_frames - self.config.n_frames
@@ -89,9 +91,9 @@ class PcaUnetVAE(VAE):
 class UNet(nn.Module):
     """[batch, 1, mels, frames] to a correction of the same shape, zero before the first step.
 
-    `levels` are the sizes [mels, frames] of its feature maps, each half the one before; the image has `patch`
-    times the first.  `places` tell each map where it is: convolutions do not know, but a sound's low bands
-    are not like its high ones.
+    `levels` are the sizes [mels, frames] of its feature maps, each half the one before; the spectrogram has
+    `patch` times the first.  `position_bias` is a learned bias for each position of a map: convolutions
+    treat all positions alike, but a sound's low bands are not like its high ones.
     """
 
     def __init__(
@@ -101,7 +103,7 @@ class UNet(nn.Module):
         self.into_patches = nn.Sequential(
             nn.PixelUnshuffle(patch), nn.Conv2d(patch**2, channels[0], kernel_size=3, padding=1)
         )
-        self.places = nn.ParameterList(
+        self.position_bias = nn.ParameterList(
             nn.Parameter(torch.zeros(width, *level)) for width, level in zip(channels, levels, strict=True)
         )
         self.before = nn.ModuleList(ResidualBlock(width, dropout) for width in channels[:-1])
@@ -115,23 +117,23 @@ class UNet(nn.Module):
             zero(nn.Conv2d(channels[0], patch**2, kernel_size=3, padding=1)), nn.PixelShuffle(patch)
         )
 
-    def forward(self, image: Tensor) -> Tensor:
-        features = self.into_patches(image) + self.places[0]
+    def forward(self, spectrogram: Tensor) -> Tensor:
+        features = self.into_patches(spectrogram) + self.position_bias[0]
         skipped = []
-        for before, down, place in zip(self.before, self.down, list(self.places)[1:], strict=True):
+        for before, down, bias in zip(self.before, self.down, list(self.position_bias)[1:], strict=True):
             features = before(features)
             skipped.append(features)
-            features = down(features) + place
+            features = down(features) + bias
         features = self.bottom(features)
         for up, after in zip(reversed(self.up), reversed(self.after), strict=True):
-            # Nearest neighbour: its gradient is exact on CUDA too, and it leaves no checkerboard.
+            # Nearest neighbour: its gradient is deterministic on CUDA too, and it leaves no checkerboard.
             features = after(functional.interpolate(up(features), scale_factor=2.0) + skipped.pop())
         correction: Tensor = self.out_of_patches(features)
         return correction
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions beside the identity, which it starts as: [batch, channels, height, width]."""
+    """The identity plus two 3×3 convolutions, which start as zero: [batch, channels, height, width]."""
 
     def __init__(self, channels: int, dropout: float) -> None:
         super().__init__()
@@ -150,7 +152,7 @@ class ResidualBlock(nn.Module):
 
 
 def zero(layer: nn.Conv2d) -> nn.Conv2d:
-    """The layer with all weights at 0."""
+    """Set all weights of the layer to 0, and return it."""
     nn.init.zeros_(layer.weight)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)

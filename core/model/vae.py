@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from core.config import ModelConfig
+from core.optim.groups import ParameterGroup
 
-LOG_VARIANCE_RANGE = (-12.0, 6.0)  # keeps exp() and the KL divergence finite whatever the encoder says
+LOG_VARIANCE_RANGE = (-12.0, 6.0)  # keeps exp() and the KL divergence finite whatever the encoder returns
 SMALLEST_SCALE = 0.05  # of log-mel: a dataset of one constant sound must not be blown up
 
 
@@ -22,28 +23,17 @@ class VAEOutput:
     log_variance: Tensor
 
 
-@dataclass(frozen=True)
-class ParameterGroup:
-    """Weights that learn at `rate` times the learning rate, pulled towards zero or not.
-
-    Convolutions may move by orthogonalised steps.
-    """
-
-    parameters: list[nn.Parameter]
-    rate: float = 1.0
-    decays: bool = True
-    use_muon: bool = False
-
-
 class VAE(nn.Module, ABC):
     """A Gaussian posterior over a latent vector, and a decoder of it.
 
-    Takes and gives log-mel spectrograms in their own units; it normalises inside, with statistics of the
-    training sounds that are part of its state.  What it gives is float32, under autocast too.  Kingma &
+    Takes and returns log-mel spectrograms in their own units; it normalises inside, with statistics of the
+    training sounds that are part of its state.  What it returns is float32, under autocast too.  Kingma &
     Welling, "Auto-Encoding Variational Bayes", 2014.
     """
 
-    gpu_format = torch.contiguous_format  # how the weights of convolutions lie on a GPU: the faster way
+    cuda_memory_format = (
+        torch.contiguous_format
+    )  # of the weights: the faster one for this model's convolutions
     band_mean: Tensor
     scale: Tensor
 
@@ -56,8 +46,8 @@ class VAE(nn.Module, ABC):
     def initialise(
         self, log_mel: Tensor, generator: torch.Generator, cancelled: Callable[[], bool] = lambda: False
     ) -> None:
-        """Start from augmented training sounds [crops, 1, mels, frames]: the mean of each mel band, and one
-        deviation around it.  Raises Cancelled within a second."""
+        """Set the normalisation from augmented training sounds [crops, 1, mels, frames]: the mean of each mel
+        band, and one standard deviation around it.  Raises Cancelled within a second."""
         mean = log_mel.mean(dim=(0, 1, 3)).unsqueeze(1)
         self.band_mean.copy_(mean)
         self.scale.copy_((log_mel - mean).square().mean().sqrt().clamp_min(SMALLEST_SCALE))
@@ -69,11 +59,11 @@ class VAE(nn.Module, ABC):
 
     def decode(self, latent: Tensor) -> Tensor:
         """[batch, latent] to [batch, 1, mels, frames]."""
-        log_mel: Tensor = self.image(latent).float() * self.scale + self.band_mean
+        log_mel: Tensor = self.decode_normalised(latent).float() * self.scale + self.band_mean
         return log_mel
 
     def forward(self, log_mel: Tensor, noise: Tensor) -> VAEOutput:
-        """`noise` [batch, latent] is standard normal, drawn by the caller so that a step can be repeated."""
+        """`noise` [batch, latent] is standard normal, drawn by the caller so that a step is reproducible."""
         mean, log_variance = self.encode(log_mel)
         latent = mean + noise * (log_variance / 2).exp()
         return VAEOutput(self.decode(latent), mean, log_variance)
@@ -84,8 +74,8 @@ class VAE(nn.Module, ABC):
 
     @abstractmethod
     def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
-        """[batch, 1, mels, frames] around 0 to mean and log-variance, each [batch, latent]."""
+        """Normalised spectrograms [batch, 1, mels, frames] to mean and log-variance, each [batch, latent]."""
 
     @abstractmethod
-    def image(self, latent: Tensor) -> Tensor:
-        """[batch, latent] to a normalised spectrogram [batch, 1, mels, frames]."""
+    def decode_normalised(self, latent: Tensor) -> Tensor:
+        """[batch, latent] to normalised spectrograms [batch, 1, mels, frames]."""

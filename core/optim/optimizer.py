@@ -1,13 +1,13 @@
 """How the weights move, and the moving average of them that is listened to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from core.model.vae import ParameterGroup
+from core.optim.groups import ParameterGroup
 
 BETAS = (0.9, 0.99)  # short memory: a run on few sounds has few steps
 EPSILON = 1e-8
@@ -49,7 +49,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         return {"adamw": self._adamw.state_dict(), "muon": self._muon.state_dict()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Raises KeyError, ValueError or RuntimeError if the state is of other weights."""
         self._adamw.load_state_dict(state["adamw"])
         self._muon.load_state_dict(state["muon"])
@@ -72,7 +72,7 @@ class AdamW:
 
     def rates(self, learning_rate: Tensor) -> list[Tensor]:
         """The learning rate of each group, from the one [] of all."""
-        return [learning_rate * group.rate for group in self._groups]
+        return [learning_rate * group.lr_scale for group in self._groups]
 
     @torch.no_grad()
     def step(self, rates: Sequence[Tensor], is_bad: Tensor) -> None:
@@ -106,7 +106,7 @@ class AdamW:
     def state_dict(self) -> dict[str, Any]:
         return {"steps": self._steps, "means": self._means, "squares": self._squares}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._steps.copy_(state["steps"])
         _copy(state["means"], self._means)
         _copy(state["squares"], self._squares)
@@ -129,7 +129,7 @@ def _stacks(group: ParameterGroup) -> list[_Stack]:
     shapes: dict[torch.Size, list[nn.Parameter]] = {}
     for parameter in group.parameters:
         shapes.setdefault(parameter.flatten(1).shape, []).append(parameter)
-    return [_Stack(parameters, group.rate, group.decays) for parameters in shapes.values()]
+    return [_Stack(parameters, group.lr_scale, group.decays) for parameters in shapes.values()]
 
 
 class Muon:
@@ -167,7 +167,7 @@ class Muon:
     def state_dict(self) -> dict[str, Any]:
         return {"momenta": self._momenta}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         _copy(state["momenta"], self._momenta)
 
 

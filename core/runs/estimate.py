@@ -6,7 +6,7 @@ from core.config import TrainingConfig
 from core.runs.manifest import RunManifest
 
 CHECKPOINTS = 5  # three newest, the best, and one while it is being written
-BYTES_PER_WEIGHT = 20  # the weight, its average, at most two moments, that of unfinished previews, in float32
+BYTES_PER_WEIGHT = 20  # the weight, its EMA, at most two moments, that of pending previews, in float32
 BYTES_PER_STEP_EVENT = 270
 WAV_BYTES_PER_SAMPLE = 2
 MEL_BYTES_PER_VALUE = 4
@@ -16,7 +16,7 @@ MEL_BYTES_PER_VALUE = 4
 class RunEstimate:
     """Steps in all and disk space at the end, previews and log included.
 
-    `work` is how many times as much each chunk computes as with the model's usual sizes.
+    `work` is the computing of a chunk relative to the model's default sizes.
     """
 
     steps_per_epoch: int
@@ -31,7 +31,6 @@ def estimate_run(manifest: RunManifest) -> RunEstimate:
     """Add up what the run's description implies."""
     config, spectrogram = manifest.config, manifest.spectrogram
     model = config.model_config(spectrogram)
-    assert config.preview_interval is not None
     rounds = config.epochs // config.preview_interval + 2  # the untrained model's and the last epoch's
     previews = 2 + rounds * (1 + config.preview_samples)  # the original and its resynthesis come once
     preview_bytes = (
@@ -43,8 +42,8 @@ def estimate_run(manifest: RunManifest) -> RunEstimate:
         + previews * preview_bytes
         + manifest.total_steps * BYTES_PER_STEP_EVENT
     )
-    usual = TrainingConfig(model=config.model)
-    work = model.multiply_adds / usual.model_config(usual.spectrogram).multiply_adds
+    default = TrainingConfig(model=config.model)
+    work = model.multiply_adds / default.model_config(default.spectrogram).multiply_adds
     return RunEstimate(
         manifest.steps_per_epoch, manifest.total_steps, previews, disk_bytes, model.parameter_count, work
     )

@@ -9,13 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from core.config import (
-    FIXED_SETTINGS,
-    SettingValue,
-    SpectrogramConfig,
-    TrainingConfig,
-    training_config_from_dict,
-)
+from core.config import ResolvedConfig, SettingValue, SpectrogramConfig, TrainingConfig, find_setting
 from core.data.plan import replan, require_usable
 from core.data.report import Excerpt, ScanReport, Split
 from core.errors import ConfigError, RunError
@@ -38,10 +32,10 @@ class DatasetFile:
 
 @dataclass(frozen=True)
 class RunManifest:
-    """What a run was told to do, on which sounds.  `config` has nothing left to "auto"."""
+    """What a run does, on which sounds."""
 
     preset: str
-    config: TrainingConfig
+    config: ResolvedConfig
     spectrogram: SpectrogramConfig
     folder: str
     files: tuple[DatasetFile, ...]
@@ -78,7 +72,6 @@ class RunManifest:
     @property
     def steps_per_epoch(self) -> int:
         """Batches that show every training chunk `augmentation_expansion` times."""
-        assert self.config.batch_size is not None
         items = self.split.training_chunks * self.config.augmentation_expansion
         return max(1, -(-items // self.config.batch_size))
 
@@ -92,7 +85,7 @@ class RunManifest:
         Raises ConfigError for a setting that is fixed when a run begins, and for fewer epochs than are done.
         """
         for name in values:
-            if name in FIXED_SETTINGS:
+            if find_setting(name).fixed:
                 raise ConfigError(f"{name} is fixed when a run begins; start a new run to change it.")
         config = self.config.with_settings(values).resolved(self.split.training_chunks)
         begun = -(-steps_done // self.steps_per_epoch)
@@ -111,9 +104,7 @@ class RunManifest:
             if version != FORMAT_VERSION:
                 raise RunError(f"its format version is {version}, and this program reads {FORMAT_VERSION}")
             split = record["split"]
-            config = training_config_from_dict(record["config"])
-            if config.batch_size is None or config.preview_interval is None:
-                raise ValueError("batch_size or preview_interval is left open")
+            config = ResolvedConfig.from_dict(record["config"])
             if record["spectrogram"] != dataclasses.asdict(config.spectrogram):
                 raise ValueError("its spectrogram is not the one that this program computes")
             return cls(

@@ -1,6 +1,8 @@
 """Where the sounds of a dataset lie in the latent space."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -45,22 +47,52 @@ class LatentDistribution:
         drawn: Tensor = self.means[picks].lerp(centre.squeeze(1), nearer) + self.bandwidth * step
         return drawn
 
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "means": self.means,
+            "neighbours": self.neighbours.int(),
+            "deviation": self.deviation,
+            "bandwidth": self.bandwidth,
+        }
 
-def fit_latents(heard: Reconstruction) -> LatentDistribution:
-    """Where these sounds lie, posterior noise included.
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], device: torch.device) -> Self:
+        """Read what `state_dict` gave.  Raises KeyError, TypeError or ValueError if the parts do not fit."""
+        means, neighbours, deviation = (
+            state[name].to(device) for name in ("means", "neighbours", "deviation")
+        )
+        chunks, latent = means.shape
+        if (
+            deviation.shape != (latent,)
+            or len(neighbours) != chunks
+            or not ((neighbours >= 0) & (neighbours < chunks)).all()
+        ):
+            raise ValueError("latents, neighbours and deviation do not fit each other")
+        return cls(means, neighbours.long(), deviation, float(state["bandwidth"]))
+
+
+def fit_latents(reconstruction: Reconstruction, neighbours: Tensor | None = None) -> LatentDistribution:
+    """The distribution of the latents of these training sounds, posterior noise included.
 
     A decoder has only learnt latents from there, and the prior is wider wherever the two differ: Ghosh et
     al., "From Variational to Deterministic Autoencoders", ICLR 2020.  Which sounds are alike is seen in
-    their spectrograms, so it does not depend on the model.
+    their spectrograms, so `neighbours`, what `find_neighbours` gives for these, do not depend on the model.
     """
-    means = heard.mean.nan_to_num().clamp(-LARGEST_LATENT, LARGEST_LATENT)
-    count = min(len(means), max(FEWEST_NEIGHBOURS, round(NEIGHBOURS * len(means))))
-    deviation = heard.log_variance.exp().mean(0).sqrt().nan_to_num()
-    return LatentDistribution(means, nearest_sounds(heard.log_mel, count), deviation)
+    means = reconstruction.mean.nan_to_num().clamp(-LARGEST_LATENT, LARGEST_LATENT)
+    deviation = reconstruction.log_variance.exp().mean(0).sqrt().nan_to_num()
+    if neighbours is None:
+        neighbours = find_neighbours(reconstruction.log_mel)
+    return LatentDistribution(means, neighbours, deviation)
+
+
+def find_neighbours(log_mel: Tensor) -> Tensor:
+    """Indices [chunks, count] of the sounds most like each of [chunks, …], itself first."""
+    count = min(len(log_mel), max(FEWEST_NEIGHBOURS, round(NEIGHBOURS * len(log_mel))))
+    return nearest_sounds(log_mel, count)
 
 
 def nearest_sounds(log_mel: Tensor, count: int) -> Tensor:
-    """Indices [chunks, count] of those most like each of the sounds [chunks, …], itself first."""
+    """Indices [chunks, count] of those nearest to each of the sounds [chunks, …], itself first."""
     flat = log_mel.flatten(1)
     distances = torch.cdist(flat, flat).fill_diagonal_(-1.0)  # also before its duplicates
     return distances.topk(count, largest=False).indices

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from core.errors import Cancelled
 from core.model import VAE
-from core.model.vae import ParameterGroup
+from core.optim.groups import ParameterGroup
 from core.optim.optimizer import AdamW
 
 STEPS = 60

@@ -1,4 +1,4 @@
-"""What the world may ask of a training run."""
+"""Requests to a training run: to save, to cancel."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ import time
 from core.errors import Cancelled
 from core.runs import RunRequests
 
-LOOK_INTERVAL_S = 0.2  # for requests of other processes, which are files
+POLL_INTERVAL_S = 0.2  # for requests of other processes, which are files
 
 
 class Control:
@@ -14,7 +14,7 @@ class Control:
 
     def __init__(self, requests: RunRequests) -> None:
         self._requests = requests
-        self._looked_s = 0.0
+        self._polled_s = 0.0
         self._cancel = threading.Event()
         self._save = threading.Event()
 
@@ -23,11 +23,11 @@ class Control:
         self._cancel.set()
 
     def save(self) -> None:
-        """Save a checkpoint that retention keeps, and go on."""
+        """Save a checkpoint that retention keeps, and continue."""
         self._save.set()
 
     def is_cancelled(self) -> bool:
-        self._look()
+        self._poll()
         return self._cancel.is_set()
 
     def raise_if_cancelled(self) -> None:
@@ -35,17 +35,17 @@ class Control:
             raise Cancelled
 
     def take_save_request(self) -> bool:
-        """Whether a save was asked for since the last call."""
-        self._look()
-        asked = self._save.is_set()
+        """Whether a save was requested since the last call."""
+        self._poll()
+        is_requested = self._save.is_set()
         self._save.clear()
-        return asked
+        return is_requested
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         now_s = time.monotonic()
-        if now_s - self._looked_s < LOOK_INTERVAL_S:
+        if now_s - self._polled_s < POLL_INTERVAL_S:
             return
-        self._looked_s = now_s
+        self._polled_s = now_s
         if self._requests.take("save"):
             self._save.set()
         if self._requests.take("cancel"):

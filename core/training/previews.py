@@ -1,21 +1,18 @@
 """When previews are rendered: beside the training, or at once where two threads may not use a device."""
 
 import contextlib
-import copy
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 
 from core.errors import Cancelled
 from core.events import PreviewReady
-from core.model import VAE
-from core.synthesis.latents import LatentDistribution
-from core.synthesis.render import PreviewRenderer
 from core.threads import lower_priority
+from core.training.task import PreviewSource
 
 BESIDE = {"cpu", "cuda"}  # kinds of devices that two threads may use
 CANCEL_CHECK_S = 0.05
@@ -23,50 +20,46 @@ CANCEL_CHECK_S = 0.05
 
 @dataclass(frozen=True)
 class PendingPreviews:
-    """What the previews of an epoch, at this step, are made of."""
+    """The previews of an epoch, at this step, that are not there yet."""
 
-    model: VAE
+    source: PreviewSource
     epoch: int
     step: int
 
-    @classmethod
-    def read(cls, state: Mapping[str, Any], model: VAE) -> Self:
-        """From a checkpoint, into a model of its shape.  Raises KeyError, RuntimeError, TypeError or
-        ValueError if it does not fit."""
-        model.load_state_dict(state["model"])
-        return cls(model, int(state["epoch"]), int(state["step"]))
-
     def state_dict(self) -> dict[str, Any]:
-        return {"model": self.model.state_dict(), "epoch": self.epoch, "step": self.step}
+        return {"source": self.source.state_dict(), "epoch": self.epoch, "step": self.step}
 
 
 @dataclass(frozen=True)
 class _Rendering:
-    """The previews that are being made of `source` on the other thread: those that could be, and what is told
-    of the others."""
+    """What is rendered on the other thread; its result is the previews made, and why others were not."""
 
-    source: PendingPreviews
+    previews: PendingPreviews
     future: Future[tuple[list[PreviewReady], str]]
 
 
 class Previewer:
-    """Renders the previews of one epoch at a time.  Used by one thread, which both functions are called on:
-    `tell` with each preview, then `warn` with a sentence if some could not be made and an empty one if all
-    could.  Previews are there up to `done_epoch`.
+    """Renders the previews of one epoch at a time.  Used by one thread, which both callbacks run on.
 
-    On Linux a processor renders them while the steps leave a core idle.
+    `emit` gets each preview; then `warn` gets a message if some could not be made, else an empty one.
+    Previews are there up to `done_epoch`.  `load_source` reads the source of a checkpoint's pending previews,
+    and `step` gives the step that the run is at.
+
+    On Linux a CPU renders them while the steps leave a core idle.
     """
 
     def __init__(
         self,
-        renderer: PreviewRenderer,
         device: torch.device,
-        tell: Callable[[PreviewReady], None],
+        load_source: Callable[[Mapping[str, Any]], PreviewSource],
+        step: Callable[[], int],
+        emit: Callable[[PreviewReady], None],
         warn: Callable[[str], None],
     ) -> None:
-        self._renderer = renderer
         self._device = device
-        self._tell = tell
+        self._load_source = load_source
+        self._step = step
+        self._emit = emit
         self._warn = warn
         self.done_epoch = -1
         self._thread = ThreadPoolExecutor(1, "previews") if device.type in BESIDE else None
@@ -75,46 +68,50 @@ class Previewer:
         self._stream = _new_stream(device) if self._thread else None
         self._is_unwanted = threading.Event()
         self._rendering: _Rendering | None = None
+        self._resumed: PendingPreviews | None = None  # of the checkpoint that the run was resumed from
 
     @property
     def begun_epoch(self) -> int:
-        """The last one whose previews are there or under way."""
-        return self._rendering.source.epoch if self._rendering else self.done_epoch
+        """The last one whose previews are there or pending."""
+        pending = self._pending
+        return pending.epoch if pending else self.done_epoch
 
-    def render(
-        self, model: VAE, fitted: LatentDistribution, epoch: int, step: int, cancelled: Callable[[], bool]
-    ) -> None:
-        """Render at once, or begin to with a copy of the model, after those before.  Raises Cancelled."""
+    @property
+    def is_rendering(self) -> bool:
+        return self._rendering is not None
+
+    def render(self, source: PreviewSource, epoch: int, step: int, cancelled: Callable[[], bool]) -> None:
+        """Render at once, or begin to, after those before.  Raises Cancelled."""
         self.finish(cancelled)
         if self._thread is None:
-            previews = self._renderer.render(model, fitted, epoch, step, cancelled)
-            self._settle(epoch, _make_all(previews, epoch, self._tell))
+            previews = source.render(epoch, step, cancelled)
+            self._settle(epoch, _make_all(previews, epoch, self._emit))
             return
-        mine, stream = copy.deepcopy(model), self._stream
+        stream = self._stream
         if stream is not None:
-            stream.wait_stream(torch.cuda.current_stream(self._device))  # for the copy to be there
+            stream.wait_stream(torch.cuda.current_stream(self._device))  # the source is copied there
 
         def render() -> tuple[list[PreviewReady], str]:
             made: list[PreviewReady] = []
             with torch.cuda.stream(stream) if stream else contextlib.nullcontext():
-                previews = self._renderer.render(mine, fitted, epoch, step, self._is_unwanted.is_set)
-                problem = _make_all(previews, epoch, made.append)
+                problem = _make_all(source.render(epoch, step, self._is_unwanted.is_set), epoch, made.append)
             return made, problem
 
-        self._rendering = _Rendering(PendingPreviews(mine, epoch, step), self._thread.submit(render))
+        self._rendering = _Rendering(PendingPreviews(source, epoch, step), self._thread.submit(render))
 
-    def unfinished(self, step: int) -> PendingPreviews | None:
-        """The previews under way, if the weights of this step cannot make them any more."""
-        rendering = self._rendering
-        return None if rendering is None or rendering.source.step == step else rendering.source
+    def render_resumed(self, cancelled: Callable[[], bool]) -> None:
+        """Begin with the previews that were pending in the checkpoint, if any.  Raises Cancelled."""
+        if self._resumed is not None:
+            self.render(self._resumed.source, self._resumed.epoch, self._resumed.step, cancelled)
+            self._resumed = None
 
     def collect(self) -> None:
-        """Tell of previews that are there."""
+        """Emit the previews that are there."""
         if self._rendering is not None and self._rendering.future.done():
             self.finish()
 
     def finish(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
-        """Wait for the previews under way and tell of them; whether there were any.  Raises Cancelled."""
+        """Wait for the previews being rendered and emit them; whether there were any.  Raises Cancelled."""
         rendering = self._rendering
         if rendering is None:
             return False
@@ -125,24 +122,48 @@ class Previewer:
         self._rendering = None
         made, problem = rendering.future.result()
         for preview in made:
-            self._tell(preview)
-        self._settle(rendering.source.epoch, problem)
+            self._emit(preview)
+        self._settle(rendering.previews.epoch, problem)
         return True
 
-    def return_to(self, done_epoch: int) -> None:
-        """Give up the previews under way, and forget all after this epoch."""
+    def state_dict(self) -> dict[str, Any]:
+        """Pending previews are kept unless the weights of this very step can make them again."""
+        pending = self._pending
+        is_kept = pending is not None and pending.step != self._step()
+        return {
+            "done_epoch": self.done_epoch,
+            "pending": pending.state_dict() if pending is not None and is_kept else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Give up the previews being rendered, and continue after those of a checkpoint.
+
+        Raises KeyError, RuntimeError, TypeError or ValueError.
+        """
+        pending = state["pending"]
+        resumed = pending and PendingPreviews(
+            self._load_source(pending["source"]), int(pending["epoch"]), int(pending["step"])
+        )
+        self._abandon()
+        self.done_epoch = int(state["done_epoch"])
+        self._resumed = resumed
+
+    def close(self) -> None:
+        """Stop what runs in the background."""
+        self._abandon()
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    @property
+    def _pending(self) -> PendingPreviews | None:
+        return self._rendering.previews if self._rendering else self._resumed
+
+    def _abandon(self) -> None:
         if self._rendering is not None:
             self._is_unwanted.set()
             self._rendering.future.exception()
             self._is_unwanted.clear()
             self._rendering = None
-        self.done_epoch = done_epoch
-
-    def close(self) -> None:
-        """Let nothing go on in the background."""
-        self.return_to(self.done_epoch)
-        if self._thread is not None:
-            self._thread.shutdown()
 
     def _settle(self, epoch: int, problem: str) -> None:
         self._warn(problem)
@@ -150,7 +171,7 @@ class Previewer:
 
 
 def _make_all(previews: Iterable[PreviewReady], epoch: int, keep: Callable[[PreviewReady], None]) -> str:
-    """Keep each; a sentence if some could not be made."""
+    """Keep each; a message if some could not be made."""
     try:
         for preview in previews:
             keep(preview)

@@ -1,80 +1,43 @@
-"""One run from its directory to its end, whatever that is: lock, log, restore, train, explain."""
+"""One run from its directory to its end, whatever that is: lock, log, restore, train, report."""
 
 import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from core.checkpoints.archive import State
 from core.checkpoints.folder import CheckpointFolder
 from core.device import be_deterministic, choose_device
 from core.errors import Cancelled, CheckpointError, RunError, SdaError
-from core.events import (
-    CheckpointSaved,
-    EpochFinished,
-    PreviewReady,
-    RunEvent,
-    RunState,
-    StateChanged,
-    StepFinished,
-    Warned,
-    WarningKind,
-)
+from core.events import RunState, StateChanged, Warned, WarningKind
 from core.runs import EventLog, RunDirectory, RunManifest, estimate_run
 from core.text import printable
 from core.threads import use_threads
 from core.training.control import Control
-from core.training.setup import prepare
-from core.training.state import Progress, read_progress
+from core.training.migration import read_newest
+from core.training.reporter import Listener, RunReporter
+from core.training.state import ResumePoint
+from core.training.task import SetUp, SetupContext
 from core.training.trainer import Trainer
+from core.training.vae_task import VaeTask
 
 logger = logging.getLogger(__name__)
 
-Listener = Callable[[RunEvent], None]
 
-
-class RunReporter:
-    """Writes what happens to the run's log, then tells the listener."""
-
-    def __init__(self, log: EventLog, listener: Listener) -> None:
-        self._log = log
-        self._listener = listener
-
-    def emit(self, event: RunEvent) -> None:
-        problem = self._log.problem
-        self._log.append(event)
-        self._listener(event)
-        if self._log.problem != problem:
-            warning = Warned(WarningKind.LOG, self._log.problem, getattr(event, "step", 0))
-            self._log.append(warning)  # for those who read it later
-            self._listener(warning)
-
-    def rewind(self, progress: Progress) -> None:
-        def is_past(event: RunEvent) -> bool:
-            match event:
-                case EpochFinished():
-                    return event.epoch <= progress.validated_epochs
-                case PreviewReady():
-                    return event.epoch <= progress.previewed_epoch
-                case StepFinished() | CheckpointSaved() | Warned():
-                    return event.step <= progress.step
-            return True
-
-        try:
-            self._log.keep(is_past)
-        except OSError as error:
-            raise RunError(
-                f"The log of the run cannot be rewritten ({error.strerror}); free some space."
-            ) from error
-
-
-def train_run(run: RunDirectory, device_name: str | None, control: Control, listener: Listener) -> None:
+def train_run(
+    run: RunDirectory,
+    device_name: str | None,
+    control: Control,
+    listener: Listener,
+    set_up: SetUp = VaeTask.set_up,
+) -> None:
     """Start or continue a run, to its end or until it is cancelled.
 
-    How it ends is told as a state; errors that have a sentence for the user too.  Raises RunError if the run
-    cannot even be opened, because it is held by another process or its directory cannot be written.
+    `set_up` makes the task that is trained.  How the run ends is reported as a state, with the message of an
+    error that has one for the user.  Raises RunError if the run cannot even be opened, because it is held by
+    another process or its directory cannot be written.
     """
     manifest = run.read_manifest()
     try:
@@ -86,7 +49,8 @@ def train_run(run: RunDirectory, device_name: str | None, control: Control, list
     try:
         run.requests.clear()
         with _logging_to(run.log), contextlib.closing(EventLog(run.events)) as log:
-            _Job(run, manifest, RunReporter(log, listener), control).execute(device_name)
+            reporter = RunReporter(log, listener)
+            TrainingRun(run, manifest, reporter, control, set_up).execute(device_name)
     except OSError as error:
         raise RunError(
             f"Cannot write to {printable(str(run.path))} ({error.strerror}); free some space."
@@ -95,113 +59,122 @@ def train_run(run: RunDirectory, device_name: str | None, control: Control, list
         run.lock.release()
 
 
-class _Job:
+class TrainingRun:
+    """Brings a run from its newest checkpoint to its end, and reports how it ended."""
+
     def __init__(
-        self, run: RunDirectory, manifest: RunManifest, reporter: RunReporter, control: Control
+        self, run: RunDirectory, manifest: RunManifest, reporter: RunReporter, control: Control, set_up: SetUp
     ) -> None:
-        self.run = run
-        self.manifest = manifest
-        self.reporter = reporter
-        self.control = control
-        self.trainer: Trainer | None = None
+        self._run = run
+        self._manifest = manifest
+        self._reporter = reporter
+        self._control = control
+        self._set_up = set_up
+        self._trainer: Trainer | None = None
         self._checkpoint_problem = ""
-        self.progress = Progress(batch_size=manifest.config.batch_size or 1)
+        self._resume_point = ResumePoint(0, 0, -1)
 
     def execute(self, device_name: str | None) -> None:
         try:
             self._train(device_name)
-            self._tell(RunState.FINISHED, self._save("finished"))
+            self._report(RunState.FINISHED, self._save("finished"))
         except Cancelled:
-            self._tell(RunState.CANCELLED, self._save("cancelled"))
+            self._report(RunState.CANCELLED, self._save("cancelled"))
         except SdaError as error:
             logger.error("%s", error)
-            self._tell(RunState.FAILED, " ".join(filter(None, (str(error), self._save("failed")))))
+            self._report(RunState.FAILED, " ".join(filter(None, (str(error), self._save("failed")))))
         except Exception as error:
             logger.exception("unexpected error")
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            self._tell(RunState.FAILED, f"An unexpected error ended the run ({what}); see {self.run.log}.")
+            self._report(RunState.FAILED, f"An unexpected error ended the run ({what}); see {self._run.log}.")
         finally:
-            if self.trainer is not None:
-                self.trainer.close()  # nothing may be written once the lock is given back
+            if self._trainer is not None:
+                self._trainer.close()  # nothing may be written once the lock is released
 
     def _train(self, device_name: str | None) -> None:
         checkpoint = self._find_checkpoint()
-        self._tell(RunState.LOADING)
+        self._report(RunState.LOADING)
         self._warn(WarningKind.CHECKPOINT, self._checkpoint_problem)
         device = choose_device(device_name)
-        be_deterministic(self.manifest.config.deterministic)
+        be_deterministic(self._manifest.config.deterministic)
         if checkpoint is not None:
             use_threads(device, checkpoint[0].get("threads"))
         self._warn_of_changes()
         self._warn_of_space()
-        bench = prepare(
-            self.run, self.manifest, device, self.control.is_cancelled, self.reporter.emit, checkpoint is None
+        task = self._set_up(
+            SetupContext(
+                self._run,
+                self._manifest,
+                device,
+                is_new=checkpoint is None,
+                cancelled=self._control.is_cancelled,
+                emit=self._reporter.emit,
+            )
         )
-        for problem in bench.problems:
-            logger.warning("%s", problem)
-        if bench.problems:
-            self._warn(WarningKind.UNREADABLE, " ".join(bench.problems[:3]))
-        self._warn(WarningKind.CLIP, bench.clip_problem)
-        trainer = Trainer(self.run, self.manifest, bench, self.control, self.reporter)
+        for kind, message in task.setup_warnings.items():
+            self._warn(kind, message)
+        trainer = Trainer(self._run, self._manifest, task, self._control, self._reporter)
         if checkpoint is not None:
             trainer.restore(*checkpoint)
-        self.trainer = trainer
+        self._trainer = trainer
         logger.info("training on %s from step %d", device, trainer.progress.step)
-        self._tell(RunState.TRAINING)
+        self._report(RunState.TRAINING)
         trainer.train()
 
     def _find_checkpoint(self) -> tuple[State, str] | None:
-        """What to go on from, with the log cut back to it.  None for a run that has not trained yet."""
-        folder = CheckpointFolder(self.run.checkpoints)
+        """What to continue from, with the log cut back to it.  None for a run that has not trained yet."""
+        folder = CheckpointFolder(self._run.checkpoints)
         if not folder.by_age():
-            if self.run.has_trained():
+            if self._run.has_trained():
                 raise CheckpointError(
-                    f"The checkpoints of {self.run.name} are gone, so it cannot go on; start a new run."
+                    f"The checkpoints of {self._run.name} are gone, so it cannot continue; start a new run."
                 )
             return None
-        state, path, problems = folder.newest()
-        self.progress = read_progress(state, path.name)
-        self.reporter.rewind(self.progress)
+        state, path, problems = read_newest(folder, self._manifest.split.validation_files)
+        self._resume_point = ResumePoint.read(state, path.name)
+        self._reporter.rewind(self._resume_point)
         if problems:
-            self._checkpoint_problem = f"{' '.join(problems)} Going on from {path.name} instead."
+            self._checkpoint_problem = f"{' '.join(problems)} Continuing from {path.name} instead."
         return state, path.name
 
     def _warn_of_changes(self) -> None:
-        if not Path(self.manifest.folder).is_dir():
-            raise RunError(f"The folder {printable(self.manifest.folder)} is gone; put it back to continue.")
-        self._warn(WarningKind.DATASET, " ".join(self.manifest.changes_since()))
+        manifest = self._manifest
+        if not Path(manifest.folder).is_dir():
+            raise RunError(f"The folder {printable(manifest.folder)} is gone; put it back to continue.")
+        self._warn(WarningKind.DATASET, " ".join(manifest.changes_since()))
 
     def _warn_of_space(self) -> None:
-        needed = estimate_run(self.manifest).disk_bytes - self.run.size_bytes()
-        free = shutil.disk_usage(self.run.path).free
+        needed = estimate_run(self._manifest).disk_bytes - self._run.size_bytes()
+        free = shutil.disk_usage(self._run.path).free
         if free < needed:
             self._warn(
                 WarningKind.SPACE,
                 f"The run will take {needed / 1e6:,.0f} MB more, and {free / 1e6:,.0f} MB are free in "
-                f"{printable(str(self.run.path))}; free some, or checkpoints and previews will be lost.",
+                f"{printable(str(self._run.path))}; free some, or checkpoints and previews will be lost.",
             )
 
     def _save(self, reason: str) -> str:
-        """Keep the state that the run ends in; a sentence if that failed."""
-        if self.trainer is None:
+        """Keep the state that the run ends in; a message if that failed."""
+        if self._trainer is None:
             return ""
-        self.trainer.save(reason)
-        return self.trainer.finish_saving()
+        self._trainer.save(reason)
+        self._trainer.writer.finish()
+        return self._trainer.writer.problem
 
     def _warn(self, kind: WarningKind, message: str) -> None:
         if message:
             logger.warning("%s", message)
-            self.reporter.emit(Warned(kind, message, self.progress.step))
+            self._reporter.emit(Warned(kind, message, self._resume_point.step))
 
-    def _tell(self, state: RunState, message: str = "") -> None:
-        progress = self.trainer.progress if self.trainer else self.progress
-        self.reporter.emit(
+    def _report(self, state: RunState, message: str = "") -> None:
+        progress = self._trainer.progress if self._trainer else self._resume_point
+        self._reporter.emit(
             StateChanged(
                 state=state.value,
                 step=progress.step,
                 epoch=progress.validated_epochs,
-                total_steps=self.manifest.total_steps,
-                total_epochs=self.manifest.config.epochs,
+                total_steps=self._manifest.total_steps,
+                total_epochs=self._manifest.config.epochs,
                 message=message,
             )
         )

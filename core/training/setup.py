@@ -1,4 +1,4 @@
-"""Everything that a trainer works with, made from a run's description before the first step."""
+"""What a VAE is trained with, built from a run's description before the first step."""
 
 import logging
 import time
@@ -12,15 +12,17 @@ from torch import Tensor
 from core.audio.spectrogram import LogMelSpectrogram
 from core.data.batches import TrainingBatches
 from core.data.clip import read_clip, write_clip
-from core.data.store import ChunkStore, LoadedSounds, SampleBuffer, load_sounds
+from core.data.loading import LoadedSounds, load_sounds
+from core.data.store import ChunkStore, SampleBuffer
 from core.device import fits_memory, has_room_for
 from core.errors import Cancelled, ConfigError
-from core.events import LoadProgress
+from core.events import LoadProgress, WarningKind
 from core.model import VAE, build_model
 from core.runs import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
-from core.synthesis.render import PreviewRenderer
+from core.synthesis.previews import PreviewRenderer
 from core.text import printable
+from core.training.task import Messages, SetupContext
 
 logger = logging.getLogger(__name__)
 
@@ -31,52 +33,46 @@ CROPS_PER_LATENT = 8
 CROP_BYTES = 256 << 20  # of them at most, which long chunks would exceed
 SPECTROGRAM_BATCH = 32
 PROGRESS_INTERVAL_S = 0.1
+SHOWN_PROBLEMS = 3  # of files; the log has all
 INT16_BYTES = 2
 FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """The two sets are fixed log-mel spectrograms [chunks, 1, mels, frames] to measure on.
-
-    `problems` holds a sentence for each file that is left out, `clip_problem` one if the user's own clip is.
-    """
+    """What a VAE is trained with.  The two sets are fixed log-mel spectrograms [chunks, 1, mels, frames] to
+    measure on; `warnings` holds what was found wrong with the sounds."""
 
     model: VAE
     batches: TrainingBatches
     training_set: Tensor
     validation_set: Tensor
     previews: PreviewRenderer
-    problems: tuple[str, ...]
-    clip_problem: str
+    warnings: Messages
 
 
-def prepare(
-    run: RunDirectory,
-    manifest: RunManifest,
-    device: torch.device,
-    cancelled: Callable[[], bool],
-    emit: Callable[[LoadProgress], None],
-    is_new: bool = True,
-) -> TrainingSetup:
+def build_setup(context: SetupContext) -> TrainingSetup:
     """Decode the sounds, measure them and make the model, all as the manifest says.
 
     The model of a run that is not new is left as it is, for a checkpoint to be loaded into.  Raises
     DatasetError if nothing is left to train on, ConfigError if the preview clip of a new run cannot be read,
     Cancelled within a second.
     """
+    run, manifest, device, cancelled = context.run, context.manifest, context.device, context.cancelled
     config = manifest.config
     spectrogram = LogMelSpectrogram(manifest.spectrogram).to(device)
     own_clip, clip_problem = _own_clip(run, manifest, cancelled)
-    sounds = _load(run, manifest, device, cancelled, emit)
+    sounds = _load(context)
+    for problem in sounds.problems:
+        logger.warning("%s", problem)
     batches = TrainingBatches(sounds.train, spectrogram, config, manifest.steps_per_epoch, device)
 
     torch.manual_seed(derive_seed(config.seed, "weights"))
     model = build_model(config.model_config(manifest.spectrogram)).to(device)
     if device.type == "cuda":
-        model.to(memory_format=model.gpu_format)  # type: ignore[call-overload]
-    if is_new:
-        _initialise(model, batches, config.seed, cancelled, emit)
+        model.to(memory_format=model.cuda_memory_format)  # type: ignore[call-overload]
+    if context.is_new:
+        _initialise(model, batches, config.seed, cancelled, context.emit)
 
     if own_clip is not None:
         clip, clip_name = own_clip, f"{Path(config.preview_clip).name} (own file)"
@@ -94,7 +90,7 @@ def prepare(
         samples=config.preview_samples,
         inversion=config.preview_inversion,
         seed=config.seed,
-        stands_in=bool(clip_problem),
+        is_substitute=bool(clip_problem),
     )
     return TrainingSetup(
         model=model,
@@ -102,15 +98,17 @@ def prepare(
         training_set=training_set,
         validation_set=_fixed_chunks(sounds.validation, EVALUATION_CHUNKS, spectrogram, device, cancelled),
         previews=previews,
-        problems=sounds.problems,
-        clip_problem=clip_problem,
+        warnings={
+            WarningKind.UNREADABLE: " ".join(sounds.problems[:SHOWN_PROBLEMS]),
+            WarningKind.CLIP: clip_problem,
+        },
     )
 
 
 def _own_clip(
     run: RunDirectory, manifest: RunManifest, cancelled: Callable[[], bool]
 ) -> tuple[Tensor | None, str]:
-    """The clip that the user named, [samples], or None; and a sentence if it cannot be had any more.
+    """The clip that the user named, [samples], or None; and a message if it cannot be used any more.
 
     The run keeps a copy of what it began with, so that its previews stay comparable whatever becomes of the
     file.  Raises ConfigError if that of a run that has not trained yet cannot be read.
@@ -123,7 +121,7 @@ def _own_clip(
         return torch.from_numpy(read_clip(run.clip, sample_rate, length_samples, cancelled)), ""
     except ConfigError as error:
         if run.has_trained():  # the file itself may be another by now
-            return None, f"{error} The previews go on with a held-out clip."
+            return None, f"{error} Previews continue with a held-out clip."
     clip = read_clip(Path(manifest.config.preview_clip), sample_rate, length_samples, cancelled)
     try:
         write_clip(run.clip, clip, sample_rate)
@@ -132,13 +130,8 @@ def _own_clip(
     return torch.from_numpy(clip), ""
 
 
-def _load(
-    run: RunDirectory,
-    manifest: RunManifest,
-    device: torch.device,
-    cancelled: Callable[[], bool],
-    emit: Callable[[LoadProgress], None],
-) -> LoadedSounds:
+def _load(context: SetupContext) -> LoadedSounds:
+    run, manifest, device = context.run, context.manifest, context.device
     sample_rate = manifest.spectrogram.sample_rate
     excerpts = (*manifest.split.train, *manifest.split.validation)
     size_bytes = round(sum((each.stop_s - each.start_s) * sample_rate * INT16_BYTES for each in excerpts))
@@ -149,8 +142,8 @@ def _load(
         manifest.config.chunk_samples(manifest.spectrogram),
         device if has_room_for(device, size_bytes) else torch.device("cpu"),
         SampleBuffer() if fits_memory(size_bytes) else SampleBuffer(run.path),
-        cancelled,
-        _at_intervals(emit, "decoding"),
+        context.cancelled,
+        _at_intervals(context.emit, "decoding"),
     )
 
 
@@ -172,13 +165,13 @@ def _initialise(
 
 
 def _at_intervals(emit: Callable[[LoadProgress], None], phase: str) -> Callable[[int, int], None]:
-    """What takes the number done and the total, and tells of them not too often."""
-    told_s = 0.0
+    """A callback with the number done and the total, which emits them not too often."""
+    emitted_s = 0.0
 
     def progress(done: int, total: int) -> None:
-        nonlocal told_s
-        if done == total or time.monotonic() - told_s > PROGRESS_INTERVAL_S:
-            told_s = time.monotonic()
+        nonlocal emitted_s
+        if done == total or time.monotonic() - emitted_s > PROGRESS_INTERVAL_S:
+            emitted_s = time.monotonic()
             emit(LoadProgress(phase, done, total))
 
     return progress

@@ -1,41 +1,109 @@
-"""How far a run has come: everything besides weights and optimiser that a checkpoint must hold."""
+"""Everything that a run needs to continue, in one place."""
 
+import copy
+import dataclasses
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
+from core.config import ResolvedConfig
 from core.errors import CheckpointError
+from core.optim.optimizer import Optimizer
+from core.training.task import Task
+
+
+class Stateful(Protocol):
+    """A part of a run that owns state: plain values and tensors."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> object: ...
 
 
 @dataclass
 class Progress:
-    """`step` updates are done, `validated_epochs` are measured, previews are made up to `previewed_epoch`.
-    The latter and `warnings` are as of the last checkpoint.
+    """`step` updates are done and `validated_epochs` epochs are measured, in batches of `batch_size`.
 
-    The loop derives from these what is due next, so that a run which stopped anywhere, between an epoch's
-    last step and its validation for example, goes on with exactly that.
+    What is due next is derived from these, so that a run which stopped anywhere, between an epoch's last step
+    and its validation for example, continues with exactly that.
     """
 
     batch_size: int
     step: int = 0
     validated_epochs: int = 0
-    previewed_epoch: int = -1
     best_loss: float | None = None
     best_epoch: int = 0
-    elapsed_s: float = 0.0
-    step_time_s: float | None = None
-    evaluation_time_s: float | None = None
-    learning_rate_scale: float = 1.0
-    rollbacks: int = 0
-    skipped_steps: int = 0
-    bad_steps: int = 0  # of them, the last ones in a row
-    history: list[dict[str, Any]] = field(default_factory=list)
-    warnings: dict[str, str] = field(default_factory=dict)  # the sentence of each kind that is true now
+
+    def record_validation(self, epoch: int, loss: float) -> None:
+        self.validated_epochs = epoch
+        if loss < (math.inf if self.best_loss is None else self.best_loss):  # never so for NaN
+            self.best_loss, self.best_epoch = loss, epoch
+
+    def fits(self, total_steps: int, largest_batch: int) -> bool:
+        """Whether a run of so many steps in batches of at most this size can be here."""
+        return 0 <= self.step <= total_steps and 1 <= self.batch_size <= largest_batch
+
+    def state_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Raises TypeError for missing or unknown fields."""
+        vars(self).update(vars(Progress(**state)))
 
 
-def read_progress(state: Mapping[str, Any], name: str) -> Progress:
-    """The progress kept in a checkpoint of this file name.  Raises CheckpointError if it is not whole."""
-    try:
-        return Progress(**state["progress"])
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{name} does not tell how far the run has come ({error}).") from error
+class TrainingState:
+    """The model, its EMA model, the optimiser, the progress, and what other parts have registered.
+
+    `state_dict` and `load_state_dict` cover all of it.  A new piece of state is declared by registering its
+    owner, once.
+    """
+
+    def __init__(self, task: Task, config: ResolvedConfig) -> None:
+        self.model = task.model
+        self.ema_model = copy.deepcopy(task.model).eval()
+        self.optimizer = Optimizer(task.parameter_groups(), config.weight_decay)
+        self.progress = Progress(config.batch_size)
+        self._task = task
+        self._parts: dict[str, Stateful] = {
+            "model": self.model,
+            "ema_model": self.ema_model,
+            "optimizer": self.optimizer,
+            "progress": self.progress,
+        }
+
+    def register(self, **parts: Stateful) -> None:
+        """Keep the state of these too.  Raises ValueError if a name is taken."""
+        if taken := parts.keys() & {*self._parts, "task"}:
+            raise ValueError(f"{', '.join(sorted(taken))}: registered already")
+        self._parts |= parts
+
+    def state_dict(self) -> dict[str, Any]:
+        """A reference to every tensor, and what the task makes of the EMA model."""
+        states: dict[str, Any] = {name: part.state_dict() for name, part in self._parts.items()}
+        return {**states, "task": self._task.state_dict(self.ema_model)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Raises AttributeError, KeyError, RuntimeError, TypeError or ValueError for one of another run."""
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        self._task.load_state_dict(state["task"])
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """How far a checkpoint has come: events after it are about to happen again."""
+
+    step: int
+    validated_epochs: int
+    previewed_epoch: int
+
+    @classmethod
+    def read(cls, state: Mapping[str, Any], name: str) -> Self:
+        """From the state in a checkpoint of this file name.  Raises CheckpointError if it is not whole."""
+        try:
+            progress = state["progress"]
+            previewed = state["previews"]["done_epoch"]
+            return cls(int(progress["step"]), int(progress["validated_epochs"]), int(previewed))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{name} does not hold how far the run has come ({error}).") from error

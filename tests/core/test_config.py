@@ -1,5 +1,6 @@
 """Settings: what is accepted, what is refused, and in which words."""
 
+import dataclasses
 import math
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from core.config import (
     PRESETS,
     SETTINGS,
+    ResolvedConfig,
     SpectrogramConfig,
     TrainingConfig,
     find_device,
@@ -27,7 +29,9 @@ from core.events import DeviceInfo
         ("batch_size=8", 8),
         ("deterministic=true", True),
         ("deterministic=no", False),
-        ("loss=usual", "usual"),
+        ("loss=mse", "mse"),
+        ("loss=usual", "mse"),
+        ("model=refined", "pca_unet"),
         ("preview_clip= /Sounds/A b.WAV ", "/Sounds/A b.WAV"),
         ("preview_clip=auto", "auto"),
     ],
@@ -37,7 +41,7 @@ def test_assignments_are_read_in_the_type_of_their_field(text: str, value: objec
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("epochs", "KEY=VALUE"),
         ("epoch=3", "did you mean 'epochs'?"),
@@ -53,13 +57,13 @@ def test_assignments_are_read_in_the_type_of_their_field(text: str, value: objec
         ("deterministic=perhaps", "deterministic must be yes or no, not 'perhaps'."),
         ("preview_clip=a\0b", "preview_clip must be the path of a file, or empty"),
         ("preview_clip=a\udc80\ud800b", "preview_clip must be the path of a file, or empty"),
-        ("loss=best", "loss must be calibrated or usual, not best."),
+        ("loss=best", "loss must be calibrated or mse, not best."),
     ],
 )
-def test_a_bad_assignment_is_refused_in_one_sentence_with_its_value(text: str, told: str) -> None:
+def test_a_bad_assignment_is_refused_in_one_line_with_its_value(text: str, expected: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         parse_assignment(text)
-    assert told in str(refusal.value)
+    assert expected in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
@@ -91,6 +95,25 @@ def test_preview_interval_follows_from_the_length_of_the_run(epochs: int, interv
     assert TrainingConfig(epochs=epochs).resolved(10).preview_interval == interval
 
 
+def test_a_resolved_configuration_has_no_value_left_to_auto() -> None:
+    resolved = TrainingConfig(epochs=3).resolved(100)
+    assert None not in resolved.values().values()
+    assert list(dataclasses.asdict(resolved)) == list(SETTINGS)  # the order of run.json
+    assert ResolvedConfig.from_dict(resolved.values()) == resolved
+    assert resolved.with_settings({"preview_interval": None}).resolved(100) == resolved
+    for name in ("batch_size", "preview_interval"):
+        with pytest.raises(ConfigError, match=f"{name} has no value"):
+            ResolvedConfig.from_dict({**resolved.values(), name: None})
+
+
+def test_former_values_of_settings_become_those_of_now() -> None:
+    config = ResolvedConfig.from_dict(
+        {"model": "refined", "loss": "usual", "batch_size": 1, "preview_interval": 1}
+    )
+    assert (config.model, config.loss) == ("pca_unet", "mse")
+    assert TrainingConfig(model="refined") == TrainingConfig()
+
+
 @pytest.mark.parametrize(
     ("files", "name"),
     [(1, "conservative"), (5, "conservative"), (49, "conservative"), (50, "balanced"), (199, "balanced"),
@@ -102,7 +125,7 @@ def test_the_suggested_preset_follows_from_the_number_of_files(files: int, name:
     assert str(files) in reason
 
 
-def test_presets_hold_the_values_that_readme_tells() -> None:
+def test_presets_hold_the_values_in_readme() -> None:
     conservative, balanced, aggressive = (PRESETS[name].config() for name in PRESETS)
     assert (conservative.epochs, balanced.epochs, aggressive.epochs) == (100, 200, 500)
     assert (conservative.dropout, balanced.dropout, aggressive.dropout) == (0.4, 0.1, 0.1)
@@ -110,7 +133,7 @@ def test_presets_hold_the_values_that_readme_tells() -> None:
     assert find_preset("Balanced").config() == balanced
 
 
-def test_an_unknown_preset_and_device_are_told_with_the_known_ones() -> None:
+def test_an_unknown_preset_or_device_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="no preset 'best'; choose conservative, balanced, aggressive"):
         find_preset("best")
     devices = [DeviceInfo("cuda:0", "GPU", 1), DeviceInfo("cpu", "CPU, 2 threads", 1)]

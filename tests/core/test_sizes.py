@@ -9,6 +9,7 @@ import torch
 from core.audio.inversion import MelInverter
 from core.audio.spectrogram import LogMelSpectrogram
 from core.config import SETTINGS, TrainingConfig
+from core.config.sizes import MODELS
 from core.errors import ConfigError
 from core.model import build_model
 from tests.sounds import tone
@@ -16,7 +17,7 @@ from tests.sounds import tone
 SIZES = [(2, 0.25, 64, 8), (32, 0.5, 80, 16), (64, 1.7, 96, 40), (128, 4.0, 160, 24), (512, 0.3, 128, 64)]
 
 
-@pytest.mark.parametrize("kind", ["refined", "convolutional"])
+@pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize(("latent_dim", "chunk_duration_s", "mel_bands", "width"), SIZES)
 def test_a_model_of_any_size_takes_and_gives_its_spectrogram(
     kind: str, latent_dim: int, chunk_duration_s: float, mel_bands: int, width: int
@@ -31,6 +32,16 @@ def test_a_model_of_any_size_takes_and_gives_its_spectrogram(
     with torch.no_grad():
         assert model.decode(model.encode(log_mel)[0]).shape == log_mel.shape
     assert sum(weight.numel() for weight in model.parameters()) == model.config.parameter_count
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "multiply_adds"),
+    [("pca_unet", 1_995_568, 76_876_096), ("convolutional", 3_449_825, 123_024_512)],
+)
+def test_default_sizes_stay(kind: str, parameters: int, multiply_adds: int) -> None:
+    config = TrainingConfig(model=kind)
+    shape = config.model_config(config.spectrogram)
+    assert (shape.parameter_count, shape.multiply_adds) == (parameters, multiply_adds)
 
 
 @pytest.mark.parametrize("mel_bands", [64, 96, 160])
@@ -49,8 +60,8 @@ def test_no_band_is_empty(mel_bands: int, step: float) -> None:
     spectrogram = replace(TrainingConfig().spectrogram, n_mels=mel_bands)
     noise = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 48_000)).astype(np.float32))
     bands = LogMelSpectrogram(spectrogram)(noise, torch.tensor([step])).mean((0, 1, 3))
-    heard = 24_000 * 2 ** (min(step, 0.0) / 12)  # a sound that moves down has nothing near Nyquist
-    assert (bands > 0.1)[: int(mel_bands * 0.99 * heard / 24_000)].all()
+    highest_hz = 24_000 * 2 ** (min(step, 0.0) / 12)  # a sound that moves down has nothing near Nyquist
+    assert (bands > 0.1)[: int(mel_bands * 0.99 * highest_hz / 24_000)].all()
 
 
 @pytest.mark.parametrize(("name", "value"), [("mel_bands", 100), ("mel_bands", 176), ("width", 12)])

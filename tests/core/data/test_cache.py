@@ -10,11 +10,11 @@ import pytest
 import soundfile
 import torch
 
-from core.data import cache
-from core.data import store as store_module
+from core.data import cache, loading
 from core.data.cache import cache_folder, cache_size, trim_cache
+from core.data.loading import LoadedSounds, load_sounds
 from core.data.report import ScanReport, Verdict
-from core.data.store import LoadedSounds, SampleBuffer, load_sounds
+from core.data.store import SampleBuffer
 from core.errors import Cancelled
 from sda_tui import format as fmt
 from tests.conftest import Command, scan_folder
@@ -51,9 +51,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def load(folder: Path, report: ScanReport, sample_rate: int = RATE, cancelled: bool = False) -> LoadedSounds:
-    cpu, arena = torch.device("cpu"), SampleBuffer()
+    cpu, buffer = torch.device("cpu"), SampleBuffer()
     return load_sounds(
-        folder, report.split, sample_rate, sample_rate, cpu, arena, lambda: cancelled, lambda *_: None
+        folder, report.split, sample_rate, sample_rate, cpu, buffer, lambda: cancelled, lambda *_: None
     )
 
 
@@ -66,7 +66,7 @@ def start(folder: Path) -> tuple[ScanReport, torch.Tensor]:
     return report, all_chunks(load(folder, report))
 
 
-def test_the_second_start_opens_no_file_and_finds_the_same(sounds: Path, opened: list[str]) -> None:
+def test_a_second_start_opens_no_file_and_gives_the_same(sounds: Path, opened: list[str]) -> None:
     write_tone(sounds / "long.flac", 440.0, 2.5, samplerate=44_100, channels=2)
     soundfile.write(sounds / "quiet.wav", np.concatenate([tone(440.0, 1.0), np.zeros(9 * RATE)]), RATE)
     shutil.copy(sounds / "tone-0.wav", sounds / "copy.wav")
@@ -81,7 +81,7 @@ def test_the_second_start_opens_no_file_and_finds_the_same(sounds: Path, opened:
     assert opened == []
 
 
-def test_only_what_is_new_is_decoded(sounds: Path, opened: list[str]) -> None:
+def test_only_new_files_are_decoded(sounds: Path, opened: list[str]) -> None:
     start(sounds)
     opened.clear()
     write_tone(sounds / "new.wav", 333.0, 1.0)
@@ -90,7 +90,7 @@ def test_only_what_is_new_is_decoded(sounds: Path, opened: list[str]) -> None:
     assert len(report.usable_files) == len(chunks) == 9
 
 
-def test_a_file_of_the_same_size_and_time_is_told_from_the_one_before(sounds: Path) -> None:
+def test_a_changed_file_of_the_same_size_and_time_is_decoded_again(sounds: Path) -> None:
     before = start(sounds)
     path = sounds / "tone-3.wav"
     status = path.stat()
@@ -105,7 +105,7 @@ def test_a_file_of_the_same_size_and_time_is_told_from_the_one_before(sounds: Pa
     assert np.allclose(chunks[changed][0], tone(1234.5, 1.0), atol=1e-3)
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_remembered(
+def test_a_file_that_changes_while_it_is_read_is_not_cached(
     sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = cache.KnownFiles.keep
@@ -120,7 +120,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_remembered(
     assert known.recall("tone-0.wav") is None
 
 
-def test_a_file_that_changed_since_the_scan_is_not_kept_as_it_was(sounds: Path, opened: list[str]) -> None:
+def test_a_file_that_changed_since_the_scan_is_not_cached(sounds: Path, opened: list[str]) -> None:
     report = scan_folder(sounds)
     original = (sounds / "tone-0.wav").read_bytes()
     write_tone(sounds / "tone-0.wav", 999.0, 1.0)
@@ -133,13 +133,13 @@ def test_a_file_that_changed_since_the_scan_is_not_kept_as_it_was(sounds: Path, 
     assert any(np.allclose(chunk, tone(110.0, 1.0), atol=1e-3) for chunk in chunks)
 
 
-def test_what_could_not_be_read_to_its_end_is_not_kept(
+def test_a_partly_decoded_file_is_not_cached(
     sounds: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = scan_folder(sounds)
     with monkeypatch.context() as patch:
-        real = store_module.decode_mono
-        patch.setattr(store_module, "decode_mono", lambda *given: real(*given)[: RATE // 2])
+        real = loading.decode_mono
+        patch.setattr(loading, "decode_mono", lambda *given: real(*given)[: RATE // 2])
         load(sounds, report)
     opened.clear()
     chunks = all_chunks(load(sounds, report))
@@ -170,7 +170,7 @@ def test_a_load_from_the_cache_can_be_cancelled(sounds: Path) -> None:
         load(sounds, report, cancelled=True)
 
 
-def test_a_file_that_changed_just_now_is_not_remembered(
+def test_a_file_that_changed_just_now_is_not_cached(
     sounds: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "SETTLED_NS", 3600 * 10**9)
@@ -181,9 +181,7 @@ def test_a_file_that_changed_just_now_is_not_remembered(
 
 
 @pytest.mark.parametrize("at", [0, 5, 11, 12, -1])  # checksum, scale, samples
-def test_a_damaged_cache_is_as_good_as_none(
-    sounds: Path, own_cache: Path, opened: list[str], at: int
-) -> None:
+def test_a_damaged_cache_is_ignored(sounds: Path, own_cache: Path, opened: list[str], at: int) -> None:
     first = start(sounds)
     for path in own_cache.rglob("*"):
         if path.is_file():
@@ -198,16 +196,14 @@ def test_a_damaged_cache_is_as_good_as_none(
 
 
 @pytest.mark.parametrize("left", [b"", b"[]", b'{"tone-0.wav": ["1", {"path": 3}]}', b"\xff\x00"])
-def test_an_index_that_makes_no_sense_is_as_good_as_none(sounds: Path, left: bytes) -> None:
+def test_an_invalid_index_is_ignored(sounds: Path, left: bytes) -> None:
     first = scan_folder(sounds)
     (index,) = (cache_folder() / "folders").iterdir()
     cache._write(index, left)  # behind a checksum that is right
     assert scan_folder(sounds) == first
 
 
-def test_a_sound_is_known_by_its_content_wherever_it_is(
-    sounds: Path, tmp_path: Path, opened: list[str]
-) -> None:
+def test_a_moved_folder_is_recognised_by_content(sounds: Path, tmp_path: Path, opened: list[str]) -> None:
     first = start(sounds)
     sounds.rename(tmp_path / "elsewhere")
     report = scan_folder(tmp_path / "elsewhere")
@@ -218,7 +214,7 @@ def test_a_sound_is_known_by_its_content_wherever_it_is(
     assert len(opened) == 8
 
 
-def test_unusable_files_are_looked_at_again(sounds: Path, opened: list[str]) -> None:
+def test_unusable_files_are_read_again(sounds: Path, opened: list[str]) -> None:
     (sounds / "broken.wav").write_bytes(b"RIFF")
     (sounds / "notes.txt").write_text("no sound")
     scan_folder(sounds)
@@ -228,7 +224,7 @@ def test_unusable_files_are_looked_at_again(sounds: Path, opened: list[str]) -> 
     assert verdicts["broken.wav"] is Verdict.UNREADABLE
 
 
-def test_without_a_place_to_write_everything_goes_on(
+def test_scan_and_load_work_without_a_writable_cache(
     sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = start(sounds)
@@ -239,7 +235,7 @@ def test_without_a_place_to_write_everything_goes_on(
     assert torch.equal(second[1], first[1])
 
 
-def test_a_place_that_may_not_be_entered_does_no_harm(
+def test_an_inaccessible_cache_folder_does_no_harm(
     sounds: Path, open_path: Path, monkeypatch: pytest.MonkeyPatch, ordinary_user: None
 ) -> None:
     closed = open_path / "closed"
@@ -255,13 +251,13 @@ def test_a_place_that_may_not_be_entered_does_no_harm(
         closed.chmod(0o700)
 
 
-def test_the_disk_is_not_filled(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_leaves_a_reserve_on_the_disk(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "RESERVE_BYTES", 1 << 60)
     start(sounds)
     assert not (cache_folder() / "samples").exists() or not list((cache_folder() / "samples").glob("*/*"))
 
 
-def test_what_was_not_used_for_longest_goes_first(sounds: Path, opened: list[str]) -> None:
+def test_the_least_recently_used_entries_are_deleted_first(sounds: Path, opened: list[str]) -> None:
     report, _ = start(sounds)
     kept = sorted((cache_folder() / "samples").glob("*/*"))
     assert len(kept) == 8
@@ -274,7 +270,7 @@ def test_what_was_not_used_for_longest_goes_first(sounds: Path, opened: list[str
     assert len(opened) == 3
 
 
-def test_a_dataset_beyond_the_limit_keeps_a_part(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dataset_beyond_the_limit_is_cached_in_part(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "LIMIT_BYTES", 2 * 4 * 2 * RATE)  # twice four sounds of a second
     for _ in range(3):
         start(sounds)
@@ -282,14 +278,16 @@ def test_a_dataset_beyond_the_limit_keeps_a_part(sounds: Path, monkeypatch: pyte
     assert cache_size() < cache.LIMIT_BYTES
 
 
-def test_the_command_tells_its_size_and_clears_it(sda_tui: Command, sounds: Path, own_cache: Path) -> None:
+def test_the_cache_command_shows_its_size_and_clears_it(
+    sda_tui: Command, sounds: Path, own_cache: Path
+) -> None:
     start(sounds)
     mine = own_cache / "decoded" / "1-kit" / "samples" / "ab" / "kick.wav"
     mine.parent.mkdir(parents=True)
     write_tone(mine, 60.0, 0.5)
-    told = sda_tui("cache").stdout
-    assert told.startswith(f"{fmt.size(cache_size())} of decoded sounds in")
-    assert "at most 8.0 GB" in told.replace("\n", " ")
+    shown = sda_tui("cache").stdout
+    assert shown.startswith(f"{fmt.size(cache_size())} of decoded sounds in")
+    assert "at most 8.0 GB" in shown.replace("\n", " ")
     size = fmt.size(cache_size())
     assert sda_tui("cache", "--clear").stdout.startswith(f"Deleted {size} of decoded sounds")
     assert cache_size() == 0

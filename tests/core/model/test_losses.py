@@ -39,7 +39,7 @@ def test_calibrated_loss_is_the_elbo_of_a_gaussian_decoder_at_its_best_variance(
     )
 
 
-def test_usual_loss_is_mean_squared_error_plus_summed_kl() -> None:
+def test_mse_loss_is_mean_squared_error_plus_summed_kl() -> None:
     kl = torch.tensor([[0.1, 2.0], [0.3, 0.1]])
     found = mse_losses(torch.tensor(0.7), kl, kl_weight=0.5, free_bits=0.0)
     assert float(found.kl) == pytest.approx((2.1 + 0.4) / 2)
@@ -50,11 +50,11 @@ def test_free_bits_hold_for_the_batch_or_for_each_sample() -> None:
     kl = torch.tensor([[0.1, 2.0], [0.3, 0.0]])
     calibrated = calibrated_losses(torch.tensor(1.0), kl, elements=10, kl_weight=1.0, free_bits=0.5)
     assert float(calibrated.kl) == pytest.approx((0.5 + 1.0) / 10)
-    usual = mse_losses(torch.tensor(1.0), kl, kl_weight=1.0, free_bits=0.5)
-    assert float(usual.kl) == pytest.approx((0.5 + 2.0 + 0.5 + 0.5) / 2)
+    mse = mse_losses(torch.tensor(1.0), kl, kl_weight=1.0, free_bits=0.5)
+    assert float(mse.kl) == pytest.approx((0.5 + 2.0 + 0.5 + 0.5) / 2)
 
 
-def test_free_bits_take_the_pressure_off_a_dimension_below_them() -> None:
+def test_free_bits_remove_the_gradient_of_a_dimension_below_them() -> None:
     mean = torch.full((4, 2), 0.1, requires_grad=True)
     kl = gaussian_kl(mean, torch.zeros(4, 2))
     calibrated_losses(torch.tensor(1.0), kl, elements=10, kl_weight=1.0, free_bits=0.5).total.backward()
@@ -62,13 +62,13 @@ def test_free_bits_take_the_pressure_off_a_dimension_below_them() -> None:
     assert not mean.grad.any()
 
 
-@pytest.mark.parametrize("kind", ["calibrated", "usual"])
+@pytest.mark.parametrize("kind", ["calibrated", "mse"])
 def test_the_total_is_the_sum_of_its_parts(kind: str) -> None:
     found = losses(kind, torch.tensor(0.3), torch.rand(3, 5), 100, 0.25, 0.1)
     assert float(found.total) == pytest.approx(float(found.reconstruction) + 0.25 * float(found.kl))
 
 
-def test_no_error_at_all_is_finite() -> None:
+def test_the_loss_of_a_perfect_reconstruction_is_finite() -> None:
     found = calibrated_losses(torch.tensor(0.0), torch.zeros(1, 2), 10, 1.0, 0.0)
     assert float(found.total) == pytest.approx(math.log(SMALLEST_MSE) / 2)
 

@@ -11,7 +11,7 @@ def draws() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def test_it_finds_what_a_full_decomposition_finds() -> None:
+def test_components_equal_those_of_a_full_decomposition() -> None:
     items = torch.randn(200, 300, generator=draws()) * 0.9 ** torch.arange(300.0) + 2
     found = principal_components(items, 8, draws())
     centred = items - items.mean(0)
@@ -23,13 +23,13 @@ def test_it_finds_what_a_full_decomposition_finds() -> None:
     assert float(found.residual) == pytest.approx(float(left_out.square().mean()), rel=1e-2)
 
 
-def test_fewer_items_than_components_leave_the_rest_empty() -> None:
+def test_components_beyond_the_number_of_items_are_zero() -> None:
     found = principal_components(torch.randn(5, 40, generator=draws()), 16, draws())
     assert found.directions.shape == (40, 16)
     assert (found.deviations[5:] == 0).all()
     assert float(found.residual) == pytest.approx(0, abs=1e-5)
 
 
-def test_it_is_cancelled() -> None:
+def test_principal_components_are_cancelled() -> None:
     with pytest.raises(Cancelled):
         principal_components(torch.randn(5, 40), 2, draws(), lambda: True)

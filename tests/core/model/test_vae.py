@@ -1,4 +1,4 @@
-"""The autoencoders' shapes, units, size and beginnings."""
+"""The autoencoders' shapes, units, sizes and initialisation."""
 
 import pytest
 import torch
@@ -7,10 +7,10 @@ from core.config import SpectrogramConfig, TrainingConfig
 from core.model import VAE, build_model
 from core.model.losses import gaussian_kl
 
-KINDS = ("refined", "convolutional")
+KINDS = ("pca_unet", "convolutional")
 
 
-def make(kind: str = "refined", chunk_duration_s: float = 1.0, latent_dim: int = 16) -> VAE:
+def make(kind: str = "pca_unet", chunk_duration_s: float = 1.0, latent_dim: int = 16) -> VAE:
     config = TrainingConfig(model=kind, chunk_duration_s=chunk_duration_s, latent_dim=latent_dim)
     torch.manual_seed(0)
     return build_model(config.model_config(SpectrogramConfig()))
@@ -27,7 +27,7 @@ def vae(request: pytest.FixtureRequest) -> VAE:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("chunk_duration_s", [0.25, 0.3, 0.5, 1.0, 1.7, 2.0, 3.3, 4.0])
-def test_any_chunk_duration_comes_back_in_its_own_shape(kind: str, chunk_duration_s: float) -> None:
+def test_reconstructions_have_the_shape_of_any_chunk_duration(kind: str, chunk_duration_s: float) -> None:
     vae = make(kind, chunk_duration_s)
     frames = SpectrogramConfig().frames(round(48_000 * chunk_duration_s))
     log_mel = torch.rand(2, 1, 128, frames)
@@ -39,9 +39,7 @@ def test_any_chunk_duration_comes_back_in_its_own_shape(kind: str, chunk_duratio
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("chunk_duration_s", [0.25, 1.0, 4.0])
 @pytest.mark.parametrize("latent_dim", [2, 64])
-def test_the_number_of_weights_is_known_beforehand(
-    kind: str, chunk_duration_s: float, latent_dim: int
-) -> None:
+def test_parameter_count_is_that_of_the_model(kind: str, chunk_duration_s: float, latent_dim: int) -> None:
     vae = make(kind, chunk_duration_s, latent_dim)
     assert sum(weight.numel() for weight in vae.parameters()) == vae.config.parameter_count
 
@@ -52,7 +50,7 @@ def test_all_weights_are_in_one_group_each(vae: VAE) -> None:
     assert set(map(id, grouped)) == set(map(id, vae.parameters()))
 
 
-def test_normalisation_is_inside_and_part_of_the_state(vae: VAE) -> None:
+def test_normalisation_is_part_of_the_state(vae: VAE) -> None:
     vae.eval()
     log_mel = torch.rand(2, 1, 128, 94)
     latent = torch.randn(2, 16)
@@ -61,19 +59,19 @@ def test_normalisation_is_inside_and_part_of_the_state(vae: VAE) -> None:
     vae.scale.fill_(3.0)
     assert torch.allclose(vae.encode(3 * log_mel + 5)[0], mean, atol=1e-4)
     assert torch.allclose(vae.decode(latent), 3 * plain + 5, atol=1e-4)
-    again = make("refined" if hasattr(vae, "refiner") else "convolutional")
+    again = make("pca_unet" if hasattr(vae, "refiner") else "convolutional")
     again.load_state_dict(vae.state_dict())
     assert float(again.scale) == 3.0
 
 
-def test_it_begins_with_the_mean_of_each_band_and_one_deviation(vae: VAE) -> None:
+def test_normalisation_is_the_mean_of_each_band_and_one_deviation(vae: VAE) -> None:
     log_mel = torch.rand(40, 1, 128, 94, generator=draws()) * 2 + torch.arange(128.0).view(1, 1, 128, 1)
     vae.initialise(log_mel, draws())
     assert torch.allclose(vae.band_mean.squeeze(), log_mel.mean(dim=(0, 1, 3)))
     assert float(vae.scale) == pytest.approx(float((log_mel - vae.band_mean).square().mean().sqrt()))
 
 
-def test_a_dataset_of_one_constant_sound_is_not_blown_up(vae: VAE) -> None:
+def test_a_constant_dataset_is_not_amplified(vae: VAE) -> None:
     log_mel = torch.full((8, 1, 128, 94), 3.0)
     vae.initialise(log_mel, draws())
     output = vae.eval()(log_mel, torch.zeros(8, 16))
@@ -81,9 +79,9 @@ def test_a_dataset_of_one_constant_sound_is_not_blown_up(vae: VAE) -> None:
     assert torch.isfinite(output.reconstruction).all()
 
 
-def test_the_encoder_corrects_itself_by_what_the_decoder_makes() -> None:
-    """A decoder that moved away from its beginning is met by latents that move too."""
-    vae = make("refined")
+def test_the_encoder_corrects_its_latents_by_the_residual() -> None:
+    """Latents follow a decoder that differs from the initial PCA."""
+    vae = make("pca_unet")
     log_mel = torch.randn(60, 1, 128, 94, generator=draws()) + 3
     vae.initialise(log_mel, draws(1))
     with torch.no_grad():
@@ -99,8 +97,8 @@ def test_the_encoder_corrects_itself_by_what_the_decoder_makes() -> None:
     assert missed[False] < missed[True] < without
 
 
-def test_the_refined_model_begins_as_principal_components() -> None:
-    vae = make("refined").eval()
+def test_pca_unet_starts_as_principal_components() -> None:
+    vae = make("pca_unet").eval()
     directions = torch.linalg.qr(torch.randn(128 * 94, 16, generator=draws(1))).Q
     latents = torch.randn(400, 16, generator=draws(2)) * torch.linspace(90, 30, 16)
     log_mel = (latents @ directions.T).view(400, 1, 128, 94) + 0.1 * torch.randn(
@@ -115,8 +113,8 @@ def test_the_refined_model_begins_as_principal_components() -> None:
     assert (covariance - covariance.diag().diag()).abs().max() < 0.02
 
 
-def test_directions_that_hardly_exist_stay_unused() -> None:
-    vae = make("refined").eval()
+def test_directions_without_variance_stay_unused() -> None:
+    vae = make("pca_unet").eval()
     few = torch.rand(3, 1, 128, 94, generator=draws())  # of 16 dimensions they fill two
     vae.initialise(few.repeat(20, 1, 1, 1), draws())
     mean, log_variance = vae.encode(3 * torch.rand(4, 1, 128, 94, generator=draws(1)))
@@ -125,7 +123,7 @@ def test_directions_that_hardly_exist_stay_unused() -> None:
     assert mean.abs().max() < 50
 
 
-def test_noise_moves_the_reconstruction_and_its_absence_does_not(vae: VAE) -> None:
+def test_zero_noise_reconstructs_from_the_posterior_mean(vae: VAE) -> None:
     vae.eval()
     log_mel = torch.rand(1, 1, 128, 94)
     at_mean = vae(log_mel, torch.zeros(1, 16)).reconstruction
@@ -141,7 +139,7 @@ def test_extreme_input_gives_a_finite_posterior(vae: VAE) -> None:
 
 
 def test_every_weight_gets_a_gradient(vae: VAE) -> None:
-    if hasattr(vae, "refiner"):  # its corrections begin at 0, and so do the gradients behind them
+    if hasattr(vae, "refiner"):  # its corrections start at 0, and so do the gradients behind them
         for weight in vae.refiner.parameters():
             torch.nn.init.normal_(weight, std=0.1)
     output = vae(torch.rand(2, 1, 128, 94), torch.randn(2, 16))

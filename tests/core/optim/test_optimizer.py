@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from core.model.vae import ParameterGroup
+from core.optim.groups import ParameterGroup
 from core.optim.optimizer import BETAS, MUON_RATE, Optimizer, orthogonalised, update_ema
 from core.optim.schedules import ema_weight
 
@@ -23,7 +23,7 @@ def squared_error(model: torch.nn.Module, step: int) -> None:
 def test_it_moves_weights_as_torchs_own_does(decay: float) -> None:
     ours = torch.nn.Linear(6, 4)
     theirs = copy.deepcopy(ours)
-    group = ParameterGroup(list(ours.parameters()), rate=0.5, decays=decay > 0)
+    group = ParameterGroup(list(ours.parameters()), lr_scale=0.5, decays=decay > 0)
     optimizer = Optimizer([group], weight_decay=0.1)
     reference = torch.optim.AdamW(theirs.parameters(), lr=0.01, betas=BETAS, weight_decay=decay)
     for step in range(20):

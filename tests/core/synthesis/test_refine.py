@@ -8,7 +8,7 @@ from core.model import build_model
 from core.synthesis.refine import refine_latents
 
 
-@pytest.mark.parametrize("kind", ["refined", "convolutional"])
+@pytest.mark.parametrize("kind", ["pca_unet", "convolutional"])
 def test_refined_latents_are_nearer_and_the_model_stays(kind: str) -> None:
     torch.manual_seed(0)
     config = TrainingConfig(model=kind, chunk_duration_s=0.25, latent_dim=8)
@@ -17,7 +17,7 @@ def test_refined_latents_are_nearer_and_the_model_stays(kind: str) -> None:
     log_mel = torch.randn(40, 8, generator=draws) @ torch.randn(8, 128 * 24, generator=draws)
     log_mel = log_mel.view(40, 1, 128, 24) + 2
     model.initialise(log_mel[:20], torch.Generator().manual_seed(2))
-    if kind == "refined":  # it begins with the nearest latents there are
+    if kind == "pca_unet":  # it begins with the nearest latents there are
         with torch.no_grad():
             model.to_latent.weight *= 0.2
     before = {name: value.clone() for name, value in model.state_dict().items()}

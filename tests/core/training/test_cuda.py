@@ -28,7 +28,7 @@ def make_exact_run(make_run: MakeRun) -> Iterator[Exact]:
     torch.use_deterministic_algorithms(False)
 
 
-@pytest.mark.parametrize("model", ["refined", "convolutional"])
+@pytest.mark.parametrize("model", ["pca_unet", "convolutional"])
 def test_steps_are_recorded_and_repeated(make_run: MakeRun, model: str) -> None:
     run = make_run(model=model)
     events = train(run)
@@ -47,7 +47,7 @@ def test_it_learns_what_a_processor_does(make_run: MakeRun) -> None:
     assert found[-1].train_error == pytest.approx(expected[-1].train_error, rel=0.03)
 
 
-@pytest.mark.parametrize("model", ["refined", "convolutional"])
+@pytest.mark.parametrize("model", ["pca_unet", "convolutional"])
 def test_repeated_steps_are_the_steps_themselves(
     make_exact_run: Exact, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
@@ -59,7 +59,7 @@ def test_repeated_steps_are_the_steps_themselves(
     assert_same_outcome(repeated, usual)
 
 
-@pytest.mark.parametrize("model", ["refined", "convolutional"])
+@pytest.mark.parametrize("model", ["pca_unet", "convolutional"])
 @pytest.mark.parametrize("step", [5, 16])
 def test_a_run_goes_on_to_the_same_model(make_exact_run: Exact, model: str, step: int) -> None:
     usual, run = (make_exact_run(name, model=model) for name in ("usual", "resumed"))

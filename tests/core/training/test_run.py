@@ -105,7 +105,7 @@ def test_best_is_the_checkpoint_of_the_best_epoch(make_run: MakeRun) -> None:
 
 @pytest.mark.parametrize(
     ("model", "fall", "ratio"),
-    [("convolutional", 0.2, 0.8), ("refined", 0.1, 0.9)],  # the refined one begins with a small error
+    [("convolutional", 0.2, 0.8), ("pca_unet", 0.1, 0.9)],  # the refined one begins with a small error
 )
 def test_training_lowers_the_loss(make_run: MakeRun, model: str, fall: float, ratio: float) -> None:
     run = make_run(
@@ -120,9 +120,9 @@ def test_in_bfloat16_it_learns_the_same_and_keeps_float32(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.training.step.has_bfloat16", lambda _: False)
-    exact = train(make_run("float32", model="refined"))
+    exact = train(make_run("float32", model="pca_unet"))
     monkeypatch.setattr("core.training.step.has_bfloat16", lambda _: True)
-    run = make_run("bfloat16", model="refined")
+    run = make_run("bfloat16", model="pca_unet")
     rounded = train(run)
     assert all(weight.dtype == torch.float32 for weight in weights(run).values())
     for theirs, ours in zip(of(StepFinished, exact), of(StepFinished, rounded), strict=True):
@@ -383,7 +383,7 @@ def test_a_checkpoint_of_another_model_is_told(make_run: MakeRun) -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "loss"), [*((preset, "calibrated") for preset in PRESETS), ("balanced", "usual")]
+    ("preset", "loss"), [*((preset, "calibrated") for preset in PRESETS), ("balanced", "mse")]
 )
 def test_every_preset_and_loss_trains(make_run: MakeRun, preset: str, loss: str) -> None:
     values = {

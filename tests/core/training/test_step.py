@@ -78,7 +78,7 @@ def record_with(monkeypatch: pytest.MonkeyPatch, record: Callable[[Work], Work])
     return sizes
 
 
-@pytest.mark.parametrize("model", ["refined", "convolutional"])
+@pytest.mark.parametrize("model", ["pca_unet", "convolutional"])
 def test_repeated_steps_are_the_steps_themselves(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:

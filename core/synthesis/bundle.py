@@ -1,0 +1,151 @@
+"""A trained model ready for use: everything to make sound, without the dataset, the trainer or a live run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from core.audio.files import Samples
+from core.audio.spectrogram import LogMelSpectrogram
+from core.checkpoints.archive import read_checkpoint
+from core.checkpoints.folder import CheckpointFolder
+from core.config import ResolvedConfig, SpectrogramConfig
+from core.device import choose_device
+from core.errors import CheckpointError, ConfigError
+from core.model import VAE, build_model
+from core.runs import RunDirectory
+from core.synthesis.latents import LatentDistribution
+from core.synthesis.refine import refine_latents
+from core.synthesis.render import SoundRenderer, audible
+from core.text import printable
+
+REFINEMENT_STEPS = 60
+UNCHANGED_GAIN = 1.0
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """The EMA model of a checkpoint, its spectrogram and latent distribution, and the level of its sounds.
+
+    `chunk_samples` is the length of the sounds that it encodes and decodes.  `gain` multiplies a sound at ±1
+    full scale to the level that the model was trained at.
+    """
+
+    model: VAE
+    spectrogram: SpectrogramConfig
+    latents: LatentDistribution
+    chunk_samples: int
+    gain: float = UNCHANGED_GAIN
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.band_mean.device
+
+    def log_mel(self, waveform: Tensor) -> Tensor:
+        """Sounds [batch, chunk_samples] at ±1 full scale to log-mel spectrograms [batch, 1, mels, frames].
+
+        Raises ValueError for sounds of another length.
+        """
+        if waveform.shape[1:] != (self.chunk_samples,):
+            raise ValueError(f"sounds must be [batch, {self.chunk_samples}], not {list(waveform.shape)}")
+        log_mel: Tensor = self._analysis(waveform.to(self.device) * self.gain)
+        return log_mel
+
+    def encode(
+        self, log_mel: Tensor, steps: int = REFINEMENT_STEPS, cancelled: Callable[[], bool] = lambda: False
+    ) -> Tensor:
+        """Log-mel spectrograms [batch, 1, mels, frames] to their latents [batch, latent].
+
+        The encoder's answer, refined by so many gradient steps.  Raises Cancelled between steps.
+        """
+        return refine_latents(self.model, log_mel.to(self.device), steps, cancelled=cancelled)
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """New latents [count, latent], each near a training sound."""
+        return self.latents.draw(count, generator)
+
+    @torch.no_grad()
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latents [batch, latent] to log-mel spectrograms [batch, 1, mels, frames] that can be rendered."""
+        return audible(self.model.eval().decode(latent.to(self.device)))
+
+    def render(
+        self,
+        log_mel: Tensor,
+        generators: Sequence[torch.Generator],
+        quality: str = "fast",
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> list[Samples]:
+        """Log-mel spectrograms [batch, 1, mels, frames] to sounds of [chunk_samples] at the original's level.
+
+        `generators`, one for each sound, draw the first phases.  Raises Cancelled within a few iterations.
+        """
+        renderer = SoundRenderer(self.spectrogram, quality, self.device)
+        sounds = renderer(log_mel, self.chunk_samples, generators, cancelled)
+        return [sound / self.gain for sound in sounds]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What differs between two bundles of one run: weights, latents and gain."""
+        return {"model": self.model.state_dict(), "latents": self.latents.state_dict(), "gain": self.gain}
+
+    @classmethod
+    def from_state(
+        cls,
+        state: Mapping[str, Any],
+        config: ResolvedConfig,
+        spectrogram: SpectrogramConfig,
+        device: torch.device,
+    ) -> Self:
+        """Read what `state_dict` gave, for a run with this configuration.
+
+        Raises KeyError, RuntimeError, TypeError or ValueError if it does not fit.
+        """
+        model = build_model(config.model_config(spectrogram))
+        model.load_state_dict(state["model"])
+        latents = LatentDistribution.from_state(state["latents"], device)
+        if latents.means.shape[1] != config.latent_dim:
+            raise ValueError("its latents are not of this model")
+        samples = config.chunk_samples(spectrogram)
+        return cls(model.to(device).eval(), spectrogram, latents, samples, float(state["gain"]))
+
+    @cached_property
+    def _analysis(self) -> LogMelSpectrogram:
+        return LogMelSpectrogram(self.spectrogram).to(self.device)
+
+
+def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu") -> ModelBundle:
+    """The model of a run directory or of a checkpoint file, ready to encode, draw, decode and render.
+
+    `which` chooses the checkpoint of a run: best (lowest validation loss), newest, or the number of a step.
+    Raises CheckpointError if there is none such, or it cannot be used; ConfigError for an unknown device.
+    """
+    where = choose_device(device)
+    file = _find_checkpoint(Path(path), which)
+    state = read_checkpoint(file)
+    name = printable(file.name)
+    task = state.get("task")
+    if not isinstance(task, Mapping) or task.get("latents") is None:
+        raise CheckpointError(
+            f"{name} has no latent distribution: it was saved by an older version; resume the run once."
+        )
+    try:
+        config = ResolvedConfig.from_dict(state["config"])
+        spectrogram = SpectrogramConfig(**state["spectrogram"])
+        parts = {"model": state["ema_model"], **task}
+        return ModelBundle.from_state(parts, config, spectrogram, where)
+    except (AttributeError, ConfigError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{name} holds no model that this version can use ({error}).") from error
+
+
+def _find_checkpoint(path: Path, which: str | int) -> Path:
+    if path.is_file():
+        return path
+    folder = CheckpointFolder(RunDirectory(path).checkpoints)
+    file = folder.find(which)
+    if file is None:
+        raise CheckpointError(f"There is no checkpoint '{which}' in {printable(str(path))}.")
+    return file

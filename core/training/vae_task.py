@@ -1,0 +1,201 @@
+"""Training a variational autoencoder of log-mel spectrograms."""
+
+import copy
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.device import has_bfloat16, to_device
+from core.diagnostics.evaluation import blur_warning, evaluate
+from core.diagnostics.latent_usage import latent_warning
+from core.diagnostics.memorisation import memorisation_warning, nearness
+from core.events import PreviewReady, WarningKind
+from core.model import VAE
+from core.model.losses import active_dimensions, gaussian_kl, losses
+from core.model.reconstruction import Reconstruction, reconstruct
+from core.optim.groups import ParameterGroup
+from core.optim.schedules import kl_weight
+from core.runs import RunManifest
+from core.seeding import generator
+from core.synthesis.bundle import ModelBundle
+from core.synthesis.latents import LatentDistribution, find_neighbours, fit_latents
+from core.synthesis.previews import PreviewRenderer
+from core.training.setup import TrainingSetup, build_setup
+from core.training.task import IsActive, Messages, SetupContext, TaskLoss, Validation
+
+logger = logging.getLogger(__name__)
+
+BLUR_REPORTED_FROM = 0.2  # of the run: before, every model is blurred
+
+
+class VaeTask:
+    """Reconstruction of log-mel spectrograms through a Gaussian latent: see `core.model.losses`.
+
+    What the EMA model makes of the two fixed sets is kept from its validation to the next step, since
+    previews and checkpoints need it too.
+    """
+
+    def __init__(self, setup: TrainingSetup, manifest: RunManifest, cancelled: Callable[[], bool]) -> None:
+        self.model = setup.model
+        self.device = setup.validation_set.device
+        self.setup_warnings = setup.warnings
+        self._setup = setup
+        self._manifest = manifest
+        self._config = manifest.config
+        self._cancelled = cancelled
+        self._autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device))
+        self._training: Reconstruction | None = None
+        self._validation: Reconstruction | None = None
+
+    @classmethod
+    def set_up(cls, context: SetupContext) -> "VaeTask":
+        """Decode the sounds and build the model.  Raises as `build_setup` does."""
+        return cls(build_setup(context), context.manifest, context.cancelled)
+
+    @property
+    def memory_advice(self) -> str:
+        config = self._config
+        return (
+            f"one chunk of {config.chunk_duration_s:g} s with {config.latent_dim} latent dimensions; "
+            "choose a smaller chunk_duration_s, width or mel_bands, or another device"
+        )
+
+    def parameter_groups(self) -> Sequence[ParameterGroup]:
+        return self.model.parameter_groups()
+
+    # -- steps ------------------------------------------------------------------------------------------
+
+    def schedule(self, step: int) -> Mapping[str, float]:
+        return {"kl_weight": kl_weight(self._config, step, self._manifest.total_steps)}
+
+    def batch(self, step: int, size: int, check: Callable[[], None]) -> tuple[Tensor, ...]:
+        """Log-mel spectrograms [batch, 1, mels, frames] and the noise of the posterior [batch, latent]."""
+        self._forget_reconstructions()
+        draws = generator(self._config.seed, "posterior", step)
+        noise = torch.randn(size, self._config.latent_dim, generator=draws)
+        log_mel = self._setup.batches.batch(step, size)
+        check()
+        return log_mel, to_device(noise, self.device)
+
+    def step(self, batch: tuple[Tensor, ...], schedule: Mapping[str, Tensor]) -> TaskLoss:
+        log_mel, noise = batch
+        config = self._config
+        with self._autocast:
+            output = self.model(log_mel, noise)
+        squared_error = (output.reconstruction - log_mel).square().mean() / self.model.scale.square()
+        kl = gaussian_kl(output.mean, output.log_variance)
+        found = losses(
+            config.loss, squared_error, kl, log_mel[0].numel(), schedule["kl_weight"], config.free_bits
+        )
+        return TaskLoss(found.total, {"reconstruction_loss": found.reconstruction, "kl_loss": found.kl})
+
+    # -- ends of epochs ---------------------------------------------------------------------------------
+
+    def validate(self, model: VAE, epoch: int, is_active: IsActive) -> Validation:
+        """Root-mean-square errors of log-mel in natural-log units; KL divergence in nats, no free bits."""
+        train, validation = (
+            evaluate(each, model.scale, self._config)
+            for each in (self._training_side(model, self._cancelled), self._validation_side(model))
+        )
+        nats = validation.kl_per_dimension
+        warnings = {WarningKind.LATENT: latent_warning(nats)}
+        if epoch >= BLUR_REPORTED_FROM * self._config.epochs:
+            warnings[WarningKind.BLUR] = blur_warning(validation.detail, is_active(WarningKind.BLUR))
+        return Validation(
+            train_loss=train.loss,
+            validation_loss=validation.loss,
+            train_error=train.error,
+            validation_error=validation.error,
+            metrics={
+                "validation_reconstruction_loss": validation.reconstruction_loss,
+                "validation_kl_loss": validation.kl_loss,
+                "kl_divergence": float(nats.sum()),
+                "kl_per_dimension": tuple(nats.tolist()),
+                "active_latent_dimensions": active_dimensions(nats),
+                "latent_dimensions": self._config.latent_dim,
+                "validation_detail": validation.detail,
+            },
+            warnings=warnings,
+        )
+
+    def previews(self, model: VAE, is_active: IsActive) -> tuple["VaePreviews", Messages]:
+        training, validation = self._training_side(model, self._cancelled), self._validation_side(model)
+        latents = self._fit(training)
+        ratio = nearness(model, latents, training, validation, self._config.seed)
+        message = memorisation_warning(ratio, is_active(WarningKind.MEMORISATION))
+        source = VaePreviews(self._setup.previews, self._bundle(copy.deepcopy(model), latents))
+        return source, {WarningKind.MEMORISATION: message}
+
+    # -- state ------------------------------------------------------------------------------------------
+
+    def load_previews(self, state: Mapping[str, Any]) -> "VaePreviews":
+        model = copy.deepcopy(self.model).eval()
+        model.load_state_dict(state["model"])
+        fitted = state["latents"]
+        latents = (
+            self._fit(reconstruct(model, self._setup.training_set, self._cancelled))
+            if fitted is None  # by a version that did not keep them
+            else LatentDistribution.from_state(fitted, self.device)
+        )
+        return VaePreviews(self._setup.previews, self._bundle(model, latents))
+
+    def state_dict(self, model: VAE) -> dict[str, Any]:
+        """The latents of the training sounds, from which `core.synthesis.bundle` draws new ones."""
+        try:
+            latents = self._fit(self._training_side(model, lambda: False))
+        except torch.OutOfMemoryError:
+            logger.warning("too little memory to fit the latents: this checkpoint cannot make new sounds")
+            return {"latents": None}
+        return {"latents": latents.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._forget_reconstructions()
+
+    def close(self) -> None:
+        self._setup.batches.close()
+
+    # -- what the EMA model makes of the fixed sets -----------------------------------------------------
+
+    def _training_side(self, model: VAE, cancelled: Callable[[], bool]) -> Reconstruction:
+        if self._training is None:
+            self._training = reconstruct(model, self._setup.training_set, cancelled)
+        return self._training
+
+    def _validation_side(self, model: VAE) -> Reconstruction:
+        if self._validation is None:
+            self._validation = reconstruct(model, self._setup.validation_set, self._cancelled)
+        return self._validation
+
+    def _forget_reconstructions(self) -> None:
+        self._training = self._validation = None
+
+    @cached_property
+    def _neighbours(self) -> Tensor:
+        return find_neighbours(self._setup.training_set)
+
+    def _fit(self, training: Reconstruction) -> LatentDistribution:
+        return fit_latents(training, self._neighbours)
+
+    def _bundle(self, model: VAE, latents: LatentDistribution) -> ModelBundle:
+        manifest = self._manifest
+        samples = manifest.config.chunk_samples(manifest.spectrogram)
+        return ModelBundle(model, manifest.spectrogram, latents, samples)
+
+
+@dataclass(frozen=True)
+class VaePreviews:
+    """The previews of one moment of a VAE: its clip reconstructed, and new sounds."""
+
+    renderer: PreviewRenderer
+    bundle: ModelBundle
+
+    def render(self, epoch: int, step: int, cancelled: Callable[[], bool]) -> Iterator[PreviewReady]:
+        return self.renderer.render(self.bundle, epoch, step, cancelled)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"model": self.bundle.model.state_dict(), "latents": self.bundle.latents.state_dict()}
