@@ -74,6 +74,7 @@ def test_a_lock_of_another_host_that_nobody_holds_is_stale(path: Path) -> None:
     lock.release()
 
 
+@pytest.mark.slow
 def test_looking_does_not_get_in_the_way(path: Path) -> None:
     lock = RunLock(path)
     for _ in range(50):
