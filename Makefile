@@ -14,7 +14,7 @@ test: $(VENV)/.installed
 	$(BIN)/pytest
 
 test-fast: $(VENV)/.installed
-	$(BIN)/pytest -m "not slow and not audio" --timeout 20
+	$(BIN)/pytest -m "not slow and not audio" --timeout 60
 
 test-faults: $(VENV)/.installed
 	$(BIN)/python -m tests.faults --kills 100
