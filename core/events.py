@@ -187,7 +187,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """Something that a model can be trained on.  `name` is what `--device` takes."""
+    """A device that a model can be trained on.  `name` identifies it ("cuda:0"), `title` is for the user."""
 
     name: str
     title: str

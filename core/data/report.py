@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from core.errors import NoUsableSoundsError
 from core.text import printable
 
 FEWEST_FILES_FOR_CONFIDENCE = 4  # held out; fewer say little about sounds in general
@@ -129,7 +130,13 @@ class ScanReport:
     def chunks(self) -> int:
         return sum(file.chunks for file in self.usable_files)
 
+    def require_usable(self) -> None:
+        """Raise NoUsableSoundsError if there is nothing to train on."""
+        if not self.usable_files:
+            raise NoUsableSoundsError(self.folder, self.verdicts())
+
     def verdicts(self) -> dict[str, int]:
+        """The number of files of each verdict, the most frequent first."""
         return dict(Counter(file.verdict.value for file in self.files).most_common())
 
     def sample_rates(self) -> dict[int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from core.config import ResolvedConfig, SettingValue, SpectrogramConfig, TrainingConfig, find_setting
-from core.data.plan import replan, require_usable
+from core.data.plan import replan
 from core.data.report import Excerpt, ScanReport, Split
 from core.errors import ConfigError, RunError
 from core.paths import expand
@@ -47,10 +47,9 @@ class RunManifest:
     def from_scan(cls, report: ScanReport, preset: str, config: TrainingConfig) -> Self:
         """Fix what a new run will do.
 
-        Raises DatasetError if the scan found nothing to train on, SdaError if the path of the preview clip
-        names no user.
+        Raises NoUsableSoundsError, and SdaError if the path of the preview clip names no user.
         """
-        require_usable(report)
+        report.require_usable()
         report = replan(report, config.chunk_duration_s, config.seed)
         if config.preview_clip:  # the run may be continued from another folder
             clip = expand(Path(config.preview_clip)).absolute()

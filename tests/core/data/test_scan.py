@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.data.plan import replan, require_usable
+from core.data.plan import replan
 from core.data.report import FileReport, ScanProgress, Verdict
 from core.data.scan import WORKERS, scan
 from core.errors import Cancelled, DatasetError, SdaError
@@ -194,7 +194,7 @@ def test_nothing_usable_is_told_with_the_reasons_counted(tmp_path: Path) -> None
     report = scan_folder(tmp_path)
     assert report.split.train == ()
     with pytest.raises(DatasetError, match=r"No file in .* can be used \(1 unsupported, 1 unreadable\)"):
-        require_usable(report)
+        report.require_usable()
 
 
 def test_results_appear_while_the_scan_goes_on(sounds: Path) -> None:

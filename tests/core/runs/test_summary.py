@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.config import SettingValue, TrainingConfig
-from core.errors import ConfigError, RunError
+from core.errors import ConfigError, NameTakenError, RunError, RunFinishedError, RunsFolderError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, to_json
 from core.paths import default_root
 from core.runs import (
@@ -75,10 +75,9 @@ def test_file_names_that_are_no_utf8_survive(tmp_path: Path, make_run: MakeRun) 
 
 def test_a_taken_name_is_told_with_the_way_out(make_run: MakeRun) -> None:
     make_run("drums")
-    with pytest.raises(
-        RunError, match=r"There is a run 'drums' .* --name, or continue it with `sda-tui resume drums`"
-    ):
+    with pytest.raises(NameTakenError, match=r"There is a run 'drums' in .*runs already") as taken:
         make_run("drums")
+    assert taken.value.path.name == "drums"
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../a", ".hidden", "a b", "a\nb", "x" * 101, "-x"])
@@ -91,9 +90,9 @@ def test_a_root_that_cannot_be_written_is_told(make_run: MakeRun, tmp_path: Path
     manifest = make_run().read_manifest()
     blocked = tmp_path / "file"
     blocked.touch()
-    with pytest.raises(RunError, match=r"Cannot write the run to .*file/a \(Not a directory\)"):
+    with pytest.raises(RunsFolderError, match=r"Cannot write the run to .*file/a \(Not a directory\)"):
         RunDirectory.create(blocked, "a", manifest)
-    with pytest.raises(RunError, match=r"--runs or \$SDA_RUNS"):
+    with pytest.raises(RunsFolderError, match="Cannot write the run to /proc/a"):
         RunDirectory.create(Path("/proc"), "a", manifest)
 
 
@@ -218,8 +217,9 @@ def test_a_run_continues_with_settings_that_may_change(make_run: MakeRun) -> Non
 def test_a_finished_run_asks_for_more_epochs(make_run: MakeRun) -> None:
     run = make_run(epochs=10)  # of 8 steps
     write_events(run, state(RunState.FINISHED, 80))
-    with pytest.raises(RunError, match=r"has finished its .* epochs; .* --set epochs=20"):
+    with pytest.raises(RunFinishedError, match="has finished its 10 epochs") as finished:
         summarise(run).continued({})
+    assert (finished.value.path, finished.value.epochs) == (run.path, 10)
     assert summarise(run).continued({"epochs": 11}).config.epochs == 11
     with pytest.raises(ConfigError, match="epochs must be at least 10"):
         summarise(run).continued({"epochs": 9})
