@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class DecodedExcerpt:
-    """A stretch of one file, mono: int16 samples that times `scale` give ±1 full scale, and its chunks.
+    """A stretch of one file, mono: int16 samples that times `scale` are ±1 full scale, and its chunks.
 
     Each is scaled to its own peak before it becomes int16, so that quiet ones keep their resolution and
     floating-point files above full scale keep their peaks.

@@ -30,7 +30,7 @@ AHEAD = 4 * WORKERS  # files handed to the workers before the first of them is d
 MOSTLY = 0.5  # of a file's stretches below the silence threshold make it "mostly silent"
 FULL_SCALE = 0.985  # limiters that clip stop a little below 1
 CLIPPED_FRACTION = 1e-3  # of all samples repeat their neighbour near full scale
-WORTH_TELLING_SHORTFALL = 0.02
+REPORTED_SHORTFALL = 0.02
 
 Item = TypeVar("Item")
 
@@ -38,7 +38,7 @@ Item = TypeVar("Item")
 def scan(
     folder: Path, chunk_duration_s: float, seed: int = 0, cancelled: Callable[[], bool] = lambda: False
 ) -> Iterator[ScanEvent]:
-    """Examine every file below `folder`, following links, and yield what is known as it becomes known.
+    """Examine every file below `folder`, following links, and yield results as they arrive.
 
     Yields a FileReport for each file when its header is read (verdict `waiting`, or final where the header
     decides) and again when its samples are, ScanProgress in between, and one ScanReport at the end.  Raises
@@ -95,8 +95,8 @@ def check_folder(folder: Path) -> Path:
     except NotADirectoryError:
         raise DatasetError(f"{name} is a file; give the folder that it is in.") from None
     except PermissionError:
-        sentence = f"You have no permission to read the folder {name}; chmod it or choose another."
-        raise DatasetError(sentence) from None
+        message = f"You have no permission to read the folder {name}; chmod it or choose another."
+        raise DatasetError(message) from None
     except OSError as error:
         raise DatasetError(f"{name} cannot be opened ({error.strerror}).") from None
     return absolute
@@ -106,17 +106,17 @@ def _walk(folder: Path, notes: list[str], cancelled: Callable[[], bool]) -> Iter
     """The path of every file below the folder, each folder once however many links lead to it."""
     seen: set[tuple[int, int]] = set()
 
-    def tell(error: OSError) -> None:
+    def note(error: OSError) -> None:
         notes.append(f"{printable(str(error.filename))} could not be entered ({error.strerror}).")
 
-    for root, folders, names in os.walk(folder, followlinks=True, onerror=tell):
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=note):
         if cancelled():
             raise Cancelled
         here = Path(root)
         try:
             status = here.stat()
         except OSError as error:  # gone since its name was read
-            tell(error)
+            note(error)
             folders.clear()
             continue
         if (status.st_dev, status.st_ino) in seen:
@@ -137,28 +137,28 @@ def _walk(folder: Path, notes: list[str], cancelled: Callable[[], bool]) -> Iter
 def _each(
     pool: ThreadPoolExecutor, read: Callable[[Item], FileReport], items: Collection[Item], phase: str
 ) -> Iterator[FileReport | ScanProgress]:
-    """What `read` says of each item, as it is known.
+    """The results of `read` for all items, as they arrive, each with the progress.
 
-    Only some are handed out ahead: a future for each of thousands of files costs more than it is worth,
+    Only some items are submitted ahead: a future for each of thousands of files costs more than it is worth,
     most of it in Python's garbage collector.
     """
     finished: SimpleQueue[Future[FileReport]] = SimpleQueue()
     ahead = iter(items)
 
-    def hand_out(count: int) -> None:
+    def submit(count: int) -> None:
         for item in islice(ahead, count):
             pool.submit(read, item).add_done_callback(finished.put)
 
-    hand_out(AHEAD)
+    submit(AHEAD)
     for done in range(1, len(items) + 1):
         report = finished.get().result()
-        hand_out(1)
+        submit(1)
         yield report
         yield ScanProgress(phase, done, len(items))
 
 
 def _read_header(folder: Path, known: KnownFiles, cancelled: Callable[[], bool], path: str) -> FileReport:
-    """What the header says, or the whole report where the file has not changed since its last scan."""
+    """The report of a file by its header, or the whole report if it is unchanged since its last scan."""
     if cancelled():
         raise Cancelled
     if (before := known.recall(path)) is not None:
@@ -199,7 +199,7 @@ def _read_samples(
 
 @dataclass
 class _Measurement:
-    """What the samples of one file say; filled block by block."""
+    """Properties of the samples of one file; updated block by block."""
 
     peaks: list[float]
     channel_peak: float = 0.0
@@ -272,10 +272,10 @@ def _judge(report: FileReport, sound: SoundReader, found: _Measurement) -> FileR
 
 
 def _limits(sound: SoundReader) -> str:
-    """A sentence if less of the file is used than the user may expect."""
+    """A message if less of the file is used than the user may expect, else empty."""
     if sound.is_longer_than_read:
         hours = sound.promised_duration_s / 3600
         return f"{hours:.1f} h long: only the first hour is used; cut it into shorter files to use more"
-    if sound.shortfall > WORTH_TELLING_SHORTFALL:
+    if sound.shortfall > REPORTED_SHORTFALL:
         return f"cut short: {sound.shortfall:.0%} of it is missing; the rest is used; export it again"
     return ""

@@ -35,7 +35,7 @@ class ActiveWarnings:
             del self._sentences[kind]
         warning = Warned(kind, sentence, self._step())
         self._emit(warning)
-        if warning.is_news_after(before):
+        if warning.is_new_after(before):
             logger.warning("%s", sentence)
 
     def return_to(self, sentences: Mapping[WarningKind, str]) -> None:

@@ -1,4 +1,4 @@
-"""The files of a run, and their places."""
+"""The files of a run, and their paths."""
 
 import json
 import os
@@ -34,7 +34,7 @@ class RunDirectory:
     def create(cls, root: Path, name: str, manifest: RunManifest) -> Self:
         """Make the directory of a new run.
 
-        Raises NameTakenError, RunsFolderError if it cannot be written, RunError for a name that is not allowed.
+        Raises NameTakenError, RunsFolderError if it cannot be written, RunError for a bad name.
         """
         check_name(name)
         run = cls(expand(root) / name)

@@ -22,7 +22,7 @@ SOFTWARE = ("sda-tui", "torch", "torchaudio", "numpy", "soundfile", "soxr")
 
 @dataclass(frozen=True)
 class DatasetFile:
-    """What identifies a file of the dataset: its content, and what a quick look at it shows."""
+    """A file of the dataset: its content's hash, and the size and time by which a change is found quickly."""
 
     path: str
     size_bytes: int
@@ -45,7 +45,7 @@ class RunManifest:
 
     @classmethod
     def from_scan(cls, report: ScanReport, preset: str, config: TrainingConfig) -> Self:
-        """Fix what a new run will do.
+        """The description of a new run.
 
         Raises NoUsableSoundsError, and SdaError if the path of the preview clip names no user.
         """
@@ -70,7 +70,7 @@ class RunManifest:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches that show every training chunk `augmentation_expansion` times."""
+        """Batches that hold every training chunk `augmentation_expansion` times."""
         items = self.split.training_chunks * self.config.augmentation_expansion
         return max(1, -(-items // self.config.batch_size))
 
@@ -125,7 +125,7 @@ class RunManifest:
             raise RunError(f"it is not a run's description ({error})") from error
 
     def changes_since(self) -> list[str]:
-        """Sentences on files that are gone or look changed, by size and time, since the run was made."""
+        """Messages on files that are missing or changed, by size and time, since the run was made."""
         folder = Path(self.folder)
         if not folder.is_dir():
             return [f"The folder {printable(self.folder)} is gone; put it back to continue."]
@@ -138,15 +138,15 @@ class RunManifest:
                 continue
             if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_ns):
                 changed.append(printable(file.path))
-        sentences = []
+        messages = []
         if missing:
-            sentences.append(f"{name_some(missing)} gone since the run began; training goes on without.")
+            messages.append(f"{name_some(missing)} gone since the run began; training continues without.")
         if changed:
-            sentences.append(f"{name_some(changed)} changed since the run began; the new sound will be used.")
-        return sentences
+            messages.append(f"{name_some(changed)} changed since the run began; the new sound will be used.")
+        return messages
 
     def software_changes(self) -> list[str]:
-        """Sentences on versions that differ from those the run began with; they can change its numbers."""
+        """Messages on software versions that changed since the run began, which may change its numbers."""
         return [
             f"{name} was {self.software[name]} when the run began and is {version} now."
             for name, version in _software().items()

@@ -19,7 +19,7 @@ EPOCH_LINE = b'\n{"event":"epoch"'
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run as it is now.  If run.json cannot be read, `manifest` is None and `problem` says why."""
+    """A run as it is now.  If run.json cannot be read, `manifest` is None and `problem` is the reason."""
 
     run: RunDirectory
     state: RunState
