@@ -32,7 +32,7 @@ BLOCK_FRAMES = 8192  # short: when a cut file ends inside a block, libsndfile re
 LOUDEST_PEAK = 1e6  # full scale is 1; beyond this a file of floats is damaged, and its power overflows
 PEAK_OF_WRITTEN_FILES = 10 ** (-1 / 20)  # -1 dBFS leaves room for the converter's interpolation
 
-_PROMISED_SIZE = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
+_STATED_SIZE = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
 _UNKNOWN_SIZE = 0x7FFF_0000  # writers that stream put 2**31 or 2**32 here; such a file is not cut short
 
 
@@ -65,7 +65,7 @@ class SoundReader:
         self.channels: int = self._file.channels
         self.format: str = self._file.format
         self.encoding: str = self._file.subtype
-        self.promised_frames: int = max(0, self._file.frames)
+        self.header_frames: int = max(0, self._file.frames)
         if self.sample_rate < LOWEST_SAMPLE_RATE:
             self._file.close()
             raise AudioFileError(
@@ -81,8 +81,8 @@ class SoundReader:
         self._file.close()
 
     @property
-    def promised_duration_s(self) -> float:
-        return self.promised_frames / self.sample_rate
+    def header_duration_s(self) -> float:
+        return self.header_frames / self.sample_rate
 
     @property
     def duration_s(self) -> float:
@@ -91,7 +91,7 @@ class SoundReader:
     @property
     def is_longer_than_read(self) -> bool:
         """Whether the file continues after the longest stretch that is read."""
-        return self.promised_duration_s > LONGEST_READ_S and self.duration_s >= LONGEST_READ_S
+        return self.header_duration_s > LONGEST_READ_S and self.duration_s >= LONGEST_READ_S
 
     def blocks(
         self, cancelled: Callable[[], bool], block_frames: int = BLOCK_FRAMES
@@ -117,10 +117,10 @@ class SoundReader:
     def _shortfall(self) -> float:
         if self.is_longer_than_read:
             return 0.0
-        for promised, present in _PROMISED_SIZE.findall(self._file.extra_info):
-            if int(present) < int(promised) < _UNKNOWN_SIZE:
-                return 1 - float(present) / float(promised)
-        return max(0.0, 1 - self.frames_read / max(1, self.promised_frames))
+        for stated, present in _STATED_SIZE.findall(self._file.extra_info):
+            if int(present) < int(stated) < _UNKNOWN_SIZE:
+                return 1 - float(present) / float(stated)
+        return max(0.0, 1 - self.frames_read / max(1, self.header_frames))
 
 
 def decode_mono(path: Path, sample_rate: int, cancelled: Callable[[], bool]) -> Samples:

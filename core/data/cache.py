@@ -53,7 +53,7 @@ def cache_folder() -> Path:
     return cache_root() / f"{FORMAT}-{decoders}"
 
 
-class KnownFiles:
+class ReportCache:
     """The cached reports of one folder's files, as of when their samples were last read.
 
     A file counts as the same while its size, inode and both its times are: a change of its content, its
@@ -68,7 +68,7 @@ class KnownFiles:
         self._before = self._read()
         self._now: dict[str, tuple[str, FileReport]] = {}
 
-    def recall(self, path: str) -> FileReport | None:
+    def get(self, path: str) -> FileReport | None:
         """The report of this file of the folder, if it is unchanged; it stays in the cache."""
         kept = self._before.get(path)
         if kept is None or kept[0] != self.identity(path):
@@ -89,7 +89,7 @@ class KnownFiles:
             return ""
         return f"{status.st_size} {modified_ns} {changed_ns} {status.st_ino}"
 
-    def keep(self, identity: str, report: FileReport) -> None:
+    def put(self, identity: str, report: FileReport) -> None:
         """Cache the report of a file that had this identity before it was read, if it has it still."""
         is_of_this_file = identity.startswith(f"{report.size_bytes} {report.modified_ns} ")
         if is_of_this_file and report.content_hash and identity == self.identity(report.path):
@@ -116,7 +116,7 @@ def _report(values: dict[str, object]) -> FileReport:
     return dataclasses.replace(report, verdict=Verdict(report.verdict), peaks=tuple(report.peaks))
 
 
-class DecodedSounds:
+class SampleCache:
     """Decoded excerpts: int16 samples, mono, and the scale that makes them ±1 full scale."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class DecodedSounds:
         self._lock = threading.Lock()
         self._room_bytes = LIMIT_BYTES // 2  # of one dataset: one that filled it would evict itself
 
-    def read(
+    def get(
         self, content_hash: str, sample_rate: int, excerpt: Excerpt
     ) -> tuple[npt.NDArray[np.int16], float] | None:
         """The cached samples of this stretch of a sound and their scale, if undamaged."""
@@ -137,7 +137,7 @@ class DecodedSounds:
         self._has_room_for(samples.nbytes)
         return samples, scale
 
-    def keep(
+    def put(
         self,
         content_hash: str,
         sample_rate: int,

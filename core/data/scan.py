@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.files import LONGEST_READ_S, LOUDEST_PEAK, SoundReader, mix_to_mono
-from core.data.cache import KnownFiles, trim_cache
+from core.data.cache import ReportCache, trim_cache
 from core.data.plan import find_duplicates, plan, with_chunks
 from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
@@ -45,7 +45,7 @@ def scan(
     DatasetError if the folder cannot be read or holds no file, Cancelled within a block of samples.
     """
     folder = check_folder(folder)
-    known = KnownFiles(folder)
+    cache = ReportCache(folder)
     paths: list[str] = []
     notes: list[str] = []
     for found in _walk(folder, notes, cancelled):
@@ -57,7 +57,7 @@ def scan(
 
     reports: dict[str, FileReport] = {}
 
-    def kept(events: Iterator[FileReport | ScanProgress]) -> Iterator[FileReport | ScanProgress]:
+    def collected(events: Iterator[FileReport | ScanProgress]) -> Iterator[FileReport | ScanProgress]:
         for event in events:
             if isinstance(event, FileReport):
                 event = with_chunks(event, chunk_duration_s)
@@ -66,15 +66,15 @@ def scan(
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="scan") as pool:
         try:
-            read_header = partial(_read_header, folder, known, cancelled)
-            yield from kept(_each(pool, read_header, paths, "headers"))
+            read_header = partial(_read_header, folder, cache, cancelled)
+            yield from collected(_each(pool, read_header, paths, "headers"))
             waiting = [report for report in reports.values() if report.verdict is Verdict.WAITING]
-            read_samples = partial(_read_samples, folder, known, cancelled)
-            yield from kept(_each(pool, read_samples, waiting, "samples"))
+            read_samples = partial(_read_samples, folder, cache, cancelled)
+            yield from collected(_each(pool, read_samples, waiting, "samples"))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    known.write()
+    cache.write()
     trim_cache()
     files = tuple(reports[path] for path in sorted(reports))
     for duplicate in find_duplicates(files):
@@ -157,11 +157,11 @@ def _each(
         yield ScanProgress(phase, done, len(items))
 
 
-def _read_header(folder: Path, known: KnownFiles, cancelled: Callable[[], bool], path: str) -> FileReport:
+def _read_header(folder: Path, reports: ReportCache, cancelled: Callable[[], bool], path: str) -> FileReport:
     """The report of a file by its header, or the whole report if it is unchanged since its last scan."""
     if cancelled():
         raise Cancelled
-    if (before := known.recall(path)) is not None:
+    if (before := reports.get(path)) is not None:
         return before
     report = FileReport(path, Verdict.WAITING, "")
     try:
@@ -171,7 +171,7 @@ def _read_header(folder: Path, known: KnownFiles, cancelled: Callable[[], bool],
                 report,
                 size_bytes=status.st_size,
                 modified_ns=status.st_mtime_ns,
-                duration_s=min(sound.promised_duration_s, LONGEST_READ_S),
+                duration_s=min(sound.header_duration_s, LONGEST_READ_S),
                 sample_rate=sound.sample_rate,
                 channels=sound.channels,
                 format=sound.format,
@@ -184,14 +184,14 @@ def _read_header(folder: Path, known: KnownFiles, cancelled: Callable[[], bool],
 
 
 def _read_samples(
-    folder: Path, known: KnownFiles, cancelled: Callable[[], bool], report: FileReport
+    folder: Path, reports: ReportCache, cancelled: Callable[[], bool], report: FileReport
 ) -> FileReport:
-    identity = known.identity(report.path)
+    identity = reports.identity(report.path)
     try:
         with SoundReader(folder / report.path) as sound:
             report = _judge(report, sound, _measure(sound, cancelled))
         if sound.shortfall == 0:  # else it may be a failure to read on
-            known.keep(identity, report)
+            reports.put(identity, report)
         return report
     except AudioFileError as error:
         return dataclasses.replace(report, verdict=Verdict.UNREADABLE, detail=str(error))
@@ -274,7 +274,7 @@ def _judge(report: FileReport, sound: SoundReader, found: _Measurement) -> FileR
 def _limits(sound: SoundReader) -> str:
     """A message if less of the file is used than the user may expect, else empty."""
     if sound.is_longer_than_read:
-        hours = sound.promised_duration_s / 3600
+        hours = sound.header_duration_s / 3600
         return f"{hours:.1f} h long: only the first hour is used; cut it into shorter files to use more"
     if sound.shortfall > REPORTED_SHORTFALL:
         return f"cut short: {sound.shortfall:.0%} of it is missing; the rest is used; export it again"
