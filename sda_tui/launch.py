@@ -12,6 +12,7 @@ import platformdirs
 
 from core.errors import SdaError
 from core.paths import default_root, expand
+from sda_tui.advice import explain
 from sda_tui.terminal import leave_terminal, own_terminal
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _show_safely(folder: Path | None, root: Path, demo: bool, attached: "RunDire
     try:
         return _show(folder, root, demo, attached)
     except SdaError as error:
-        _say(f"sda-tui: {error}")
+        _say(f"sda-tui: {explain(error)}")
     except BaseException:
         traceback.print_exc()
     finally:

@@ -13,6 +13,7 @@ from core.engine import EngineEvent, Runner
 from core.errors import Cancelled, RunError, SdaError
 from core.events import DeviceInfo, EngineReady, StateChanged, Warned, WarningKind
 from core.runs import Request, RunDirectory, RunManifest
+from sda_tui.advice import explain
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Scan:
         except Cancelled:
             return
         except SdaError as error:
-            self._deliver([*found, ScanFailed(str(error))])
+            self._deliver([*found, ScanFailed(explain(error))])
         except Exception as error:
             logger.exception("the scan broke")
             self._deliver([*found, ScanFailed(f"The scan broke ({error}); scan again.")])

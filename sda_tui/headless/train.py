@@ -169,7 +169,7 @@ class _Display:
 
     def warn(self, event: RunEvent, history: RunHistory) -> None:
         """Print a warning that says something new, by the history before it."""
-        if isinstance(event, Warned) and event.is_news_after(history.warning(event.kind)):
+        if isinstance(event, Warned) and event.is_new_after(history.warning(event.kind)):
             self._console.print(Text(f"! {event.message}"))
 
     def tell(self, event: RunEvent, history: RunHistory) -> None:

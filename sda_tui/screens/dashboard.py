@@ -23,6 +23,7 @@ from core.events import (
 from core.runs import EventFollower, Request, RunDirectory, RunHistory, RunManifest
 from core.text import describe_best, printable
 from sda_tui import format as fmt
+from sda_tui.advice import explain
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_state
 from sda_tui.playback import Player
@@ -92,7 +93,7 @@ class DashboardScreen(Screen[None]):
         try:
             self._manifest = self.run.read_manifest()
         except RunError as error:
-            self.notify(str(error), severity="error")
+            self.notify(explain(error), severity="error")
         self.set_interval(POLL_INTERVAL_S, self.poll)
         self._playback_timer = self.set_interval(PLAYBACK_INTERVAL_S, self._show_playback, pause=True)
         self.call_after_refresh(self.poll)
@@ -350,7 +351,7 @@ class DashboardScreen(Screen[None]):
         try:
             self._session.ask(self.run, request)
         except RunError as error:
-            self.notify(str(error), severity="warning")
+            self.notify(explain(error), severity="warning")
 
     def action_back(self) -> None:
         self._player.stop()

@@ -14,6 +14,7 @@ from core.events import RunState
 from core.runs import RunDirectory, RunSummary, list_runs
 from core.text import printable
 from sda_tui import format as fmt
+from sda_tui.advice import explain
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import STATES, describe_state, show_path, summary_columns
 from sda_tui.session import Session
@@ -76,7 +77,7 @@ class RunsScreen(Screen[None]):
         try:
             summaries = list_runs(self._session.root)
         except SdaError as error:
-            self.app.call_from_thread(self._show_problem, str(error))
+            self.app.call_from_thread(self._show_problem, explain(error))
         else:
             self.app.call_from_thread(self._show, summaries)
 
@@ -138,7 +139,7 @@ class RunsScreen(Screen[None]):
             manifest = summary.continued(changes)
             self._session.resume(summary.run, changed=manifest if changes else None)
         except SdaError as error:
-            self.notify(str(error), title="Cannot continue", severity="error", timeout=10)
+            self.notify(explain(error), title="Cannot continue", severity="error", timeout=10)
         else:
             self.post_message(self.Opened(summary.run))
 
