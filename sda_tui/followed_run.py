@@ -64,9 +64,9 @@ class FollowedRun:
 
     @property
     def state(self) -> RunState:
-        """What the log says, or interrupted if no process is there to make it true.
+        """The state in the log, or interrupted if that is active and no process trains the run.
 
-        Until the log has been read to its end, it is loading.
+        Loading, until the log has been read to its end.
         """
         if not self._is_live:
             return RunState.LOADING
@@ -116,7 +116,7 @@ class FollowedRun:
         return [event for event, _ in events]
 
     def _must_check_lock(self, is_silent: bool) -> bool:
-        """Whether only the lock can tell if the run is active, and it is time to look."""
+        """Whether the log leaves open if a process trains the run, and it is time to look at the lock."""
         if not (self._is_live and self.has_caught_up and self.history.state.is_active):
             return False
         if self.is_trained_here:
