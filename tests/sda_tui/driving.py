@@ -1,4 +1,4 @@
-"""Driving the app by keys, on the real engine."""
+"""Driving the app by keys, with the real engine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
