@@ -87,8 +87,6 @@ class FollowedRun:
         """Read what was appended to the log, for about 0.05 s at most."""
         live_generation = self._generation if self._is_live else None
         events = self._read()
-        if events:
-            self._is_abandoned = False
         if self._must_check_lock(is_silent=not events):
             self._checked_s = self._clock()
             self._is_abandoned = self.directory.lock.holder() is None
@@ -122,5 +120,7 @@ class FollowedRun:
         if self.is_trained_here:
             return False
         if self._checked_s == -math.inf:  # what was read may be old
+            return True
+        if self._is_abandoned and not is_silent:  # a process may have resumed it
             return True
         return is_silent and self._clock() - self._checked_s >= LOCK_INTERVAL_S

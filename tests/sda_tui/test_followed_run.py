@@ -121,7 +121,8 @@ def test_lock_is_looked_at_seldom_and_only_while_the_log_is_silent(
     elsewhere.lock.release()
     followed.poll()
     assert followed.state is RunState.INTERRUPTED
-    write_run(run, a_step(101, 1.0))  # somebody writes: it is trained again
+    elsewhere.lock.acquire()  # another process resumes it
+    write_run(run, a_step(101, 1.0))
     followed.poll()
     assert followed.state is RunState.TRAINING
 
