@@ -5,13 +5,16 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-faults check format bench screenshots clean
+.PHONY: run test test-fast test-faults check format bench screenshots clean
 
 run: $(VENV)/.installed
 	$(BIN)/sda-tui --demo
 
 test: $(VENV)/.installed
 	$(BIN)/pytest
+
+test-fast: $(VENV)/.installed
+	$(BIN)/pytest -m "not slow and not audio" --timeout 20
 
 test-faults: $(VENV)/.installed
 	$(BIN)/python -m tests.faults --kills 100

@@ -1,4 +1,4 @@
-"""The command line.  Parses before anything heavy is imported, then hands over."""
+"""The command line: parses the arguments, then imports and runs the command."""
 
 import argparse
 import io
@@ -21,7 +21,7 @@ Train a generative audio model on a small folder of your own sounds, and hear it
 
 
 class _Version(argparse.Action):
-    """Looks the version up when it is asked for: that takes longer than all else here."""
+    """Looks the version up only when asked for it: that takes longer than everything else here."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         import importlib.metadata
@@ -31,7 +31,7 @@ class _Version(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one sentence what is wrong with the arguments, instead of the whole usage."""
+    """Reports what is wrong with the arguments in one line, instead of the whole usage."""
 
     def error(self, message: str) -> NoReturn:
         sys.stderr.write(f"{self.prog}: {message}; see `{self.prog} --help`.\n")
@@ -48,9 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
         parsed = _parse(words)
         return _run(parsed)
     except ConfigError as error:
-        return _complain(str(error), WRONG_USAGE)
+        return _fail(str(error), WRONG_USAGE)
     except SdaError as error:
-        return _complain(explain(error), FAILED)
+        return _fail(explain(error), FAILED)
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # `sda-tui scan … | head`
             sys.stderr.close()
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         from core.text import printable
 
         where = f"{printable(str(error.filename))}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}; check its permissions and the disk.", FAILED)
+        return _fail(f"{where}{error.strerror or error}; check its permissions and the disk.", FAILED)
     except (Cancelled, KeyboardInterrupt):
         return CANCELLED
 
@@ -150,6 +150,6 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     return parser, set(commands.choices) - {"open"}
 
 
-def _complain(sentence: str, status: int) -> int:
-    sys.stderr.write(f"sda-tui: {sentence}\n")
+def _fail(message: str, status: int) -> int:
+    sys.stderr.write(f"sda-tui: {message}\n")
     return status

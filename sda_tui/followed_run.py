@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.errors import RunError
 from core.events import EpochFinished, RunEvent, RunState, StepFinished
 from core.runs import EventFollower, RunDirectory, RunHistory, RunManifest
+from sda_tui.advice import explain
 
 LOCK_INTERVAL_S = 2.0  # between two looks at the lock of a run whose log is silent
 
@@ -51,7 +52,7 @@ class FollowedRun:
         try:
             self.manifest = directory.read_manifest()
         except RunError as error:
-            self.problem = str(error)
+            self.problem = explain(error)
 
     @property
     def has_caught_up(self) -> bool:

@@ -1,7 +1,6 @@
-"""Numbers as people read them; one place, so that the app and the commands agree."""
+"""Numbers as text for people, the same in the app and in the commands."""
 
 import math
-import time
 
 from core.events import Metric
 
@@ -37,7 +36,7 @@ def size(count: float) -> str:
 
 
 def number(value: Metric, digits: int = 4) -> str:
-    """A loss or rate with so many decimals; tiny ones in powers of ten; a dash for none."""
+    """A loss or rate with `digits` decimals; tiny ones in powers of ten; a dash for none."""
     if value is None or isinstance(value, tuple) or not math.isfinite(value):
         return "–"
     text = f"{value:.{digits}f}" if abs(value) >= 10**-digits or value == 0 else f"{value:.1e}"
@@ -49,9 +48,9 @@ def share(part: Metric) -> str:
     return "–" if part is None or isinstance(part, tuple) or not math.isfinite(part) else f"{part:.0%}"
 
 
-def age(then_s: float, now_s: float | None = None) -> str:
-    """How long ago: just now, 5 min ago, 3 h ago, 12 days ago."""
-    passed = max(0.0, (time.time() if now_s is None else now_s) - then_s)
+def age(then_s: float, now_s: float) -> str:
+    """The time between two times since 1970: just now, 5 min ago, 3 h ago, 12 days ago."""
+    passed = max(0.0, now_s - then_s)
     if passed < 60:
         return "just now"
     if passed < 3600:
@@ -63,6 +62,7 @@ def age(then_s: float, now_s: float | None = None) -> str:
 
 
 def sample_rate(hertz: float) -> str:
+    """44.1 kHz."""
     return f"{hertz / 1000:g} kHz"
 
 

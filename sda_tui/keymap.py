@@ -8,15 +8,19 @@ from textual.binding import Binding, BindingType
 
 @dataclass(frozen=True)
 class Command:
-    """Something that a key does.  `keys` as Textual writes them; `sentence` is its help."""
+    """Something that a key does.
 
+    `id` names it in a user's own key map, so it stays the same when the key, the action or the label changes.
+    `keys` as Textual writes them.
+    """
+
+    id: str
     keys: str
     action: str
     label: str
-    sentence: str
+    help: str
     in_footer: bool = True
     in_palette: bool = True
-    key_display: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Scope:
                 command.action,
                 command.label,
                 show=command.in_footer,
-                key_display=command.key_display,
-                tooltip=command.sentence,
+                tooltip=command.help,
+                id=command.id,
             )
             for command in self.commands
         ]
@@ -44,61 +48,126 @@ KEYMAP: Mapping[str, Scope] = {
     "datasets": Scope(
         "Datasets",
         (
-            Command("n,ctrl+n", "proceed", "Next", "Go on to the settings with the scanned folder."),
-            Command("slash", "focus_path", "Path", "Type the path of a folder; → completes it."),
-            Command("backspace", "tree_up", "Up", "Show the folder above in the tree.", False),
-            Command("d", "demo", "Demo", "Choose the demo sounds, which the program synthesises."),
-            Command("r", "runs", "Runs", "See all runs; continue one or look at it."),
-            Command("o", "order", "Order", "Sort the files by the next column."),
-            Command("escape", "stop_scan", "Stop scan", "Stop the scan that is going on."),
+            Command(
+                "datasets.next", "n,ctrl+n", "proceed", "Next", "Continue to the settings with these sounds."
+            ),
+            Command(
+                "datasets.path", "slash", "focus_path", "Path", "Type the path of a folder; → completes it."
+            ),
+            Command("datasets.up", "backspace", "tree_up", "Up", "Show the folder above in the tree.", False),
+            Command(
+                "datasets.demo", "d", "demo", "Demo", "Choose the demo sounds, which the program synthesises."
+            ),
+            Command("datasets.runs", "r", "runs", "Runs", "See all runs; continue one or look at it."),
+            Command("datasets.order", "o", "order", "Order", "Sort the files by the next column."),
+            Command("datasets.stop-scan", "escape", "stop_scan", "Stop scan", "Stop the scan in progress."),
         ),
     ),
     "settings": Scope(
         "Settings",
         (
-            Command("n,ctrl+n", "start", "Start", "Begin to train with these settings."),
+            Command("settings.start", "n,ctrl+n", "start", "Start", "Start training with these settings."),
             Command(
-                "1", "preset('conservative')", "Conservative", "Choose the preset for few sounds.", False
+                "settings.conservative",
+                "1",
+                "preset('conservative')",
+                "Conservative",
+                "Choose the preset for few sounds.",
+                False,
             ),
-            Command("2", "preset('balanced')", "Balanced", "Choose the preset for a middling folder.", False),
-            Command("3", "preset('aggressive')", "Aggressive", "Choose the preset for many sounds.", False),
-            Command("a", "advanced", "Advanced", "Fold the advanced settings out or in."),
-            Command("ctrl+r", "reset", "Reset", "Set the chosen field back to the preset's value."),
-            Command("escape", "back", "Back", "Back to the choice of a folder."),
+            Command(
+                "settings.balanced",
+                "2",
+                "preset('balanced')",
+                "Balanced",
+                "Choose the preset for a medium-sized folder.",
+                False,
+            ),
+            Command(
+                "settings.aggressive",
+                "3",
+                "preset('aggressive')",
+                "Aggressive",
+                "Choose the preset for many sounds.",
+                False,
+            ),
+            Command("settings.advanced", "a", "advanced", "Advanced", "Show or hide the advanced settings."),
+            Command(
+                "settings.reset",
+                "ctrl+r",
+                "reset",
+                "Reset",
+                "Set the chosen field back to the preset's value.",
+            ),
+            Command("settings.back", "escape", "back", "Back", "Back to the choice of a folder."),
         ),
     ),
     "dashboard": Scope(
         "Dashboard",
         (
-            Command("c", "cancel", "Cancel", "Stop training; the state is saved at this very step."),
-            Command("s", "save", "Save", "Save a checkpoint now; it is kept."),
-            Command("up", "cursor_up", "Previous", "Choose the preview above.", False, key_display="↑"),
-            Command("down", "cursor_down", "Next", "Choose the preview below.", False, key_display="↓"),
-            Command("right,enter,space", "play", "Play", "Play the chosen preview.", key_display="→"),
-            Command("left", "stop", "Stop", "Stop playing.", False, key_display="←"),
-            Command("a", "compare", "A/B", "Play the original after the reconstruction, and the other way."),
             Command(
-                "b", "earlier", "Older", "Play the same preview of the epoch before; again: further back."
+                "dashboard.cancel",
+                "c",
+                "cancel",
+                "Cancel",
+                "Stop training; the state is saved at this very step.",
             ),
-            Command("o", "order", "Order", "Show the newest previews first, or last.", False),
-            Command("escape", "back", "Back", "Leave the dashboard; training goes on."),
+            Command("dashboard.save", "s", "save", "Save", "Save a checkpoint now; it is kept."),
+            Command("dashboard.previous", "up", "cursor_up", "Previous", "Choose the preview above.", False),
+            Command("dashboard.next", "down", "cursor_down", "Next", "Choose the preview below.", False),
+            Command("dashboard.play", "right,enter,space", "play", "Play", "Play the chosen preview."),
+            Command("dashboard.stop", "left", "stop", "Stop", "Stop playing.", False),
+            Command(
+                "dashboard.compare",
+                "a",
+                "compare",
+                "A/B",
+                "Play the original after the reconstruction, and the other way.",
+            ),
+            Command(
+                "dashboard.older",
+                "b",
+                "earlier",
+                "Older",
+                "Play the same preview of the epoch before; again: further back.",
+            ),
+            Command(
+                "dashboard.order", "o", "order", "Order", "Show the newest previews first, or last.", False
+            ),
+            Command("dashboard.back", "escape", "back", "Back", "Leave the dashboard; training continues."),
         ),
     ),
     "runs": Scope(
         "Runs",
         (
-            Command("n,ctrl+n", "proceed", "Continue", "Continue the chosen run from its newest checkpoint."),
-            Command("enter,v", "open", "View", "Look at the chosen run without continuing it."),
-            Command("u", "reload", "Update", "Read the list again."),
-            Command("escape", "back", "Back", "Back to the choice of a folder."),
+            Command(
+                "runs.continue",
+                "n,ctrl+n",
+                "proceed",
+                "Continue",
+                "Continue the chosen run from its newest checkpoint.",
+            ),
+            Command("runs.view", "enter,v", "open", "View", "Look at the chosen run without continuing it."),
+            Command("runs.update", "u", "reload", "Update", "Read the list again."),
+            Command("runs.back", "escape", "back", "Back", "Back to the choice of a folder."),
         ),
     ),
     "app": Scope(
         "Everywhere",
         (
-            Command("question_mark", "help", "Help", "Show all keys.", key_display="?"),
-            Command("ctrl+q,q,ctrl+c", "quit", "Quit", "Leave; asks first while a run is training."),
-            Command("ctrl+p", "command_palette", "Palette", "Find any command by name.", False, False),
+            Command("app.help", "question_mark", "help", "Help", "Show all keys."),
+            Command(
+                "app.quit", "ctrl+q,q,ctrl+c", "quit", "Quit", "Leave; asks first while a run is training."
+            ),
+            Command(
+                "app.palette",
+                "ctrl+p",
+                "command_palette",
+                "Palette",
+                "Find any command by name.",
+                False,
+                False,
+            ),
         ),
     ),
 }

@@ -1,11 +1,13 @@
-"""How verdicts, states and reports are put into glyphs, tones and words, in the app and in the commands.
+"""Glyph, tone and text of verdicts, states, runs and reports, for the app and for the commands.
 
-Colour never says anything alone.
+Colour is never the only sign: a glyph and a word are beside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from core.data.report import FileReport, ScanReport, Verdict
 from core.events import RunState
@@ -15,7 +17,7 @@ from sda_tui import format as fmt
 
 
 class Tone(StrEnum):
-    """A mood, and the theme's variable for it."""
+    """How good or bad something is; the value is the theme's variable for its colour."""
 
     NEUTRAL = "foreground"
     GOOD = "text-success"
@@ -24,7 +26,7 @@ class Tone(StrEnum):
 
     @property
     def ansi(self) -> str:
-        """The style of plain terminal output."""
+        """The style in the output of a command."""
         return {"text-success": "green", "text-warning": "yellow", "text-error": "red"}.get(self.value, "")
 
 
@@ -69,18 +71,51 @@ def describe_state(state: RunState) -> str:
     return f"{STATES[state][0]} {state.value}"
 
 
-def summary_columns(summary: RunSummary) -> tuple[str, ...]:
-    """Epoch, training loss, validation loss, best one with its epoch, age and size, as text."""
+@dataclass(frozen=True)
+class SummaryColumn:
+    """A column of the table of runs: its head, the text of a run's cell, and how that is shown.
+
+    `cell` takes the run and the time now, in seconds since 1970.  `short_head` is for the app, whose table
+    fits 80 columns.
+    """
+
+    head: str
+    cell: Callable[[RunSummary, float], str]
+    short_head: str = ""
+    tone: Callable[[RunSummary], Tone] | None = None
+    justify: Literal["left", "right"] = "right"
+
+
+def _describe_epoch(summary: RunSummary) -> str:
     epochs = summary.manifest.config.epochs if summary.manifest else 0
+    return f"{summary.epoch}/{epochs}"
+
+
+def _describe_best(summary: RunSummary) -> str:
     last = summary.last_epoch
-    return (
-        f"{summary.epoch}/{epochs}",
-        fmt.number(last.train_loss if last else None),
-        fmt.number(last.validation_loss if last else None),
-        f"{fmt.number(last.best_validation_loss)} @{last.best_epoch}" if last else "–",
-        fmt.age(summary.modified_s),
-        fmt.size(summary.size_bytes),
-    )
+    return f"{fmt.number(last.best_validation_loss)} @{last.best_epoch}" if last else "–"
+
+
+def _last_loss(summary: RunSummary, name: Literal["train_loss", "validation_loss"]) -> str:
+    return fmt.number(getattr(summary.last_epoch, name, None))
+
+
+# What the Runs screen and `sda-tui runs` show of each run, from left to right.
+SUMMARY_COLUMNS: tuple[SummaryColumn, ...] = (
+    SummaryColumn("Run", lambda run, _: printable(run.name), justify="left"),
+    SummaryColumn(
+        "State",
+        lambda run, _: describe_state(run.state),
+        tone=lambda run: STATES[run.state][1],
+        justify="left",
+    ),
+    SummaryColumn("Epoch", lambda run, _: _describe_epoch(run)),
+    SummaryColumn("Train", lambda run, _: _last_loss(run, "train_loss")),
+    SummaryColumn("Validation", lambda run, _: _last_loss(run, "validation_loss"), short_head="Valid."),
+    SummaryColumn("Best", lambda run, _: _describe_best(run)),
+    SummaryColumn("Age", lambda run, now_s: fmt.age(run.modified_s, now_s)),
+    SummaryColumn("Size", lambda run, _: fmt.size(run.size_bytes)),
+)
 
 
 def summary_lines(report: ScanReport) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command palette: every key of the present screen, by name."""
+"""The command palette: every command of the current screen, by name."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -9,18 +9,18 @@ from sda_tui.keymap import KEYMAP, Command
 
 
 class KeyCommands(Provider):
-    """Offers what the keys do, as "Dashboard: Save"."""
+    """Offers the commands of the key table, as "Dashboard: Save"."""
 
     async def discover(self) -> Hits:
         for title, command in self._commands():
-            yield DiscoveryHit(title, partial(self._run, command), help=command.sentence)
+            yield DiscoveryHit(title, partial(self._run, command), help=command.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for title, command in self._commands():
             score = matcher.match(title)
             if score > 0:
-                yield Hit(score, matcher.highlight(title), partial(self._run, command), help=command.sentence)
+                yield Hit(score, matcher.highlight(title), partial(self._run, command), help=command.help)
 
     def _commands(self) -> Iterable[tuple[str, Command]]:
         for name in (getattr(self.screen, "SCOPE", ""), "app"):

@@ -1,4 +1,4 @@
-"""Sounds, tiny runs and the things that a machine may or may not have."""
+"""Fixtures: sounds, tiny runs, and what a machine may lack."""
 
 import contextlib
 import os
@@ -38,8 +38,34 @@ TINY: dict[str, SettingValue] = {
 }
 
 
+# The slow tier: tests that train, sleep, start a program or drive the app, by what they use or where they are.
+# A single test elsewhere that takes more than half a second has the marker itself.
+SLOW_FIXTURES = {"sda_tui", "snap_compare", "sound_server", "training", "uninterrupted"}
+SLOW_FUNCTIONS = {"Popen", "Terminal", "running", "sleep", "subprocess", "train", "train_to"}
+SLOW_PLACES = (
+    "tests/core/synthesis/test_render.py",
+    "tests/core/test_engine.py",
+    "tests/core/training/",
+    "tests/sda_tui/test_app.py",
+    "tests/sda_tui/test_playback.py",
+    "tests/sda_tui/test_terminal.py",
+    "tests/test_imports.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put every test into its tier, so that whoever writes one need not think of it."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        fixtures, names = set(item.fixturenames), set(item.function.__code__.co_names)
+        if item.nodeid.startswith(SLOW_PLACES) or fixtures & SLOW_FIXTURES or names & SLOW_FUNCTIONS:
+            item.add_marker(pytest.mark.slow)
+        if "sound_server" in fixtures:
+            item.add_marker(pytest.mark.audio)
+
+
 def need(available: bool, what: str) -> None:
-    """Skip a test whose ground is missing; where everything must be there, as in the gate, fail."""
+    """Skip a test that needs what is missing here; fail it where SDA_TEST_REQUIRE_ALL is set."""
     if not available:
         if os.environ.get("SDA_TEST_REQUIRE_ALL"):
             pytest.fail(f"{what} is missing, and SDA_TEST_REQUIRE_ALL is set")
@@ -67,7 +93,7 @@ def write_tones(folder: Path) -> Path:
 
 @pytest.fixture
 def ordinary_user() -> Iterator[None]:
-    """Root may read everything; for these tests we are nobody."""
+    """Root may read everything; these tests run as the user nobody."""
     was_root = os.geteuid() == 0
     if was_root:
         os.seteuid(65_534)
@@ -78,7 +104,7 @@ def ordinary_user() -> Iterator[None]:
 
 @pytest.fixture
 def open_path(tmp_path: Path) -> Path:
-    """A temporary folder that nobody may enter too."""
+    """A temporary folder that the user nobody may enter too."""
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == os.getuid() and "pytest" in str(folder):
             folder.chmod(0o755)

@@ -2,23 +2,22 @@
 
 from rich.text import Text
 
-from core.data.cache import LIMIT_BYTES, cache_root, cache_size, trim_cache
+from core.engine import cache_status, clear_cache
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.headless.console import Output
 
 
 def cache_command(clear: bool) -> int:
-    """Tell how large the cache is, or empty it."""
-    before = cache_size()
-    where = printable(str(cache_root()))
+    """Print how large the cache is, or delete it."""
+    cache = cache_status()
+    where, limit = printable(str(cache.path)), fmt.size(cache.limit_bytes)
     if clear:
-        trim_cache(0)
-        told = f"Deleted {fmt.size(before - cache_size())} of decoded sounds from {where}."
+        message = f"Deleted {fmt.size(clear_cache())} of decoded sounds from {where}."
     else:
-        told = (
-            f"{fmt.size(before)} of decoded sounds in {where}, at most {fmt.size(LIMIT_BYTES)}. "
+        message = (
+            f"{fmt.size(cache.size_bytes)} of decoded sounds in {where}, at most {limit}. "
             "They make the next start fast; `sda-tui cache --clear` deletes them."
         )
-    Output().print(Text(told))
+    Output().print(Text(message))
     return 0

@@ -1,4 +1,4 @@
-"""What the commands print on stdout."""
+"""Where the commands print: stdout."""
 
 import contextlib
 
@@ -6,7 +6,7 @@ from rich.console import Console
 
 
 class Output(Console):
-    """Ends quietly and well when the reader has seen enough: `sda-tui scan … | head`."""
+    """Ends with status 0, and no message, when the reader closes the pipe: `sda-tui scan … | head`."""
 
     def on_broken_pipe(self) -> None:
         with contextlib.suppress(SystemExit):

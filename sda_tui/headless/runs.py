@@ -1,7 +1,8 @@
-"""`sda-tui runs`: every run with its state."""
+"""`sda-tui runs`: every run with its state.  The table's columns are in `sda_tui.look`."""
 
 import json
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from core.paths import default_root
 from core.runs import RunSummary, list_runs
 from core.text import printable
 from sda_tui.headless.console import Output
-from sda_tui.look import STATES, describe_state, summary_columns
+from sda_tui.look import SUMMARY_COLUMNS
 
 
 def runs_command(root: Path | None, as_json: bool) -> int:
@@ -32,11 +33,15 @@ def runs_command(root: Path | None, as_json: bool) -> int:
         )
         return 0
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("Run", "State", "Epoch", "Train", "Validation", "Best", "Age", "Size"):
-        table.add_column(name, justify="left" if name in {"Run", "State"} else "right")
+    for column in SUMMARY_COLUMNS:
+        table.add_column(column.head, justify=column.justify)
+    now_s = time.time()
     for summary in summaries:
-        state = Text(describe_state(summary.state), STATES[summary.state][1].ansi)
-        table.add_row(Text(printable(summary.name)), state, *summary_columns(summary))
+        cells = (
+            Text(column.cell(summary, now_s), column.tone(summary).ansi if column.tone else "")
+            for column in SUMMARY_COLUMNS
+        )
+        table.add_row(*cells)
     console.print(table)
     for summary in summaries:
         if trouble := summary.problem or summary.message:

@@ -22,7 +22,7 @@ from sda_tui.terminal import own_terminal
 
 
 def scan_command(folder: Path, as_json: bool) -> int:
-    """Print the report on a folder.  Raises DatasetError, after the report, if nothing in it is usable."""
+    """Print the report on a folder.  Raises DatasetError, after printing it, if nothing is usable."""
     config = TrainingConfig()
     report = scan_with_progress(folder, config)
     if as_json:

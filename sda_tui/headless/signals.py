@@ -1,4 +1,4 @@
-"""What signals mean to a command without a screen."""
+"""Signals in a command without a screen."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ INTERRUPTED_STATUS = 130
 class StopOnSignal:
     """While entered: the first Ctrl-C or SIGTERM calls `stop`, a second Ctrl-C ends the process at once.
 
-    SIGHUP, which comes when the terminal goes away, lets go of the terminal and changes nothing else.
+    SIGHUP, sent when the terminal is lost, detaches from the terminal and changes nothing else.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
@@ -25,7 +25,7 @@ class StopOnSignal:
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                continue  # under nohup, which says where the output goes
+                continue  # under nohup, which has redirected the output
             self._before[number] = signal.signal(number, self._handle)
         return self
 

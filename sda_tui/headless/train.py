@@ -12,8 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from core.config import SETTINGS, TrainingConfig, find_device, find_preset, parse_assignment
-from core.data.clip import check_clip
-from core.engine import EngineEvent, Runner
+from core.engine import EngineEvent, Runner, check_clip
 from core.errors import SdaError
 from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
 from core.paths import default_root
@@ -37,13 +36,13 @@ def train_command(
     name: str | None,
     seed: str | None,
 ) -> int:
-    """Scan a folder and train on it.  Raises SdaError with a sentence for the user."""
+    """Scan a folder and train on it.  Raises SdaError with a message for the user."""
     root = root or default_root()
     values = dict(parse_assignment(each) for each in assignments)
     if seed is not None:
         values["seed"] = SETTINGS["seed"].parse(seed)
     chosen = find_preset(preset) if preset else None
-    check_clip(TrainingConfig().with_settings(values).preview_clip)  # complain before the scan, not after it
+    check_clip(TrainingConfig().with_settings(values).preview_clip)  # refused before the scan, not after it
     engine = _Engine(device)
     config = TrainingConfig().with_settings(
         {key: value for key, value in values.items() if key in {"chunk_duration_s", "seed"}}
@@ -59,7 +58,7 @@ def train_command(
 
 
 def resume_command(name: str, root: Path | None, assignments: list[str], device: str | None) -> int:
-    """Continue a run.  Raises SdaError with a sentence for the user."""
+    """Continue a run.  Raises SdaError with a message for the user."""
     values = dict(parse_assignment(each) for each in assignments)
     run = find_run(name, root or default_root())
     summary = summarise(run)
@@ -70,24 +69,26 @@ def resume_command(name: str, root: Path | None, assignments: list[str], device:
     engine.wait_until_loaded()
     if values:
         run.change(manifest)
-    about = f"Going on with {run.name} after epoch {summary.epoch}, step {summary.step}."
+    about = f"Continuing {run.name} after epoch {summary.epoch}, step {summary.step}."
     return engine.follow(run, manifest, [about])
 
 
 def _is_accepted(manifest: RunManifest) -> bool:
-    """Whether to go on although sounds are gone or changed.  Nobody is asked where nobody can answer: the
-    run's warnings tell it then."""
+    """Whether to continue although sounds are missing or changed.
+
+    Asks only in a terminal; elsewhere the run's warnings report the changes.
+    """
     changes = manifest.changes_since() if Path(manifest.folder).is_dir() else []
     if not changes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    for sentence in changes:
-        print(f"! {sentence}", file=sys.stderr)
-    print("Go on with the sounds that are there? [Y/n] ", end="", file=sys.stderr, flush=True)
+    for change in changes:
+        print(f"! {change}", file=sys.stderr)
+    print("Continue with the sounds that are there? [Y/n] ", end="", file=sys.stderr, flush=True)
     return not sys.stdin.readline().strip().lower().startswith("n")
 
 
 class _Engine:
-    """The runner, driven by the main thread of a command."""
+    """The engine's runner, driven by the main thread of a command."""
 
     def __init__(self, device: str | None) -> None:
         self._device = device
@@ -104,14 +105,14 @@ class _Engine:
         self._device = find_device(self._device, ready.devices).name
 
     def follow(self, run: RunDirectory, manifest: RunManifest, introduction: list[str]) -> int:
-        """Train, show how it goes on stderr, and return the exit status."""
+        """Train, show the progress on stderr, and return the exit status."""
         history = RunHistory()
         config = manifest.config
         about = (
             f"Run {run.name} on {self._device}: preset {manifest.preset}, "
             f"{fmt.count(config.epochs, 'epoch')} of {fmt.count(manifest.steps_per_epoch, 'step')}, "
             f"batches of {config.batch_size}. "
-            f"Ctrl-C saves and stops; `sda-tui resume {run.name}` goes on."
+            f"Ctrl-C saves and stops; resume with `sda-tui resume {run.name}`."
         )
         with own_terminal(run.log) as terminal:
             console = Console(file=terminal, highlight=False)
@@ -128,17 +129,17 @@ class _Engine:
             for line in _closing_lines(run, history):
                 console.print(Text(line))
         if history.message or history.state not in (RunState.FINISHED, RunState.CANCELLED):
-            raise SdaError(history.message or "The run ended without saying why; see its log.")
+            raise SdaError(history.message or "The run ended without a message; see its log.")
         return INTERRUPTED_STATUS if history.state is RunState.CANCELLED else 0
 
     def _drain(self, history: RunHistory, display: "_Display") -> None:
-        """Take in what happened, then redraw once."""
+        """Apply all events that have arrived, then redraw once."""
         while not self._events.empty():
             event = self._events.get()
             if not isinstance(event, EngineReady):
                 display.warn(event, history)
                 history.apply(event, time.time())
-                display.tell(event, history)
+                display.print_epoch(event, history)
         display.redraw(history)
 
 
@@ -168,12 +169,12 @@ class _Display:
         self._progress.stop()
 
     def warn(self, event: RunEvent, history: RunHistory) -> None:
-        """Print a warning that says something new, by the history before it."""
+        """Print a warning if it is new, judged by the history before it."""
         if isinstance(event, Warned) and event.is_new_after(history.warning(event.kind)):
             self._console.print(Text(f"! {event.message}"))
 
-    def tell(self, event: RunEvent, history: RunHistory) -> None:
-        """Print a line for an epoch where there is no bar, by the history with it."""
+    def print_epoch(self, event: RunEvent, history: RunHistory) -> None:
+        """Print a line per epoch where there is no bar, from the history that includes it."""
         if isinstance(event, EpochFinished) and not self._console.is_terminal:
             self._console.print(Text(f"epoch {event.epoch}/{event.total_epochs}  {_numbers(history)}"))
 
@@ -210,7 +211,7 @@ def _closing_lines(run: RunDirectory, history: RunHistory) -> list[str]:
         case RunState.FINISHED:
             lines = [f"Finished after {fmt.duration(history.elapsed_s)}. Previews: {where}/previews"]
         case RunState.CANCELLED:
-            lines = [f"Stopped and saved at step {history.step}. `sda-tui resume {run.name}` goes on."]
+            lines = [f"Stopped and saved at step {history.step}. Resume with `sda-tui resume {run.name}`."]
         case _:
             return []
     if (epoch := history.last_epoch) and epoch.best_validation_loss is not None:

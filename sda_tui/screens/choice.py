@@ -8,13 +8,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An answer: what it is called, the key that gives it, and how it looks."""
+    """An answer: its label, the key that gives it, and how its button looks."""
 
     id: str
     label: str
@@ -23,7 +24,10 @@ class Choice:
 
 
 class ChoiceScreen(ModalScreen[str]):
-    """Asks and returns the id of the answer; escape gives the last one, which should change nothing."""
+    """Asks, and returns the id of the answer.
+
+    The first answer has the focus; escape gives the last one, which should change nothing.
+    """
 
     BINDINGS = [
         Binding("escape", "give_up", show=False),
@@ -47,16 +51,18 @@ class ChoiceScreen(ModalScreen[str]):
                     yield Button(label, id=choice.id, variant=choice.variant)  # type: ignore[arg-type]
 
     def on_mount(self) -> None:
-        for choice in self._choices:
-            self._bindings.bind(choice.key, f"answer('{choice.id}')", show=False)
         self.query_one(f"#{self._choices[0].id}").focus()
+
+    def on_key(self, event: Key) -> None:
+        """Give the answer whose key this is."""
+        for choice in self._choices:
+            if event.key == choice.key:
+                event.stop()
+                self.dismiss(choice.id)
 
     @on(Button.Pressed)
     def press(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id)
-
-    def action_answer(self, id: str) -> None:
-        self.dismiss(id)
 
     def action_give_up(self) -> None:
         self.dismiss(self._choices[-1].id)

@@ -1,4 +1,4 @@
-"""Choosing a folder of sounds, and seeing what is in it."""
+"""Choose a folder of sounds, and see what is in it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,10 +46,10 @@ class DatasetScreen(Screen[None]):
             self.report = report
 
     class ShowRuns(Message):
-        """The list of runs is wanted."""
+        """Asks for the list of runs."""
 
     class Delivered(Message):
-        """A batch of what a scan found; `number` tells it from the batches of a scan before."""
+        """A batch of what a scan found; `number` is that of the scan, as an earlier one may still deliver."""
 
         def __init__(self, number: int, found: ScanDelivery) -> None:
             super().__init__()
@@ -92,11 +92,11 @@ class DatasetScreen(Screen[None]):
 
     @property
     def is_ready(self) -> bool:
-        """Whether a scan is done and found something to train on."""
+        """Whether a scan has finished and found sounds to train on."""
         return self._report is not None
 
     def choose(self, folder: Path) -> None:
-        """Scan a folder; one that is still being scanned is given up."""
+        """Scan a folder; a scan in progress is dropped."""
         self._folder = folder
         self._report = None
         self.query_one(ScanTable).empty()
@@ -148,16 +148,16 @@ class DatasetScreen(Screen[None]):
 
     @on(DataTable.RowHighlighted, "#files")
     def show_detail(self) -> None:
-        """The whole of what the table's last column may cut off."""
+        """Show the whole of what the table's last column may cut off."""
         file = self.query_one(ScanTable).chosen
         detail = self.query_one("#file-detail", Static)
         detail.display = file is not None and bool(file.detail)
         if file is not None:
             detail.update(Text(f"{file.printable_path}: {file.detail}"))
 
-    def _show_status(self, sentence: str, is_error: bool = False) -> None:
+    def _show_status(self, message: str, is_error: bool = False) -> None:
         status = self.query_one("#scan-status", Static)
-        status.update(Text(f"✗ {sentence}" if is_error else sentence))
+        status.update(Text(f"✗ {message}" if is_error else message))
         status.set_class(is_error, "-error")
 
     def _set_scanning(self, scanning: bool) -> None:
@@ -171,7 +171,7 @@ class DatasetScreen(Screen[None]):
 
     @work(thread=True, exclusive=True, group="runs", exit_on_error=False)
     def _read_runs(self) -> None:
-        """Recent folders, and whether something trains elsewhere, from the runs."""
+        """Read the runs for recent folders and for those in training."""
         try:
             summaries = list_runs(self._session.root)
         except SdaError:
@@ -202,8 +202,8 @@ class DatasetScreen(Screen[None]):
         try:
             self._session.make_demo(folder)
         except OSError as error:
-            sentence = f"Cannot write the demo sounds to {show_path(folder)} ({error.strerror})."
-            self.app.call_from_thread(self._show_status, sentence, True)
+            problem = f"Cannot write the demo sounds to {show_path(folder)} ({error.strerror})."
+            self.app.call_from_thread(self._show_status, problem, True)
         else:
             self.app.call_from_thread(self.choose, folder)
 
@@ -224,7 +224,7 @@ class DatasetScreen(Screen[None]):
         self.post_message(self.ShowRuns())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what makes sense now."""
+        """Offer only what is possible now."""
         if action == "stop_scan":
             return bool(self.query("#scan-progress")) and self.query_one("#scan-progress").display
         if action == "order":
@@ -237,6 +237,6 @@ class DatasetScreen(Screen[None]):
     def action_stop_scan(self) -> None:
         if self.query_one("#scan-progress").display:
             self._session.stop_scan()
-            self._scan_number += 1  # what is on its way comes too late
+            self._scan_number += 1  # batches that it has posted are dropped
             self._set_scanning(False)
             self._show_status("Scan stopped. Choose a folder.")

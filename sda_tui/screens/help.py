@@ -1,4 +1,4 @@
-"""All keys, from the table that dispatches them."""
+"""All keys, from the table that also dispatches them."""
 
 from rich.table import Table
 from rich.text import Text
@@ -21,13 +21,13 @@ KEY_NAMES = {
 }
 
 ABOUT = """\
-Previews play on the machine that sda-tui runs on.  Training goes on when the connection drops or you
+Previews play on the machine that sda-tui runs on.  Training continues when the connection drops or you
 choose so on leaving; `sda-tui runs` shows it.  Everything of a run lies in its folder: checkpoints,
 previews (WAV), events.jsonl and run.log."""
 
 
 class HelpScreen(ModalScreen[None]):
-    """Every key of every screen, the present one's first."""
+    """Every key of every screen, those of the current screen first."""
 
     BINDINGS = [Binding("escape,q,question_mark,enter", "dismiss", "Close", show=False)]
 
@@ -49,10 +49,10 @@ class HelpScreen(ModalScreen[None]):
             scope = KEYMAP[name]
             table.add_row(Text(scope.title, style="bold underline"), "")
             for command in scope.commands:
-                table.add_row(show_keys(command), command.sentence)
+                table.add_row(show_keys(command), command.help)
         return table
 
 
 def show_keys(command: Command) -> str:
-    """The keys of a command as they stand on the keyboard: "→ enter space"."""
+    """The keys of a command as they are labelled: "→ enter space"."""
     return " ".join(KEY_NAMES.get(key, key.replace("ctrl+", "^")) for key in command.keys.split(","))

@@ -1,5 +1,8 @@
 """All runs: look at one, or continue it."""
 
+import time
+from collections.abc import Callable
+
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
@@ -12,21 +15,19 @@ from core.config import SETTINGS, SettingValue
 from core.errors import ConfigError, SdaError
 from core.events import RunState
 from core.runs import RunDirectory, RunSummary, list_runs
-from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.keymap import KEYMAP
-from sda_tui.look import STATES, describe_state, show_path, summary_columns
+from sda_tui.look import SUMMARY_COLUMNS, SummaryColumn, describe_state, show_path
 from sda_tui.session import Session
 from sda_tui.widgets.table import Table
 from sda_tui.widgets.title_bar import TitleBar
 
-COLUMNS = ("Run", "State", "Epoch", "Train", "Valid.", "Best", "Age", "Size")
 EMPTY = "No runs here yet. Press esc, choose a folder of sounds and start one."
 
 
 class RunsScreen(Screen[None]):
-    """Posts `Opened` with a run to look at; it may just have been continued."""
+    """Posts `Opened` with a run to show, which may just have been continued."""
 
     SCOPE = "runs"
     BINDINGS = KEYMAP[SCOPE].bindings()
@@ -36,9 +37,10 @@ class RunsScreen(Screen[None]):
             super().__init__()
             self.run = run
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self._session = session
+        self._clock = clock  # seconds since 1970, which the age of a run is relative to
         self._summaries: dict[str, RunSummary] = {}
 
     def compose(self) -> ComposeResult:
@@ -56,8 +58,8 @@ class RunsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         table = self.query_one(Table)
-        for name in COLUMNS:
-            table.add_column(name, key=name)
+        for column in SUMMARY_COLUMNS:
+            table.add_column(column.short_head or column.head, key=column.head)
         table.focus()
 
     def on_screen_resume(self) -> None:
@@ -69,7 +71,7 @@ class RunsScreen(Screen[None]):
         return bool(self._summaries)
 
     def action_reload(self) -> None:
-        """Read the list again, on a thread: the size of a run takes a look at all of its files."""
+        """Read the list again, on a thread: the size of a run is the sum over all of its files."""
         self._read()
 
     @work(thread=True, exclusive=True, exit_on_error=False)
@@ -81,22 +83,26 @@ class RunsScreen(Screen[None]):
         else:
             self.app.call_from_thread(self._show, summaries)
 
-    def _show_problem(self, sentence: str) -> None:
-        self.query_one("#run-summary", Static).update(Text(f"✗ {sentence}"))
+    def _show_problem(self, problem: str) -> None:
+        self.query_one("#run-summary", Static).update(Text(f"✗ {problem}"))
 
     def _show(self, summaries: list[RunSummary]) -> None:
         table = self.query_one(Table)
         chosen = self._chosen
         self._summaries = {summary.name: summary for summary in summaries}
         table.clear()
+        now_s = self._clock()
         for summary in summaries:
-            tone = STATES[summary.state][1]
-            state = Text(describe_state(summary.state), style=self.app.theme_variables[tone])
-            cells = [Text(cell, justify="right") for cell in summary_columns(summary)]
-            table.add_row(Text(printable(summary.name)), state, *cells, key=summary.name)
+            table.add_row(
+                *(self._cell(column, summary, now_s) for column in SUMMARY_COLUMNS), key=summary.name
+            )
         if chosen is not None and chosen.name in self._summaries:
             table.move_cursor(row=table.get_row_index(chosen.name))
         self._show_chosen()
+
+    def _cell(self, column: SummaryColumn, summary: RunSummary, now_s: float) -> Text:
+        style = self.app.theme_variables[column.tone(summary)] if column.tone else ""
+        return Text(column.cell(summary, now_s), style=style, justify=column.justify)
 
     @property
     def _chosen(self) -> RunSummary | None:
@@ -155,7 +161,7 @@ class RunsScreen(Screen[None]):
 
 
 def _describe(summary: RunSummary) -> str:
-    """The run in a few lines, with what changed since."""
+    """The run in a few lines, with what changed since it was trained."""
     manifest, last = summary.manifest, summary.last_epoch
     if manifest is None:
         return f"✗ {summary.problem}"
@@ -176,6 +182,6 @@ def _describe(summary: RunSummary) -> str:
         lines.append(f"Trained by process {summary.holder_pid} now; View attaches to it.")
     if summary.message:
         lines.append(f"✗ {summary.message}")
-    lines += [f"! {sentence}" for sentence in manifest.changes_since()]
-    lines += [f"! {sentence}" for sentence in manifest.software_changes()]
+    lines += [f"! {change}" for change in manifest.changes_since()]
+    lines += [f"! {change}" for change in manifest.software_changes()]
     return "\n".join(lines)

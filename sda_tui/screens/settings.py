@@ -1,4 +1,4 @@
-"""Accepting the suggested preset, or changing anything about it."""
+"""Accept the suggested preset, or change any of its settings."""
 
 from pathlib import Path
 
@@ -24,11 +24,11 @@ from sda_tui.widgets.preset_chooser import PresetChooser
 from sda_tui.widgets.setting_row import SettingRow
 from sda_tui.widgets.title_bar import TitleBar
 
-ESTIMATE_DELAY_S = 0.2  # after the last key: a folder of thousands takes a moment to divide anew
+ESTIMATE_DELAY_S = 0.2  # after the last key: the split of thousands of files is computed again
 
 
 class SettingsScreen(Screen[None]):
-    """For one scan.  Posts `Started` with the run that was begun."""
+    """The settings of a run on the scanned folder.  Posts `Started` with the run."""
 
     SCOPE = "settings"
     BINDINGS = KEYMAP[SCOPE].bindings()
@@ -79,7 +79,7 @@ class SettingsScreen(Screen[None]):
         self.query_one(PresetChooser).focus()
 
     def show_devices(self) -> None:
-        """Fill in the devices, once the engine knows them."""
+        """List the devices, once the engine has reported them."""
         devices = self._session.devices
         if devices:
             self.query_one("#device", Select).set_options(

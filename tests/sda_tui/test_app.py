@@ -355,7 +355,7 @@ async def test_help_shows_every_key_of_the_table(tmp_path: Path) -> None:
         assert isinstance(app.screen, HelpScreen)
         shown = app.export_screenshot()
         for command in KEYMAP["datasets"].commands[:3]:
-            assert command.sentence.split()[0] in shown
+            assert command.help.split()[0] in shown
         await pilot.press("escape")
         assert isinstance(app.screen, DatasetScreen)
 

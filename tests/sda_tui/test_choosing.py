@@ -19,7 +19,7 @@ from tests.sounds import write_tone
 # -- datasets ---------------------------------------------------------------------------------------------
 
 
-async def test_without_a_folder_the_first_screen_says_what_to_do(tmp_path: Path) -> None:
+async def test_without_a_folder_the_first_screen_names_the_next_step(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, _):
         assert "Choose a folder of sounds" in text(app, "#scan-status")
         assert not app.screen.query_one("#proceed").display
@@ -75,7 +75,7 @@ async def test_the_detail_of_the_chosen_file_is_shown_whole(tmp_path: Path, soun
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda folder: folder / "gone", "There is no folder"),
         (lambda folder: folder, "holds no files"),
@@ -84,14 +84,14 @@ async def test_the_detail_of_the_chosen_file_is_shown_whole(tmp_path: Path, soun
     ],
     ids=["missing", "empty", "file", "unusable"],
 )
-async def test_a_bad_folder_is_told_and_there_is_no_way_forward(
-    tmp_path: Path, make: Callable[[Path], Path], told: str
+async def test_a_bad_folder_is_reported_and_blocks_the_next_step(
+    tmp_path: Path, make: Callable[[Path], Path], message: str
 ) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     async with running(tmp_path, make(folder)) as (app, pilot):
         await until(pilot, lambda: app.screen.query_one("#scan-status").has_class("-error"))
-        assert told in text(app, "#scan-status")
+        assert message in text(app, "#scan-status")
         assert app.screen.query_one("#proceed", Button).disabled
         await pilot.press("n")
         assert isinstance(app.screen, DatasetScreen)
@@ -138,7 +138,7 @@ async def test_recent_folders_come_from_the_runs(tmp_path: Path, make_run: MakeR
         assert "8 files" in text(app, "#scan-status")
 
 
-async def test_the_demo_is_one_key_away(tmp_path: Path) -> None:
+async def test_one_key_chooses_the_demo(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await pilot.press("d")
         await until(pilot, lambda: app.screen.is_ready)
@@ -193,7 +193,7 @@ async def test_every_setting_has_a_row_with_unit_range_and_help(tmp_path: Path, 
         assert rows["dropout"].query_one(Input).value == "0.4"
 
 
-async def test_a_bad_value_is_told_as_it_is_typed_and_stops_the_start(tmp_path: Path, sounds: Path) -> None:
+async def test_a_bad_value_is_reported_while_typing_and_blocks_start(tmp_path: Path, sounds: Path) -> None:
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_settings(app, pilot)
         await pilot.press("a")
@@ -215,7 +215,7 @@ async def test_a_bad_value_is_told_as_it_is_typed_and_stops_the_start(tmp_path: 
         await until(pilot, lambda: "100 epochs" in text(app, "#estimate"))
 
 
-async def test_an_own_clip_is_looked_for_as_it_is_typed(tmp_path: Path, sounds: Path) -> None:
+async def test_an_own_clip_is_checked_while_typing(tmp_path: Path, sounds: Path) -> None:
     async with running(tmp_path, sounds, NARROW) as (app, pilot):
         screen = await to_settings(app, pilot)
         await pilot.press("a")
@@ -231,9 +231,7 @@ async def test_an_own_clip_is_looked_for_as_it_is_typed(tmp_path: Path, sounds: 
         assert screen._manifest().config.preview_clip == str(sounds / "tone-1.wav")
 
 
-async def test_changes_survive_another_preset_and_end_with_a_reset_of_all(
-    tmp_path: Path, sounds: Path
-) -> None:
+async def test_changes_survive_another_preset_until_reset(tmp_path: Path, sounds: Path) -> None:
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_settings(app, pilot)
         field = screen.query_one("#setting-latent_dim Input", Input)
@@ -247,15 +245,15 @@ async def test_changes_survive_another_preset_and_end_with_a_reset_of_all(
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("taken", "There is a run 'taken'"), ("a b", "cannot name a run")]
+    ("name", "message"), [("taken", "There is a run 'taken'"), ("a b", "cannot name a run")]
 )
-async def test_a_name_that_cannot_be_used_is_told(
-    tmp_path: Path, sounds: Path, make_run: MakeRun, name: str, told: str
+async def test_an_unusable_name_is_reported(
+    tmp_path: Path, sounds: Path, make_run: MakeRun, name: str, message: str
 ) -> None:
     make_run("taken")
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_settings(app, pilot)
         screen.query_one("#name", Input).value = name
         await pilot.press("n")
-        await until(pilot, lambda: any(told in toast for toast in toasts(app)))
+        await until(pilot, lambda: any(message in toast for toast in toasts(app)))
         assert isinstance(app.screen, SettingsScreen)

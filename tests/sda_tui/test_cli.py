@@ -32,7 +32,7 @@ def events(run: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
 
 
-def test_scan_prints_every_file_with_totals_split_and_suggestion(sda_tui: Command, sounds: Path) -> None:
+def test_scan_prints_files_totals_split_and_suggestion(sda_tui: Command, sounds: Path) -> None:
     (sounds / "notes.txt").write_text("x")
     done = sda_tui("scan", sounds)
     assert done.returncode == 0
@@ -59,7 +59,7 @@ def test_scan_json_is_one_document(sda_tui: Command, sounds: Path) -> None:
     assert document["suggested_preset"] == "conservative"
 
 
-def test_scan_of_nothing_usable_is_a_failure_with_a_sentence(sda_tui: Command, tmp_path: Path) -> None:
+def test_scan_of_nothing_usable_fails_with_a_message(sda_tui: Command, tmp_path: Path) -> None:
     folder = tmp_path / "texts"
     folder.mkdir()
     (folder / "a.txt").write_text("x")
@@ -84,9 +84,9 @@ def test_train_runs_resume(sda_tui: Command, sounds: Path, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     assert "Finished after" in done.stderr
     run = tmp_path / "runs" / "tones"
-    told = re.findall(r"epoch \d/2 .*validation (\S+)", done.stderr)
+    printed = re.findall(r"epoch \d/2 .*validation (\S+)", done.stderr)
     measured = [each["validation_loss"] for each in events(run) if each["event"] == "epoch"]
-    assert told == [fmt.number(loss) for loss in measured]
+    assert printed == [fmt.number(loss) for loss in measured]
     record = json.loads((run / "run.json").read_text())
     assert (record["preset"], record["config"]["seed"], record["config"]["epochs"]) == ("balanced", 3, 2)
     assert (run / "checkpoints" / "best.pt").exists()
@@ -184,9 +184,9 @@ def test_one_signal_saves_at_the_exact_step_and_stops(
     training: "subprocess.Popen[str]", tmp_path: Path, number: int
 ) -> None:
     training.send_signal(number)
-    _, told = training.communicate(timeout=90)
+    _, stderr = training.communicate(timeout=90)
     assert training.returncode == 130
-    assert "Stopped and saved at step" in told
+    assert "Stopped and saved at step" in stderr
     step = last_step(tmp_path)
     run = tmp_path / "runs" / "long"
     assert read_checkpoint(run / "checkpoints" / f"step-{step:09}.pt")["step"] == step
@@ -199,9 +199,9 @@ def test_a_second_interrupt_stops_at_once(training: "subprocess.Popen[str]") -> 
     assert training.wait(90) == 130
 
 
-def test_under_nohup_the_output_goes_on(sounds: Path, tmp_path: Path) -> None:
-    told = tmp_path / "nohup.out"
-    with told.open("w") as output:
+def test_under_nohup_the_output_continues(sounds: Path, tmp_path: Path) -> None:
+    nohup = tmp_path / "nohup.out"
+    with nohup.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "sda_tui", "train", sounds, "--set", "epochs=9", *QUICK, "--name", "long"],
             cwd=tmp_path,
@@ -213,10 +213,10 @@ def test_under_nohup_the_output_goes_on(sounds: Path, tmp_path: Path) -> None:
         wait_for_step(tmp_path, 5)
         process.send_signal(signal.SIGHUP)
         assert process.wait(90) == 0
-    assert "Finished after" in told.read_text()
+    assert "Finished after" in nohup.read_text()
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure(sounds: Path, tmp_path: Path) -> None:
+def test_a_reader_that_closes_the_pipe_is_no_failure(sounds: Path, tmp_path: Path) -> None:
     command = f"'{sys.executable}' -m sda_tui scan '{sounds}' | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command],
@@ -228,7 +228,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(sounds: Path, tmp_path: Pat
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
 
 
-def test_letters_that_the_terminal_lacks_do_no_harm(sounds: Path) -> None:
+def test_characters_that_the_terminal_lacks_do_no_harm(sounds: Path) -> None:
     write_tone(sounds / "Glöckchen 🔔.wav", 999.0)
     done = subprocess.run(
         [sys.executable, "-m", "sda_tui", "scan", sounds],
@@ -240,7 +240,7 @@ def test_letters_that_the_terminal_lacks_do_no_harm(sounds: Path) -> None:
     assert "Glöckchen ?".encode("latin-1") in done.stdout
 
 
-def test_a_hang_up_changes_nothing_and_nobody_else_trains_the_run(
+def test_training_survives_a_hang_up_and_keeps_its_lock(
     training: "subprocess.Popen[str]", sda_tui: Command, tmp_path: Path
 ) -> None:
     training.send_signal(signal.SIGHUP)
@@ -253,7 +253,7 @@ def test_a_hang_up_changes_nothing_and_nobody_else_trains_the_run(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "told"),
+    ("arguments", "status", "message"),
     [
         (
             ["train", "{sounds}", "--set", "epochs=three"],
@@ -283,25 +283,25 @@ def test_a_hang_up_changes_nothing_and_nobody_else_trains_the_run(
         (["fly", "there", "now"], 2, "unrecognized arguments"),
     ],
 )
-def test_bad_input_gets_one_sentence_and_its_status(
+def test_bad_input_gets_one_line_and_its_status(
     sounds: Path,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     status: int,
-    told: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     try:
         returned = main([argument.format(sounds=sounds) for argument in arguments])
     except SystemExit as stopped:
         returned = int(str(stopped.code))
-    said = capfd.readouterr().err
+    stderr = capfd.readouterr().err
     assert returned == status
-    assert told in said
-    assert said.count("\n") == 1
-    assert "Traceback" not in said
+    assert message in stderr
+    assert stderr.count("\n") == 1
+    assert "Traceback" not in stderr
     assert not (tmp_path / "runs").exists()
 
 
@@ -311,7 +311,7 @@ def test_the_app_needs_a_terminal(sda_tui: Command, sounds: Path) -> None:
     assert "needs a terminal; `sda-tui train FOLDER` works without one" in done.stderr
 
 
-def test_runs_without_any_say_what_to_do(sda_tui: Command) -> None:
+def test_an_empty_list_of_runs_names_the_next_step(sda_tui: Command) -> None:
     done = sda_tui("runs")
     assert done.returncode == 0
     assert "Start one with" in done.stdout
@@ -325,7 +325,7 @@ def test_help_names_every_command(sda_tui: Command) -> None:
         assert word in done.stdout
 
 
-def test_a_checkpoint_that_is_none_is_told(sda_tui: Command, make_run, tmp_path: Path) -> None:
+def test_a_file_that_is_no_checkpoint_is_named(sda_tui: Command, make_run, tmp_path: Path) -> None:
     run: RunDirectory = make_run("broken")
     (run.checkpoints / "step-000000005.pt").write_bytes(b"no checkpoint at all")
     done = sda_tui("resume", "broken")

@@ -233,7 +233,9 @@ def test_resume_asks_about_a_sound_that_is_gone(make_run: MakeRun, sounds: Path,
     run = make_run()
     (sounds / "tone-3.wav").unlink()
     with Terminal("resume", run.path, cwd=tmp_path) as terminal:
-        terminal.wait_for("tone-3.wav", "gone since the run began", "Go on with the sounds that are there?")
+        terminal.wait_for(
+            "tone-3.wav", "gone since the run began", "Continue with the sounds that are there?"
+        )
         terminal.press("n", "enter")
         assert terminal.wait_for_exit() == 130
     assert not list(run.checkpoints.iterdir())
