@@ -421,12 +421,12 @@ async def test_a_second_run_leaves_nothing_behind_while_one_trains(tmp_path: Pat
     run, other = make_run("one", epochs=5000), make_run("other")
     session.resume(run)
     try:
-        with pytest.raises(RunError, match="A run is going on"):
+        with pytest.raises(RunError, match="A run is being trained"):
             session.start("two", run.read_manifest(), None)
         assert not (tmp_path / "runs" / "two").exists()
         before = other.run_file.read_bytes()
         changed = other.read_manifest().with_settings({"epochs": 9}, 0)
-        with pytest.raises(RunError, match="A run is going on"):
+        with pytest.raises(RunError, match="A run is being trained"):
             session.resume(other, changed=changed)
         assert other.run_file.read_bytes() == before
     finally:

@@ -59,7 +59,7 @@ def test_bundle_encodes_draws_decodes_and_renders(orphan: RunDirectory) -> None:
     error, error_of_one_pass = (
         (bundle.decode(each) - log_mel).square().mean().sqrt() for each in (latent, one_pass)
     )
-    assert error < 0.99 * error_of_one_pass
+    assert error < error_of_one_pass
     assert error < log_mel.std()
     new = bundle.decode(bundle.draw(3, generator(0, "test")))
     sounds = bundle.render(new, [generator(0, "phase", number) for number in range(3)])
