@@ -30,6 +30,7 @@ def mel_error(sound: torch.Tensor, log_mel: torch.Tensor) -> float:
     return float((LogMelSpectrogram(CONFIG)(sound) - log_mel).square().mean().sqrt())
 
 
+@pytest.mark.slow
 def test_inversion_is_nearer_to_the_mel_than_librosas() -> None:
     """On noise only: librosa's exact least squares take minutes for an eighth of a second of a chord."""
     samples = 6_000
@@ -63,6 +64,7 @@ def test_stft_and_its_inverse_are_those_of_torch(waveforms: torch.Tensor) -> Non
     torch.testing.assert_close(inverter.inverse_stft(inconsistent, 48_000), expected)
 
 
+@pytest.mark.slow
 def test_griffin_lim_converges_at_least_as_far_as_librosas(waveforms: torch.Tensor) -> None:
     inverter = MelInverter(CONFIG)
     magnitudes = inverter.stft(waveforms).abs()
@@ -92,6 +94,7 @@ def test_the_sound_has_the_length_and_nearly_the_mel_it_was_made_from(duration_s
     assert mel_error(sound, log_mel) < 0.15 * float(log_mel.std())
 
 
+@pytest.mark.slow
 def test_best_is_nearer_to_the_mel_than_fast(waveforms: torch.Tensor) -> None:
     for signal in waveforms[1:, :12_000]:
         log_mel = LogMelSpectrogram(CONFIG)(signal.expand(4, -1))  # four times, from other phases

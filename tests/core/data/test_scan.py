@@ -223,6 +223,7 @@ def test_a_scan_is_cancelled_between_blocks(sounds: Path) -> None:
     assert asked <= 20 + 2 * WORKERS
 
 
+@pytest.mark.slow
 def test_five_thousand_files_are_scanned(tmp_path: Path) -> None:
     original = write_tone(tmp_path / "0.wav", 440.0, 0.05)
     data = bytearray(original.read_bytes())

@@ -31,6 +31,7 @@ def model() -> VAE:
     return vae
 
 
+@pytest.mark.slow
 def test_sounds_of_the_same_kind_are_as_new_as_held_out_ones(model: VAE) -> None:
     train, held_out = reconstruct(model, sounds(200, 1)), reconstruct(model, sounds(100, 2))
     found = nearness(model, fit_latents(train), train, held_out, seed=0)
@@ -38,6 +39,7 @@ def test_sounds_of_the_same_kind_are_as_new_as_held_out_ones(model: VAE) -> None
     assert memorisation_warning(found) == ""
 
 
+@pytest.mark.slow
 def test_copies_of_training_sounds_are_reported(model: VAE) -> None:
     train, held_out = reconstruct(model, sounds(200, 1)), reconstruct(model, sounds(100, 2))
     copies = replace(fit_latents(train), bandwidth=0.02)

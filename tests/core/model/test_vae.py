@@ -97,6 +97,8 @@ def test_the_encoder_corrects_its_latents_by_the_residual() -> None:
     assert missed[False] < missed[True] < without
 
 
+@pytest.mark.slow
+@torch.no_grad()
 def test_pca_unet_starts_as_principal_components() -> None:
     vae = make("pca_unet").eval()
     directions = torch.linalg.qr(torch.randn(128 * 94, 16, generator=draws(1))).Q

@@ -74,6 +74,7 @@ def test_an_unheld_lock_of_another_host_is_stale(path: Path) -> None:
     lock.release()
 
 
+@pytest.mark.slow
 def test_looking_at_the_lock_does_not_block_its_holder(path: Path) -> None:
     lock = RunLock(path)
     for _ in range(50):
