@@ -1,4 +1,4 @@
-"""How well each way of modelling a folder of sounds reconstructs sounds it has not heard, and makes new ones.
+"""How well each way of modelling a folder of sounds reconstructs held-out sounds, and makes new ones.
 
 Splits the folder by file, trains every row for the same number of steps, and prints one table: mean and
 spread over seeds, each of which has a split of its own.  Batches are of 32, MelSpecVAE's of 64 as published;
@@ -59,9 +59,10 @@ from core.synthesis.latents import LatentDistribution, fit_latents
 from core.synthesis.refine import refine_latents
 from core.synthesis.render import LARGEST_LOG_MEL
 from core.training.control import Control
-from core.training.setup import prepare
-from core.training.state import Progress
+from core.training.state import ResumePoint
+from core.training.task import SetupContext
 from core.training.trainer import Trainer
+from core.training.vae_task import VaeTask
 
 SONIC_PI = Path("/usr/share/sonic-pi/samples")  # Debian's package sonic-pi-samples
 SPECTROGRAM = SpectrogramConfig()
@@ -196,21 +197,21 @@ def engine(preset: str, **settings: SettingValue) -> Callable[[Sounds, int], VAE
             manifest = RunManifest.from_scan(sounds.report, preset, config)
             run = RunDirectory.create(Path(folder), "quality", manifest)
             control = Control(run.requests)
-            bench = prepare(run, manifest, CPU, lambda: False, lambda _: None)
-            trainer = Trainer(run, manifest, bench, control, Silent())
+            context = SetupContext(run, manifest, CPU, True, lambda: False, lambda _: None)
+            trainer = Trainer(run, manifest, VaeTask.set_up(context), control, Silent())
             trainer.train()
             trainer.close()
-        return trainer.average
+        return trainer.state.ema_model
 
     return fit
 
 
 class Silent:
-    """A reporter that tells nobody."""
+    """A reporter that reports to nobody."""
 
     def emit(self, event: RunEvent) -> None: ...
 
-    def rewind(self, progress: Progress) -> None: ...
+    def rewind(self, point: ResumePoint) -> None: ...
 
 
 def melspecvae(sounds: Sounds, steps: int) -> VAE:
@@ -290,22 +291,24 @@ def stft_distance(ours: Tensor, theirs: Tensor) -> float:
 
 
 def measure(model: VAE, sounds: Sounds) -> Scores:
-    heard = reconstruct(model, sounds.held_out)
-    error = rmse(heard.decoded, sounds.held_out)
+    reconstruction = reconstruct(model, sounds.held_out)
+    error = rmse(reconstruction.decoded, sounds.held_out)
     if model.config.latent_dim == 0:
         return Scores(rmse=error)
     refined = torch.cat([
         model.decode(refine_latents(model, batch)).detach() for batch in sounds.held_out.split(BATCH)
     ])  # fmt: skip
 
-    images = heard.decoded[spread(len(heard.decoded), RESYNTHESISED)].clamp(0, LARGEST_LOG_MEL)
+    images = reconstruction.decoded[spread(len(reconstruction.decoded), RESYNTHESISED)].clamp(
+        0, LARGEST_LOG_MEL
+    )
     inverter, samples = MelInverter(SPECTROGRAM), sounds.held_out_waveform.shape[1]
     audio = torch.cat([inverter(each, samples, [generator(0, "phase")]) for each in images.split(1)])
 
-    nats = gaussian_kl(heard.mean, heard.log_variance).mean(0)
+    nats = gaussian_kl(reconstruction.mean, reconstruction.log_variance).mean(0)
     training = reconstruct(model, sounds.train)
     return replace(
-        measure_samples(model, fit_latents(training), training, heard, sounds.seed),
+        measure_samples(model, fit_latents(training), training, reconstruction, sounds.seed),
         rmse=error,
         refined=rmse(refined, sounds.held_out),
         stft=stft_distance(audio, sounds.held_out_waveform),
@@ -317,7 +320,7 @@ def measure(model: VAE, sounds: Sounds) -> Scores:
 def measure_samples(
     model: VAE, fitted: LatentDistribution, training: Reconstruction, held_out: Reconstruction, seed: int
 ) -> Scores:
-    """The columns that tell of new sounds."""
+    """The columns about new sounds."""
     draws = generator(seed, "samples")
     with torch.no_grad():
         prior, ours = (
@@ -407,7 +410,7 @@ def compare(task: Task, rows: list[str], seeds: range, jobs: int) -> None:
 
 def prepare_job(threads: int) -> None:
     torch.set_num_threads(threads)
-    logging.getLogger("core").setLevel(logging.ERROR)  # what the app would tell of these short runs
+    logging.getLogger("core").setLevel(logging.ERROR)  # the warnings of these short runs
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def main() -> None:
         for step in steps:
             step.time()
     usual = steps[0]
-    print("| sizes | computing, as told | time |")
+    print("| sizes | computing, as estimated | time |")
     print("|---|---|---|")
     for size, step in zip(SIZES, steps, strict=True):
         name = ", ".join(f"{key}={value}" for key, value in size.items()) or "usual"

@@ -1,4 +1,4 @@
-"""Files that are either wholly there or not at all, also after a crash or a power cut."""
+"""Atomic writes: a file has its new content or its former one, also after a crash or a power cut."""
 
 import os
 from pathlib import Path
@@ -7,8 +7,8 @@ from pathlib import Path
 def write_atomically(path: Path, data: bytes, is_durable: bool = True) -> None:
     """Replace `path` with `data`: temporary file beside it, fsync, rename, fsync of the folder.
 
-    Raises OSError; the former file is then still there and the temporary one is gone.  What need not be
-    `is_durable` does without both fsyncs: it survives the process, but perhaps not a power cut.
+    Raises OSError; the former file is then unchanged and the temporary one deleted.  Without `is_durable`
+    both fsyncs are left out: the file survives the process, but perhaps not a power cut.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

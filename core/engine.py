@@ -1,4 +1,4 @@
-"""The thread that owns torch, and the only door to it.
+"""The engine thread, which owns torch and the model, and its queue: the app's only way into the engine.
 
 Importing this imports neither torch nor numpy: the screen is painted before they are there.
 """
@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 EngineEvent = RunEvent | EngineReady
 Listener = Callable[[EngineEvent], None]
 
-# torch's threads wait for each other by spinning for milliseconds: with anything else on the processor, the
-# screen for one, a step takes several times as long.  If they sleep at once, waking them takes a good part of
+# torch's threads wait for each other by spinning for milliseconds: with anything else on the CPU, the screen
+# for one, a step takes several times as long.  If they sleep at once, waking them takes a good part of
 # a small step.  So they spin for some microseconds first (benchmarks/threads.py; the count is for libgomp).
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300"}
 
@@ -101,7 +101,7 @@ class QueuedRun:
             self.ended.set()
 
     def _refuse(self, problem: SdaError, listener: Listener) -> None:
-        """Tell why nothing was trained, in memory only: the run's log may belong to another process."""
+        """Report why nothing was trained, to the listener alone: the log may belong to another process."""
         self.problem = problem
         listener(self._state(RunState.FAILED, str(problem)))
 
@@ -138,7 +138,7 @@ class Runner:
         self._thread: threading.Thread | None = None
 
     def load(self) -> None:
-        """Begin to load the engine, which takes seconds; EngineReady is told when it is there."""
+        """Begin to load the engine, which takes seconds; EngineReady is emitted when it is there."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
             self._thread.start()
@@ -158,9 +158,9 @@ class Runner:
         return make_demo_sounds(folder)
 
     def train(self, run: RunDirectory, device: str | None = None) -> None:
-        """Start a run, or continue it from its newest checkpoint.  Raises RunError while another one goes on.
+        """Start a run, or continue it from its newest checkpoint.  Raises RunError while another one trains.
 
-        Returns at once; what happens is told to the listener and stands in the run's log.
+        Returns at once; events go to the listener and to the run's log.
         """
         self.require_idle()
         self.load()
@@ -168,9 +168,9 @@ class Runner:
         self._queue.put(self._run)
 
     def require_idle(self) -> None:
-        """Raise RunError while a run goes on here."""
+        """Raise RunError while a run trains here."""
         if self.is_training:
-            raise RunError("A run is going on; wait for it or cancel it first.")
+            raise RunError("A run is being trained; wait for it or cancel it first.")
 
     @property
     def is_training(self) -> bool:
@@ -178,7 +178,7 @@ class Runner:
 
     @property
     def problem(self) -> SdaError | None:
-        """Why the last run could not even be opened.  How others end is told as a state."""
+        """Why the last run could not even be opened.  How others end is reported as a state."""
         return self._run.problem if self._run else None
 
     def cancel(self) -> None:
@@ -187,12 +187,12 @@ class Runner:
             self._run.cancel(self._listener)
 
     def save(self) -> None:
-        """Ask for a checkpoint that is kept."""
+        """Request a checkpoint that is kept."""
         if self._run is not None:
             self._run.control.save()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until no run goes on; False if it still does."""
+        """Wait until no run trains; False if one still does."""
         return self._run is None or self._run.ended.wait(timeout_s)
 
     def _work(self) -> None:
@@ -203,9 +203,8 @@ class Runner:
 
             self._listener(EngineReady(tuple(list_devices())))
         except (ImportError, OSError, RuntimeError) as error:
-            self._listener(
-                EngineReady((), f"PyTorch cannot be loaded ({error}); README tells how to install it.")
-            )
+            problem = f"PyTorch cannot be loaded ({error}); README has how to install it."
+            self._listener(EngineReady((), problem))
         # torch brings a quarter of a million objects; walking them on each full collection takes 150 ms.
         gc.freeze()
         while True:

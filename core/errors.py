@@ -1,4 +1,12 @@
-"""What can go wrong, as sentences for the user: what is wrong, with which file or value, what to do."""
+"""Errors whose messages are shown to the user: what is wrong, with which file or value, what to do.
+
+Messages name no command: front ends add what to type, from the values that the errors carry.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from core.text import printable
 
 
 class SdaError(Exception):
@@ -21,8 +29,48 @@ class DatasetError(SdaError):
     """A folder of sounds that cannot be scanned or trained on."""
 
 
+class NoUsableSoundsError(DatasetError):
+    """A folder without a usable sound; `verdicts` holds the number of files of each."""
+
+    def __init__(self, folder: str, verdicts: Mapping[str, int]) -> None:
+        reasons = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+        super().__init__(
+            f"No file in {printable(folder)} can be used ({reasons}); choose a folder with sounds in it."
+        )
+        self.folder = folder
+
+
 class RunError(SdaError):
     """A run directory that cannot be made, read or continued."""
+
+
+class RunsFolderError(RunError):
+    """A folder of runs in which no run can be created."""
+
+
+class RunNotFoundError(RunError):
+    """No run of this name below `root`, nor at this path."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        super().__init__(f"There is no run '{printable(name)}' in {printable(str(root))}.")
+        self.root = root
+
+
+class NameTakenError(RunError):
+    """A name for a new run that one in `path` has already."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"There is a run '{path.name}' in {printable(str(path.parent))} already.")
+        self.path = path
+
+
+class RunFinishedError(RunError):
+    """A run in `path` whose `epochs` are all done."""
+
+    def __init__(self, path: Path, epochs: int) -> None:
+        super().__init__(f"{path.name} has finished its {epochs} epochs.")
+        self.path = path
+        self.epochs = epochs
 
 
 class CheckpointError(SdaError):
@@ -34,7 +82,7 @@ class DamagedCheckpointError(CheckpointError):
 
 
 class TrainingError(SdaError):
-    """A run that cannot go on; its state is saved."""
+    """A run that cannot continue; its state is saved."""
 
 
 class Cancelled(Exception):

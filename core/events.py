@@ -1,4 +1,4 @@
-"""What happens in a run: frozen dataclasses of plain values.  Imports no torch.
+"""Events of a run: frozen dataclasses of plain values.  Imports no torch.
 
 They are written to `events.jsonl`, one a line, and are all that a dashboard needs to be drawn from nothing.
 """
@@ -15,7 +15,7 @@ Metric = float | None | tuple[float | None, ...]
 
 
 class WarningKind(StrEnum):
-    """What a warning is about; those of `is_advice` stand in the order of their gravity.
+    """What a warning is about; those of `is_advice` are in the order of their gravity.
 
     `is_advice`: nothing is broken or lost.  `is_counting`: its figures change while it stays true, which is
     not worth another line in a log.  `is_lasting`: a return to an earlier checkpoint does not resolve it.
@@ -31,7 +31,7 @@ class WarningKind(StrEnum):
         kind.is_advice, kind.is_counting, kind.is_lasting = advice, counting or advice, lasting
         return kind
 
-    CHECKPOINT = "checkpoint"  # a damaged one was passed over
+    CHECKPOINT = "checkpoint"  # a damaged one was skipped
     DATASET = "dataset"  # sounds are missing or changed
     UNREADABLE = "unreadable"  # sounds could not be decoded
     CLIP = "clip"  # the user's own preview clip is missing
@@ -49,7 +49,8 @@ class WarningKind(StrEnum):
 
 
 class RunState(StrEnum):
-    """Where a run stands.  `interrupted` is never written: a run that says otherwise but has no process."""
+    """The state of a run.  `interrupted` is never written: the log of such a run has an active state, but no
+    process trains it."""
 
     LOADING = "loading"
     TRAINING = "training"
@@ -65,7 +66,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The run entered a state; `message` explains a failure or how a resumed run goes on."""
+    """The run entered a state; `message` explains a failure or how a resumed run continues."""
 
     event: ClassVar[str] = "state"
     state: str
@@ -138,8 +139,8 @@ class PreviewKind(StrEnum):
 
     ORIGINAL = "original"  # the clip as it is
     RESYNTHESIS = "resynthesis"  # the clip's own spectrogram inverted: what the inversion alone costs
-    RECONSTRUCTION = "reconstruction"  # what the model makes of the clip
-    SAMPLE = "sample"  # what it makes of a point of the latent space near one training sound
+    RECONSTRUCTION = "reconstruction"  # the clip encoded and decoded by the model
+    SAMPLE = "sample"  # decoded from a point of the latent space near one training sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,21 +174,21 @@ class CheckpointSaved:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something that the user should know.  It stays true until the same kind comes with an empty message."""
+    """Something that the user should know.  Active until the same kind is emitted with an empty message."""
 
     event: ClassVar[str] = "warning"
     kind: WarningKind
     message: str
     step: int
 
-    def is_news_after(self, before: str) -> bool:
-        """Whether it says more than the message of its kind before: for some, only the figures change."""
+    def is_new_after(self, before: str) -> bool:
+        """Whether it adds to the previous message of its kind: for some kinds only the figures change."""
         return bool(self.message) and not (before and self.kind.is_counting)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """Something that a model can be trained on.  `name` is what `--device` takes."""
+    """A device that a model can be trained on.  `name` identifies it ("cuda:0"), `title` is for the user."""
 
     name: str
     title: str
@@ -221,7 +222,7 @@ EVENT_TYPES: dict[str, type[RunEvent]] = {
 
 
 def _accepted_types(kind: type[RunEvent]) -> dict[str, tuple[type, ...]]:
-    """What may stand in each field; lists of JSON are tuples here, and whole numbers may stand for floats."""
+    """The types of each field; lists of JSON are tuples here, and whole numbers are accepted for floats."""
     hints = get_type_hints(kind)
     types: dict[str, tuple[type, ...]] = {}
     for each in fields(kind):
@@ -241,7 +242,7 @@ METRIC_TYPES = (float, int, type(None), tuple)
 def to_json(event: RunEvent, time_s: float) -> str:
     """One line of `events.jsonl`, without the newline.  Non-finite numbers become null.
 
-    Metrics stand beside the other fields, each under its own name.
+    Metrics are written beside the other fields, each under its own name.
     """
     record: dict[str, Any] = {"event": event.event, "time": round(time_s, 3)}
     for each in fields(event):

@@ -1,4 +1,4 @@
-"""Paths as users write them, and where runs are if they write none."""
+"""Paths as users write them, and the default folder of runs."""
 
 import os
 from pathlib import Path

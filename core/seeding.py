@@ -1,4 +1,4 @@
-"""Randomness as a function of (seed, stream, step): nothing to save, nothing to lose on resume."""
+"""Random draws as a function of (seed, stream, step): no state to save or restore."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ import torch
 
 
 def derive_seed(seed: int, stream: str, step: int = 0) -> int:
-    """A 63-bit seed for one draw; streams and steps that differ give unrelated ones."""
+    """A 63-bit seed for one draw; different streams and steps have unrelated ones."""
     digest = hashlib.blake2b(f"{seed}/{stream}/{step}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 

@@ -1,4 +1,4 @@
-"""Words for people: file names made safe, and small pieces of sentences.  Imports no torch."""
+"""Text for users: printable file names, and parts of messages.  Imports no torch."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def name_some(names: Sequence[str]) -> str:
 
 
 def describe_best(best_epoch: int, epoch: int) -> str:
-    """When validation was best, as a sentence; empty if it never was."""
+    """The epoch of the best validation loss, as a message; empty if there is none."""
     if best_epoch == 0:
         return ""
     ago = epoch - best_epoch

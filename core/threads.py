@@ -1,4 +1,4 @@
-"""Threads that compute: how many cores torch uses on each, and which of them yield to others."""
+"""Threads that compute: the number of cores that torch uses on each, and their priority."""
 
 import os
 import sys
@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 LEAST_PRIORITY = 19  # as "nice" counts
-MOST_THREADS = 1024  # more than any machine has; a foreign checkpoint may ask for anything
+MOST_THREADS = 1024  # more than any machine has; a foreign checkpoint may hold any number
 
 
 def use_threads(device: torch.device, count: Any) -> None:
-    """Compute on a CPU with as many threads as before: sums are split among them, and rounded accordingly."""
+    """Compute on a CPU with this number of threads, as the rounding of sums depends on it."""
     if device.type == "cpu" and isinstance(count, int) and 0 < count <= MOST_THREADS:
         torch.set_num_threads(count)
 
@@ -24,7 +24,7 @@ def one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
     are_set = threading.Barrier(count + 1)
 
     def begin() -> None:
-        torch.get_num_threads()  # else the thread would take the number of the others at its first work
+        torch.get_num_threads()  # else torch would reset the number at the thread's first operation
         torch.set_num_threads(1)
         are_set.wait()
 
@@ -32,11 +32,11 @@ def one_core_threads(count: int, name: str) -> ThreadPoolExecutor:
     for _ in range(count):
         executor.submit(int)  # an executor starts a thread for each task while none is idle
     are_set.wait()
-    torch.set_num_threads(others)  # what threads to come begin with: it was set for all of them
+    torch.set_num_threads(others)  # the default of later threads, which the calls above changed
     return executor
 
 
 def lower_priority() -> None:
-    """Let this thread compute while others leave a core idle; only Linux knows priorities of threads."""
+    """Give this thread the lowest priority; only Linux has priorities of threads."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)

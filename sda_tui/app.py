@@ -1,6 +1,6 @@
 """The Textual application: which screen comes when.
 
-At the top it imports what the first paint needs, and no more: that comes half as late so.
+The top imports only what the first paint needs, which halves the time to it.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ STDIN = 0
 
 
 class Leave(Enum):
-    """What is to happen to a run that is training when the app is left."""
+    """What happens to a run that is training when the app is left."""
 
     STOP = auto()
     KEEP_TRAINING = auto()
@@ -42,7 +42,7 @@ class Leave(Enum):
 
 
 class SdaApp(App[Leave]):
-    """Shows the screens of a session, whose runs are in `root`.  Its result says how it was left."""
+    """Shows the screens of a session with its runs in `root`.  The result is how it was left."""
 
     TITLE = "sda-tui"
     CSS_PATH = "app.tcss"
@@ -51,17 +51,19 @@ class SdaApp(App[Leave]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
-    class Heard(Message):
-        """A rare event of the engine."""
+    class EngineEventReceived(Message):
+        """The engine emitted a rare event."""
 
         def __init__(self, event: "RareEvent") -> None:
             super().__init__()
             self.event = event
 
     class PlaybackFailed(Message):
-        def __init__(self, sentence: str) -> None:
+        """A sound could not be played; `reason` is for the user."""
+
+        def __init__(self, reason: str) -> None:
             super().__init__()
-            self.sentence = sentence
+            self.reason = reason
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class SdaApp(App[Leave]):
         self._folder = folder
         self._demo = demo
         self._attached = attached
-        self._has_told_no_sound = False
+        self._has_shown_no_sound = False
 
     @cached_property
     def session(self) -> "Session":
@@ -85,10 +87,10 @@ class SdaApp(App[Leave]):
         return Session(self._root)
 
     @cached_property
-    def _player(self) -> "Player":
+    def player(self) -> "Player":
         from sda_tui.playback import PortAudioPlayer
 
-        return PortAudioPlayer(lambda sentence: self.post_message(self.PlaybackFailed(sentence)))
+        return PortAudioPlayer(lambda reason: self.post_message(self.PlaybackFailed(reason)))
 
     def compose(self) -> ComposeResult:
         yield TitleBar()
@@ -102,12 +104,12 @@ class SdaApp(App[Leave]):
         self.call_after_refresh(self._begin)
 
     def _check_terminal(self) -> None:
-        """The kernel tells the leader of the session alone that it is gone, and make, say, tells nobody."""
+        """The kernel sends SIGHUP to the session's leader only, which may not pass it on; make does not."""
         if not os.isatty(STDIN):
             self._leave_for_lost_terminal()
 
     def _leave_for_lost_terminal(self) -> None:
-        """Unless the app is being left anyway: who asked for the run to stop means it."""
+        """Exit, unless the app is being left already: a run that was asked to stop must stop."""
         if self.return_value is None:
             self.exit(Leave.TERMINAL_GONE)
 
@@ -115,16 +117,16 @@ class SdaApp(App[Leave]):
         """Show the first screen."""
         from sda_tui.screens.datasets import DatasetScreen
 
-        self.session.listen(lambda event: self.post_message(self.Heard(event)))
+        self.session.subscribe(lambda event: self.post_message(self.EngineEventReceived(event)))
         self.push_screen(DatasetScreen(self.session, self._folder, self._demo))
         if self._attached is not None:
             self.push_screen(self._dashboard(self._attached))
         else:
             self.call_after_refresh(self.session.load_engine)
 
-    # -- news -------------------------------------------------------------------------------------------
+    # -- events -----------------------------------------------------------------------------------------
 
-    def on_sda_app_heard(self, message: Heard) -> None:
+    def on_sda_app_engine_event_received(self, message: EngineEventReceived) -> None:
         from core.events import EngineReady, StateChanged
         from sda_tui.screens.settings import SettingsScreen
 
@@ -136,9 +138,9 @@ class SdaApp(App[Leave]):
                     if isinstance(screen, SettingsScreen):
                         screen.show_devices()
             case StateChanged() as change:
-                self._tell_state(change)
+                self._show_state(change)
 
-    def _tell_state(self, change: "StateChanged") -> None:
+    def _show_state(self, change: "StateChanged") -> None:
         from core.events import RunState
         from core.text import printable
         from sda_tui.look import show_path
@@ -148,7 +150,9 @@ class SdaApp(App[Leave]):
             case RunState.TRAINING:
                 assert self.session.run is not None
                 where = show_path(self.session.run.path)
-                self.notify(f"Safe to disconnect: training goes on. `sda-tui attach {where}` comes back.")
+                self.notify(
+                    f"Safe to disconnect: training continues. `sda-tui attach {where}` shows it again."
+                )
             case RunState.CANCELLED | RunState.FINISHED if change.message:
                 self.notify(change.message, title=f"{name} is not saved", severity="error", timeout=20)
             case RunState.FINISHED:
@@ -159,11 +163,11 @@ class SdaApp(App[Leave]):
                 self.notify(change.message, title=f"{name} failed", severity="error", timeout=20)
 
     def on_sda_app_playback_failed(self, message: PlaybackFailed) -> None:
-        if not self._has_told_no_sound:  # once; the path of each preview stays under the list
-            self._has_told_no_sound = True
-            self.notify(message.sentence, title="No sound", severity="warning", timeout=NO_SOUND_TOAST_S)
+        if not self._has_shown_no_sound:  # once: the path of each preview is below the list
+            self._has_shown_no_sound = True
+            self.notify(message.reason, title="No sound", severity="warning", timeout=NO_SOUND_TOAST_S)
 
-    # -- ways through the screens -----------------------------------------------------------------------
+    # -- navigation -------------------------------------------------------------------------------------
 
     def on_dataset_screen_proceed(self, message: "DatasetScreen.Proceed") -> None:
         from sda_tui.screens.settings import SettingsScreen
@@ -185,7 +189,7 @@ class SdaApp(App[Leave]):
     def _dashboard(self, run: "RunDirectory") -> "DashboardScreen":
         from sda_tui.screens.dashboard import DashboardScreen
 
-        return DashboardScreen(self.session, run, self._player)
+        return DashboardScreen(self.session, run, self.player)
 
     def action_help(self) -> None:
         from sda_tui.screens.help import HelpScreen
@@ -194,7 +198,7 @@ class SdaApp(App[Leave]):
             self.push_screen(HelpScreen(getattr(self.screen, "SCOPE", "app")))
 
     async def action_quit(self) -> None:
-        """Leave at once, or ask what is to become of the training."""
+        """Leave at once, or ask what happens to the training."""
         from sda_tui.screens.choice import Choice, ChoiceScreen
 
         if isinstance(self.screen, ChoiceScreen):
@@ -204,7 +208,7 @@ class SdaApp(App[Leave]):
             return
         question = ChoiceScreen(
             "A run is training",
-            "Its previews and checkpoints are written whether or not anybody looks.",
+            "In the background it keeps writing previews and checkpoints.",
             (
                 Choice("stop", "Stop and save", "s", "warning"),
                 Choice("keep", "Keep training in the background", "k", "primary"),

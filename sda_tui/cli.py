@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.errors import Cancelled, ConfigError, SdaError
+from sda_tui.advice import explain
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
 
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         return _fail(str(error), WRONG_USAGE)
     except SdaError as error:
-        return _fail(str(error), FAILED)
+        return _fail(explain(error), FAILED)
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # `sda-tui scan … | head`
             sys.stderr.close()

@@ -1,4 +1,4 @@
-"""Opening the app: a process that keeps the shell waiting, and one that shows and trains."""
+"""Starting the app: one process that the shell waits for, and its child, which shows and trains."""
 
 import contextlib
 import os
@@ -12,13 +12,14 @@ import platformdirs
 
 from core.errors import SdaError
 from core.paths import default_root, expand
+from sda_tui.advice import explain
 from sda_tui.terminal import leave_terminal, own_terminal
 
 if TYPE_CHECKING:
     from core.runs import RunDirectory
 
 SSH_FRAMES_PER_S = "15"  # Textual's 60 are for terminals on the same machine
-SWITCH_INTERVAL_S = 0.0005  # lets the training have the interpreter back from the screen ten times sooner
+SWITCH_INTERVAL_S = 0.0005  # the screen gives the interpreter back to the training ten times sooner
 
 
 def open_app(
@@ -26,8 +27,8 @@ def open_app(
 ) -> int:
     """Show the app, on a run of another process if one is given, and return the exit status.
 
-    Raises SdaError if there is no terminal.  The app runs in a child, so that it can go on training in the
-    background when it is left: a thread that trains cannot be moved to a process of its own, but the
+    Raises SdaError if there is no terminal.  The app runs in a child process, so that training can continue
+    in the background when the app is left: a thread that trains cannot be moved to another process, but the
     process that the shell waits for can end.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -43,9 +44,9 @@ def open_app(
 
 
 def _wait_for(child: int) -> int:
-    """Wait until the child ends; end at once when it says that it goes on in the background."""
+    """Wait until the child ends; end at once when it signals that it continues in the background."""
     signal.signal(signal.SIGUSR1, lambda _number, _frame: os._exit(0))
-    # A lost terminal is told to the leader of its session alone, which may be this very process.
+    # When a terminal is lost, only the leader of its session gets SIGHUP, which may be this process.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: os.kill(child, number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -54,11 +55,11 @@ def _wait_for(child: int) -> int:
 
 
 def _show_safely(folder: Path | None, root: Path, demo: bool, attached: "RunDirectory | None") -> int:
-    """The app's exit status; what went wrong is told."""
+    """Show the app and return its exit status; an error is printed."""
     try:
         return _show(folder, root, demo, attached)
     except SdaError as error:
-        _say(f"sda-tui: {error}")
+        _print(f"sda-tui: {explain(error)}")
     except BaseException:
         traceback.print_exc()
     finally:
@@ -78,7 +79,7 @@ def _show(folder: Path | None, root: Path, demo: bool, attached: "RunDirectory |
         app = SdaApp(expand(root).absolute(), folder, demo, attached)
         leave = app.run(mouse=True)
         session = app.session
-        # The app answered these while it ran, and is gone.
+        # The app handled these while it ran.
         signal.signal(signal.SIGTERM, lambda _number, _frame: session.cancel())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     status = app.return_code or 0
@@ -86,39 +87,39 @@ def _show(folder: Path | None, root: Path, demo: bool, attached: "RunDirectory |
         return status
     assert session.run is not None
     if leave is Leave.STOP or leave is None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being done
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being saved already
         session.cancel()
-        _say("sda-tui: saving a checkpoint…")
+        _print("sda-tui: saving a checkpoint…")
         session.wait()
         if session.last_state is not None and session.last_state.message:
             raise SdaError(session.last_state.message)
-        _say(f"sda-tui: stopped and saved. `sda-tui resume {session.run.name}` goes on.")
+        _print(f"sda-tui: stopped and saved. Continue with `sda-tui resume {session.run.name}`.")
         return status
     if leave is Leave.KEEP_TRAINING:
         from sda_tui.look import show_path
 
-        _say(
-            f"sda-tui: {session.run.name} goes on training as process {os.getpid()}.\n"
-            f"`sda-tui attach {show_path(session.run.path)}` comes back to it, "
+        _print(
+            f"sda-tui: {session.run.name} continues training as process {os.getpid()}.\n"
+            f"`sda-tui attach {show_path(session.run.path)}` shows it again, "
             f"`kill {os.getpid()}` saves and stops it."
         )
         os.setsid()
         os.kill(os.getppid(), signal.SIGUSR1)
     leave_terminal()
-    while not session.wait(1.0):  # short waits, so that signals are answered
+    while not session.wait(1.0):  # short waits, so that signals are handled
         continue
     return 0
 
 
-def _say(sentence: str) -> None:
-    """To the terminal, unless that is gone."""
+def _print(message: str) -> None:
+    """Write to the terminal, unless that is gone."""
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
 
 
 def _log_path() -> Path | None:
-    """Where stray output of libraries goes while the app has the screen."""
+    """The file that gets stray output of libraries while the app has the screen."""
     try:
         return platformdirs.user_log_path("sda-tui", ensure_exists=True) / "app.log"
     except OSError:

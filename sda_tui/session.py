@@ -1,4 +1,4 @@
-"""What the app is doing, without any screen: the engine, the scan, the run that is trained here."""
+"""What the app does, without any screen: the engine, the scan, the run that this process trains."""
 
 import logging
 import threading
@@ -13,6 +13,7 @@ from core.engine import EngineEvent, Runner
 from core.errors import Cancelled, RunError, SdaError
 from core.events import DeviceInfo, EngineReady, StateChanged, Warned, WarningKind
 from core.runs import Request, RunDirectory, RunManifest
+from sda_tui.advice import explain
 
 logger = logging.getLogger(__name__)
 
@@ -23,16 +24,16 @@ RareEvent = EngineReady | StateChanged
 
 @dataclass(frozen=True)
 class ScanFailed:
-    """Why a scan came to nothing, in a sentence."""
+    """Why a scan ended without a report."""
 
-    sentence: str
+    message: str
 
 
 ScanDelivery = list[ScanEvent | ScanFailed]
 
 
 class Scan:
-    """A scan on a thread of its own.  `deliver` gets what was found, in batches, on that thread."""
+    """A scan on its own thread.  `deliver` is called there with batches of what was found."""
 
     def __init__(self, runner: Runner, folder: Path, deliver: Callable[[ScanDelivery], object]) -> None:
         self._runner = runner
@@ -43,7 +44,7 @@ class Scan:
         self._thread.start()
 
     def cancel(self) -> None:
-        """Stop within a block of samples; what was found until then may still be delivered."""
+        """Stop within a block of samples; results from before may still be delivered."""
         self._cancelled.set()
 
     def _work(self) -> None:
@@ -61,42 +62,43 @@ class Scan:
         except Cancelled:
             return
         except SdaError as error:
-            self._deliver([*found, ScanFailed(str(error))])
+            self._deliver([*found, ScanFailed(explain(error))])
         except Exception as error:
-            logger.exception("the scan broke")
-            self._deliver([*found, ScanFailed(f"The scan broke ({error}); scan again.")])
+            logger.exception("the scan failed")
+            self._deliver([*found, ScanFailed(f"The scan failed ({error}); scan again.")])
 
 
 class Session:
     """Owns the engine for the life of the process.
 
-    `listen` sets who is told of rare events, on the engine's thread.  The steady stream of steps is not
-    passed on: whoever shows a run reads its log.
+    A subscriber gets the rare events.  It does not get steps and epochs: a screen reads these from the log
+    of the run that it shows.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.devices: tuple[DeviceInfo, ...] = ()
         self.last_state: StateChanged | None = None
-        # Of the run that is trained here: known even when no log takes them.
+        # Of the run that this process trains; complete even when its log cannot be written.
         self.warnings: dict[WarningKind, str] = {}
         self.run: RunDirectory | None = None
-        self._runner = Runner(self._hear)
-        self._tell: Callable[[RareEvent], object] = lambda _: None
+        self._runner = Runner(self._on_event)
+        self._notify: Callable[[RareEvent], object] = lambda _: None
         self._scan: Scan | None = None
 
-    def listen(self, tell: Callable[[RareEvent], object]) -> None:
-        self._tell = tell
+    def subscribe(self, on_event: Callable[[RareEvent], object]) -> None:
+        """Have `on_event` called with every rare event, on the engine's thread; it must return quickly."""
+        self._notify = on_event
 
     def load_engine(self) -> None:
-        """Begin to load PyTorch in the background."""
+        """Start loading PyTorch in the background."""
         self._runner.load()
 
     def make_demo(self, folder: Path) -> Path:
         return self._runner.make_demo(folder)
 
     def scan(self, folder: Path, deliver: Callable[[ScanDelivery], object]) -> None:
-        """Begin a scan; one that still goes on is cancelled."""
+        """Start a scan; one that is still running is cancelled."""
         self.stop_scan()
         self._scan = Scan(self._runner, folder, deliver)
 
@@ -115,9 +117,9 @@ class Session:
     def resume(
         self, run: RunDirectory, device: str | None = None, changed: RunManifest | None = None
     ) -> None:
-        """Train a run from where it stands, perhaps with a changed description.
+        """Train a run from its newest checkpoint, perhaps with a changed description.
 
-        Raises RunError while another one goes on here, and if the run cannot be written.
+        Raises RunError if another one is being trained here or if the run cannot be written.
         """
         self._runner.require_idle()
         if changed is not None:
@@ -131,17 +133,17 @@ class Session:
         return self._runner.is_training
 
     def trains(self, run: RunDirectory) -> bool:
-        """Whether it is this run that is trained here and now."""
+        """Whether this process trains this run now."""
         return self.is_training and self.run is not None and self.run.path == run.path
 
     def cancel(self) -> None:
-        """Stop what is trained here, with its state saved."""
+        """Save and stop the run that this process trains."""
         self._runner.cancel()
 
-    def ask(self, run: RunDirectory, request: Request) -> None:
-        """Have a run saved or cancelled by whoever trains it.  Raises RunError if nobody can be asked.
+    def request(self, run: RunDirectory, request: Request) -> None:
+        """Have a run saved or cancelled by the process that trains it.  Raises RunError if there is none.
 
-        The answer stands in the run's log.
+        The result is an event in the run's log.
         """
         if not self.trains(run):
             if run.lock.holder() is None:
@@ -153,10 +155,10 @@ class Session:
             self._runner.cancel()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until nothing is trained any more."""
+        """Wait until nothing is being trained; False after `timeout_s`."""
         return self._runner.wait(timeout_s)
 
-    def _hear(self, event: EngineEvent) -> None:
+    def _on_event(self, event: EngineEvent) -> None:
         if isinstance(event, EngineReady):
             self.devices = event.devices
         if isinstance(event, StateChanged):
@@ -164,4 +166,4 @@ class Session:
         if isinstance(event, Warned):
             self.warnings[event.kind] = event.message
         if isinstance(event, EngineReady | StateChanged):
-            self._tell(event)
+            self._notify(event)

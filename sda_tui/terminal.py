@@ -1,4 +1,4 @@
-"""Who writes to the terminal, and what happens when it goes away."""
+"""Owning the terminal: what may write to it, and what happens when it goes away."""
 
 import contextlib
 import io
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class _Terminal(io.FileIO):
-    """A terminal that may go at any time; what is written to it then is dropped.
+    """A terminal that may go away at any time; what is written to it after that is dropped.
 
-    An error here would end Textual's thread that writes, and soon block the app, which waits for it.
+    An error here would end Textual's writer thread, and soon block the app, which waits for it.
     """
 
     def write(self, data: "Buffer", /) -> int:
@@ -28,10 +28,10 @@ class _Terminal(io.FileIO):
 
 @contextlib.contextmanager
 def own_terminal(log: Path | None = None) -> Iterator[TextIO]:
-    """Keep the terminal for this program: give it as a stream, and send what libraries write elsewhere.
+    """Keep the terminal for this program: yield it as a stream, and redirect what libraries write.
 
     Decoders and sound systems (libmpg123, ALSA) write straight to file descriptors 1 and 2, across whatever
-    is on the screen.  Inside, these lead to `log`, or nowhere; `sys.stderr` leads to the terminal still.
+    is on the screen.  Inside, these lead to `log`, or nowhere; `sys.stderr` still leads to the terminal.
     """
     kept_out, kept_error = os.dup(1), os.dup(2)
     target = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -48,7 +48,7 @@ def own_terminal(log: Path | None = None) -> Iterator[TextIO]:
     if log is not None:
         os.dup2(target, 1)
     os.close(target)
-    # Textual draws on `sys.__stderr__`, and the terminal's size is asked of `sys.__stdout__`.
+    # Textual draws on `sys.__stderr__`, and reads the terminal's size from `sys.__stdout__`.
     sys.stderr = sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
     try:
         yield terminal
@@ -62,7 +62,7 @@ def own_terminal(log: Path | None = None) -> Iterator[TextIO]:
 
 
 def leave_terminal() -> None:
-    """Let go of a terminal that is gone: reading or writing it would fail, or spin, for ever."""
+    """Close a terminal that is gone: reading or writing it would fail, or spin, for ever."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2, sys.stderr.fileno()):  # inside `own_terminal`, stderr has one of its own
         if stat.S_ISCHR(os.fstat(descriptor).st_mode):  # not the files and pipes that a user asked for

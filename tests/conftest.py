@@ -38,8 +38,8 @@ TINY: dict[str, SettingValue] = {
 }
 
 
-# The slow tier: tests that train, sleep, start a program or drive the app, by what they use or where they
-# are.  A single test elsewhere that takes more than half a second carries the marker itself.
+# The slow tier: tests that train, sleep, start a program or drive the app, by fixture or by module.
+# A single test elsewhere that takes more than half a second has the marker itself.
 SLOW_FIXTURES = {"sda_tui", "snap_compare", "sound_server", "training", "uninterrupted"}
 SLOW_FUNCTIONS = {"Popen", "Terminal", "running", "sleep", "subprocess", "train", "train_to"}
 SLOW_PLACES = (

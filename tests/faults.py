@@ -1,4 +1,4 @@
-"""Kills training processes, at random moments and at each point of saving, and lets the runs go on.
+"""Kills training processes, at random moments and at each point of saving, and resumes the runs.
 
 Every one of them must end with the very weights, optimiser, losses and previews of a run that was never
 interrupted.  The suite runs a short version, `make test-faults` the long one.
@@ -39,7 +39,7 @@ SETTINGS = {
     "preview_interval": 2,
     "checkpoint_interval": 1,
 }
-KILLED_AGAIN = 0.3  # of the runs are killed a second time while they go on
+KILLED_AGAIN = 0.3  # of the runs are killed a second time after they were resumed
 
 
 def die(*_: object) -> None:
@@ -128,7 +128,7 @@ class Trials:
         self._duration_s = time.monotonic() - started_s
 
     def kill_at_random(self, name: str) -> str:
-        """Kill a run at a random moment, perhaps twice, let it go on, compare; what it had done last."""
+        """Kill a run at a random moment, perhaps twice, resume it, compare; what it had done last."""
         run = self._copy(name)
         while (doing := self._kill(run, self._duration_s)) is None:
             self._duration_s *= 0.9  # it had ended already: the machine is quicker now

@@ -11,11 +11,10 @@ import torch
 
 from core.checkpoints.archive import State, read_checkpoint
 from core.events import EpochFinished, PreviewReady, RunEvent, StateChanged, StepFinished, from_json
-from core.model import VAE
 from core.model import losses as losses_module
 from core.runs import RunDirectory, RunHistory
-from core.synthesis.latents import LatentDistribution
-from core.synthesis.render import PreviewRenderer
+from core.synthesis.bundle import ModelBundle
+from core.synthesis.previews import PreviewRenderer
 from core.training.control import Control
 from core.training.run import train_run
 
@@ -59,13 +58,13 @@ def hold_previews(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     real = PreviewRenderer.render
 
     def render(
-        self: PreviewRenderer, model: VAE, fitted: LatentDistribution, of_epoch: int, *rest: Any
+        self: PreviewRenderer, bundle: ModelBundle, of_epoch: int, *rest: Any
     ) -> Iterator[PreviewReady]:
         *_, cancelled = rest
         deadline_s = time.monotonic() + PATIENCE_S
         while of_epoch == epoch and not cancelled() and time.monotonic() < deadline_s:
             time.sleep(0.01)
-        yield from real(self, model, fitted, of_epoch, *rest)
+        yield from real(self, bundle, of_epoch, *rest)
 
     monkeypatch.setattr(PreviewRenderer, "render", render)
 
@@ -80,7 +79,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> No
         calls += 1
         return real(kind, squared_error * (float("nan") if is_bad(calls) else 1.0), *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("core.training.step.losses", losses)
+    monkeypatch.setattr("core.training.vae_task.losses", losses)
 
 
 def end(events: list[RunEvent]) -> StateChanged:
@@ -120,7 +119,7 @@ def assert_same_outcome(run: RunDirectory, other: RunDirectory) -> None:
     state, expected = newest_state(run), newest_state(other)
     assert state["step"] == expected["step"]
     assert _same(state["model"], expected["model"])
-    assert _same(state["average"], expected["average"])
+    assert _same(state["ema_model"], expected["ema_model"])
     assert _same(state["optimizer"], expected["optimizer"])
     assert _numbers(run) == _numbers(other)
     assert _wavs(run) == _wavs(other)

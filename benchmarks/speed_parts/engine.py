@@ -31,12 +31,13 @@ from core.model.losses import gaussian_kl, losses
 from core.optim.optimizer import Optimizer
 from core.runs import EventLog, RunDirectory, RunManifest
 from core.training.control import Control
-from core.training.run import RunReporter
-from core.training.setup import prepare
+from core.training.reporter import RunReporter
+from core.training.task import SetupContext
 from core.training.trainer import Trainer
+from core.training.vae_task import VaeTask
 from speed_parts.sounds import scan_folder, write_files
-from speed_parts.start import tell_start
-from speed_parts.table import at_least, at_most, in_turn, medians, seconds, tell
+from speed_parts.start import print_start
+from speed_parts.table import at_least, at_most, in_turn, medians, print_row, seconds
 
 BATCH = 32
 STARTS, STEPS = 3, 50
@@ -55,7 +56,7 @@ CPU = torch.device("cpu")
 
 @dataclass
 class Engine:
-    """A run on a folder, ready for its first step.  `told` is called with every event."""
+    """A run on a folder, ready for its first step.  `on_event` is called with every event."""
 
     folder: Path
     report: ScanReport
@@ -68,12 +69,17 @@ class Engine:
         self.manifest = RunManifest.from_scan(self.report, "balanced", config)
         run = RunDirectory.create(Path(self._scratch.name), "run", self.manifest)
         self.control = Control(run.requests)
-        self.bench = prepare(run, self.manifest, self.device, lambda: False, lambda _: None)
+        context = SetupContext(run, self.manifest, self.device, True, lambda: False, lambda _: None)
+        self.task = VaeTask.set_up(context)
         self._log = EventLog(run.events)
-        self.told: Any = lambda _: None
-        reporter = RunReporter(self._log, lambda event: self.told(event))
-        self.trainer = Trainer(run, self.manifest, self.bench, self.control, reporter)
+        self.on_event: Any = lambda _: None
+        reporter = RunReporter(self._log, lambda event: self.on_event(event))
+        self.trainer = Trainer(run, self.manifest, self.task, self.control, reporter)
         return self
+
+    def batch(self) -> Tensor:
+        """The log-mel spectrograms of the first step."""
+        return self.task.batch(0, BATCH, lambda: None)[0]
 
     def __exit__(self, *_: object) -> None:
         self.trainer.close()
@@ -87,7 +93,7 @@ class BareStep:
     def __init__(self, engine: Engine) -> None:
         config, self._device = engine.manifest.config, engine.device
         self._clip_norm = config.gradient_clip_norm
-        self._model = copy.deepcopy(engine.bench.model).train()
+        self._model = copy.deepcopy(engine.task.model).train()
         self._optimizer = Optimizer(self._model.parameter_groups(), config.weight_decay)
         self._latents = config.latent_dim
         self._rate, self._is_good = (torch.tensor(each, device=self._device) for each in (1e-4, True))
@@ -133,7 +139,7 @@ def relative_to_bare(
     bare_s: list[float] = []
     for _ in range(starts):
         with Engine(folder, report, settings) as engine:
-            bare, batch = BareStep(engine), engine.bench.batches.batch(0, BATCH)
+            bare, batch = BareStep(engine), engine.batch()
             ours, others = alternate(engine, lambda bare=bare, batch=batch: bare.take(batch))
             ours_s += ours
             bare_s += others
@@ -149,7 +155,7 @@ def alternate(engine: Engine, other: Callable[[], object]) -> tuple[list[float],
     other_s: list[float] = []
     began_s = time.perf_counter()
 
-    def told(event: RunEvent) -> None:
+    def collect(event: RunEvent) -> None:
         nonlocal began_s
         if isinstance(event, StepFinished):
             ours_s.append(time.perf_counter() - began_s)
@@ -160,7 +166,7 @@ def alternate(engine: Engine, other: Callable[[], object]) -> tuple[list[float],
                 engine.control.cancel()
         began_s = time.perf_counter()
 
-    engine.told = told
+    engine.on_event = collect
     with contextlib.suppress(Cancelled):
         engine.trainer.train()
     return ours_s[IN_TURN:], other_s[IN_TURN:]
@@ -222,7 +228,7 @@ def usual() -> None:
             with Engine(folder, report, settings) as engine:
                 ratio = relative_to_usual(engine, augments)
             text = f"(b) steps a second relative to a DataLoader's with {WORKERS} workers, {what}"
-            at_least(text, ratio, least) if least else tell(text, ratio)
+            at_least(text, ratio, least) if least else print_row(text, ratio)
 
 
 def relative_to_usual(engine: Engine, augments: bool) -> float:
@@ -243,8 +249,8 @@ def relative_to_usual(engine: Engine, augments: bool) -> float:
 
 def take_steps(engine: Engine, count: int) -> None:
     for _ in range(count):
-        engine.trainer._train_step()
-    engine.trainer._read_steps()  # a device that is asked has done them
+        engine.trainer.train_step()
+    engine.trainer.steps.flush()  # a host sync
 
 
 # -- (g) --------------------------------------------------------------------------------------------------
@@ -265,9 +271,8 @@ def share_of_extras(folder: Path, report: ScanReport, what: str, device: torch.d
     }
     with Engine(folder, report, {**settings, "batch_size": None}, device) as engine:
         trainer, config = engine.trainer, engine.manifest.config
-        saver, previewer = trainer._saver, trainer._previewer
-        assert config.preview_interval is not None
-        trainer._preview()  # of epoch 0, with the clip itself, which comes once
+        writer, previewer = trainer.writer, trainer.previewer
+        trainer.render_previews()  # of epoch 0, with the clip itself, which comes once
         previewer.finish()
         trainer.progress.step = engine.manifest.steps_per_epoch
 
@@ -277,37 +282,37 @@ def share_of_extras(folder: Path, report: ScanReport, what: str, device: torch.d
         alone_s = statistics.median(step() for _ in range(EXTRAS))
 
         def preview() -> float:
-            trainer._reconstructions()  # validation comes before a preview anyway
-            return lost_by(trainer, alone_s, trainer._preview, lambda: previewer._rendering is not None)
+            trainer.task.validate(
+                trainer.state.ema_model, 1, lambda _: False
+            )  # comes before a preview anyway
+            return lost_by(trainer, alone_s, trainer.render_previews, lambda: previewer.is_rendering)
 
         def best() -> float:
-            return seconds(lambda: saver.keep_best(trainer._state(), 1, trainer.progress.step))
+            return seconds(lambda: writer.keep_best(trainer.snapshot(), 1, trainer.progress.step))
 
         def save() -> float:  # the best state too
-            return lost_by(
-                trainer, alone_s, lambda: trainer.save("interval"), lambda: saver._writing is not None
-            )
+            return lost_by(trainer, alone_s, lambda: trainer.save("interval"), lambda: writer.is_writing)
 
         step_s, preview_s, best_s, save_s = in_turn(statistics.median, EXTRAS, step, preview, best, save)
         epoch_s = engine.manifest.steps_per_epoch * step_s
     share = (preview_s / config.preview_interval + save_s / config.checkpoint_interval + best_s) / epoch_s
-    tell(f"(g) a preview of all kinds takes so many steps, {what}", preview_s / step_s)
-    tell(f"(g) a checkpoint takes so many steps, {what}", save_s / step_s)
+    print_row(f"(g) a preview of all kinds takes so many steps, {what}", preview_s / step_s)
+    print_row(f"(g) a checkpoint takes so many steps, {what}", save_s / step_s)
     at_most(f"(g) previews and checkpoints, per cent of training time, {what}", 100 * share, 3)
 
 
 def lost_by(
-    trainer: Trainer, step_s: float, begin: Callable[[], object], goes_on: Callable[[], bool]
+    trainer: Trainer, step_s: float, begin: Callable[[], object], is_running: Callable[[], bool]
 ) -> float:
     """Seconds until what begins is over, less what as many steps take alone as are taken meanwhile."""
     started_s, steps = time.perf_counter(), 0
     begin()
-    while goes_on():
-        trainer._train_step()
+    while is_running():
+        trainer.train_step()
         steps += 1
-        trainer._saver.collect()
-        trainer._previewer.collect()
-    trainer._read_steps()  # a device that is asked has done them
+        trainer.writer.collect()
+        trainer.previewer.collect()
+    trainer.steps.flush()  # a host sync
     return time.perf_counter() - started_s - steps * step_s
 
 
@@ -327,20 +332,20 @@ def growth() -> None:
         1.1,
     )
     for count, used in memory:
-        tell(f"(h) memory of the process with those up to {count} files too, MB", used)
+        print_row(f"(h) memory of the process with those up to {count} files too, MB", used)
     for count in COUNTS:
         with sounds(count, 0.5) as (folder, report):
             settings: dict[str, SettingValue] = {"augmentation_expansion": 100}
             ratio = relative_to_bare(folder, report, settings, 1)
-            tell(f"(h) (a) steps relative to the bare step's, {count} files", ratio)
+            print_row(f"(h) (a) steps relative to the bare step's, {count} files", ratio)
             with Engine(folder, report, settings) as engine:
                 ratio = relative_to_usual(engine, augments=True)
-                tell(f"(h) (b) steps relative to a DataLoader's, both augmented, {count} files", ratio)
-            tell_start(folder, count)
+                print_row(f"(h) (b) steps relative to a DataLoader's, both augmented, {count} files", ratio)
+            print_start(folder, count)
 
 
 def slowest_to_fastest(device: torch.device, at_once: int, loaded: Callable[[int], None]) -> float:
-    """How much longer steps take with one number of files than with another; `loaded` is told each."""
+    """How much longer steps take with one number of files than with another; `loaded` gets each."""
     with contextlib.ExitStack() as stack:
         engines = []
         for count in COUNTS:

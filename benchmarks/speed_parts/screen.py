@@ -17,7 +17,7 @@ from core.runs.series import Series
 from sda_tui.widgets.charts import StepChart
 from speed_parts.program import Program, wait_until
 from speed_parts.sounds import write_files
-from speed_parts.table import at_least, at_most, tell
+from speed_parts.table import at_least, at_most, print_row
 
 SLICE_S, SLICES = 10.0, 2
 STARTS = 6  # the steps of one start are up to 8 % slower than those of another, for as long as it lasts
@@ -35,8 +35,8 @@ def screen() -> None:
 def screens() -> None:
     for count in (5, 500, 5000):
         ratio, kilobytes_s = beside_headless(count, 2)
-        tell(f"(h) (c) steps in the app relative to headless, {count} files", ratio)
-        tell(f"(h) (e) kB a second to the terminal, {count} files", kilobytes_s)
+        print_row(f"(h) (c) steps in the app relative to headless, {count} files", ratio)
+        print_row(f"(h) (e) kB a second to the terminal, {count} files", kilobytes_s)
 
 
 def beside_headless(files: int, starts: int) -> tuple[float, float]:
@@ -85,7 +85,7 @@ def take_turns(folder: Path, home: Path) -> tuple[list[float], list[float], int]
 
 
 def step_times(runs: Path) -> Iterator[tuple[float, float]]:
-    """When each step began and ended by the clock, where nothing else was told meanwhile."""
+    """When each step began and ended by the clock, where no other event came meanwhile."""
     logs = list(runs.glob("*/events.jsonl"))
     lines = logs[0].read_text().splitlines() if logs else []
     events = [json.loads(line) for line in lines if line.endswith("}")]

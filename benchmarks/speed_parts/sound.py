@@ -14,7 +14,7 @@ import numpy as np
 
 from speed_parts.program import Program, wait_until
 from speed_parts.sounds import write_files
-from speed_parts.table import at_most, tell
+from speed_parts.table import at_most, print_row
 
 SINK = "sda_speed"
 SAMPLE_RATE = 48_000
@@ -25,7 +25,9 @@ SETTINGS = ("epochs=1", "augmentation_expansion=1", "batch_size=1")
 
 def sound() -> None:
     if not (shutil.which("pulseaudio") and shutil.which("parec")):
-        tell("keypress to sound: not measured, needs Debian's pulseaudio and pulseaudio-utils", float("nan"))
+        print_row(
+            "keypress to sound: not measured, needs Debian's pulseaudio and pulseaudio-utils", float("nan")
+        )
         return
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)

@@ -15,7 +15,7 @@ from core.data.loading import load_sounds
 from core.data.store import SampleBuffer
 from speed_parts.program import child_environment
 from speed_parts.sounds import scan_folder, write_files
-from speed_parts.table import at_least, in_turn, seconds, tell
+from speed_parts.table import at_least, in_turn, print_row, seconds
 
 SAMPLE_RATE = 48_000
 SCANS, STARTS = 5, 3  # of each folder, in turn
@@ -26,18 +26,20 @@ def start() -> None:
         folder = write_files(Path(scratch) / "500", 500, 5.0)
         few, many = (write_files(Path(scratch) / f"short {count}", count, 0.5) for count in (500, 5000))
         ratio = first_to_second(folder)
-        few_s, many_s, few_told_s, many_told_s = in_turn(
+        few_s, many_s, few_scanned_s, many_scanned_s = in_turn(
             min, SCANS,
             lambda: sum(scan_anew(scan_folder, few) for _ in range(10)), lambda: scan_anew(scan_folder, many),
             lambda: scan_anew(scan_command, few), lambda: scan_anew(scan_command, many),
         )  # fmt: skip
     at_least("(f) first start relative to the second, 500 files", ratio, 10)
     at_least("(f) files scanned a second, 5 000 relative to 500", few_s / many_s, 1)
-    tell("(f) the same of `sda-tui scan`, with its start and its table", 10 * few_told_s / many_told_s)
+    print_row(
+        "(f) the same of `sda-tui scan`, with its start and its table", 10 * few_scanned_s / many_scanned_s
+    )
 
 
-def tell_start(folder: Path, count: int) -> None:
-    tell(f"(h) (f) first start relative to the second, {count} files", first_to_second(folder))
+def print_start(folder: Path, count: int) -> None:
+    print_row(f"(h) (f) first start relative to the second, {count} files", first_to_second(folder))
 
 
 def first_to_second(folder: Path) -> float:

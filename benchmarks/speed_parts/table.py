@@ -5,18 +5,18 @@ import time
 from collections.abc import Callable
 
 
-def tell(what: str, value: float, bound: str = "", is_met: bool | None = None) -> None:
+def print_row(what: str, value: float, bound: str = "", is_met: bool | None = None) -> None:
     """Print a row."""
     answer = "" if is_met is None else "yes" if is_met else "NO"
     print(f"| {what} | {value:.2f} | {bound} | {answer} |", flush=True)
 
 
 def at_least(what: str, value: float, bound: float) -> None:
-    tell(what, value, f">= {bound:g}", value >= bound)
+    print_row(what, value, f">= {bound:g}", value >= bound)
 
 
 def at_most(what: str, value: float, bound: float) -> None:
-    tell(what, value, f"<= {bound:g}", value <= bound)
+    print_row(what, value, f"<= {bound:g}", value <= bound)
 
 
 def seconds(work: Callable[[], object]) -> float:

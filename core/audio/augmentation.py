@@ -19,7 +19,7 @@ NOISE_BANK_SAMPLES = 1 << 19
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to each item of a batch; every field is a tensor [batch].
+    """The transforms of each item of a batch; every field is a tensor [batch].
 
     `crop_samples` moves a chunk inside its sound, `shift_samples` also past the sound's edges; `speed` is the
     ratio at which it is read, `noise_gain` is relative to the RMS of the chunk and 0 for no noise.
@@ -44,7 +44,7 @@ def draw_augmentation(
         return torch.rand(batch, generator=generator)
 
     def symmetric(probability: float) -> Tensor:
-        """-1 to 1, or 0 where the transform does not happen."""
+        """-1 to 1, or 0 where the transform is not applied."""
         value = 2 * uniform() - 1
         return torch.where(uniform() < probability, value, torch.zeros(()))
 
@@ -72,7 +72,7 @@ def noise_bank() -> Tensor:
 
 
 def add_noise(waveform: Tensor, augmentation: Augmentation, bank: Tensor) -> Tensor:
-    """Add noise to those items [batch, samples] that have some; silence stays silent."""
+    """Add noise to the items [batch, samples] with a noise gain; silence stays silent."""
     noisy = augmentation.noise_gain.nonzero().squeeze(1)
     if len(noisy) == 0:
         return waveform

@@ -28,11 +28,11 @@ SOUND_SUFFIXES = frozenset(
 FOREIGN_SOUND_SUFFIXES = frozenset(".m4a .mp4 .aac .wma .alac .ape .wv .mka .webm .amr .ac3 .dsf".split())
 LONGEST_READ_S = 3600.0  # of one file: bounds the memory and time that a stray recording of a night can take
 LOWEST_SAMPLE_RATE = 1000
-BLOCK_FRAMES = 8192  # short: when a cut file ends inside a block, libsndfile gives nothing of that block
+BLOCK_FRAMES = 8192  # short: when a cut file ends inside a block, libsndfile returns nothing of that block
 LOUDEST_PEAK = 1e6  # full scale is 1; beyond this a file of floats is damaged, and its power overflows
 PEAK_OF_WRITTEN_FILES = 10 ** (-1 / 20)  # -1 dBFS leaves room for the converter's interpolation
 
-_PROMISED_SIZE = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
+_STATED_SIZE = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)")
 _UNKNOWN_SIZE = 0x7FFF_0000  # writers that stream put 2**31 or 2**32 here; such a file is not cut short
 
 
@@ -41,7 +41,7 @@ class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
 
     python-soundfile seeks after each read of a seekable file, to where it is already.  That resets
     libsndfile's MP3 decoder, which then loses the bits that the next frame depends on: sound read in blocks
-    has a burst at each of their edges.  It also hides what lies beyond a length that the header understates.
+    has a burst at each of their edges.  It also hides samples beyond a length that the header understates.
     """
 
     def seekable(self) -> bool:
@@ -51,8 +51,8 @@ class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
 class SoundReader:
     """An open sound file, read in blocks from start to end.
 
-    Headers are not trusted: they promise lengths that a cut file does not have.  After the blocks are read,
-    `shortfall` is the promised part that is missing (0 to 1) and `frames_read` what was there.
+    Headers are not trusted: they state lengths that a cut file does not have.  After the blocks are read,
+    `shortfall` is the missing share of the stated length (0 to 1) and `frames_read` the length that was read.
 
     Raises UnsupportedFormatError for what is no sound, AudioFileError for a sound that cannot be read.
     """
@@ -65,7 +65,7 @@ class SoundReader:
         self.channels: int = self._file.channels
         self.format: str = self._file.format
         self.encoding: str = self._file.subtype
-        self.promised_frames: int = max(0, self._file.frames)
+        self.header_frames: int = max(0, self._file.frames)
         if self.sample_rate < LOWEST_SAMPLE_RATE:
             self._file.close()
             raise AudioFileError(
@@ -81,8 +81,8 @@ class SoundReader:
         self._file.close()
 
     @property
-    def promised_duration_s(self) -> float:
-        return self.promised_frames / self.sample_rate
+    def header_duration_s(self) -> float:
+        return self.header_frames / self.sample_rate
 
     @property
     def duration_s(self) -> float:
@@ -90,8 +90,8 @@ class SoundReader:
 
     @property
     def is_longer_than_read(self) -> bool:
-        """Whether the file goes on after the longest stretch that is read."""
-        return self.promised_duration_s > LONGEST_READ_S and self.duration_s >= LONGEST_READ_S
+        """Whether the file continues after the longest stretch that is read."""
+        return self.header_duration_s > LONGEST_READ_S and self.duration_s >= LONGEST_READ_S
 
     def blocks(
         self, cancelled: Callable[[], bool], block_frames: int = BLOCK_FRAMES
@@ -117,10 +117,10 @@ class SoundReader:
     def _shortfall(self) -> float:
         if self.is_longer_than_read:
             return 0.0
-        for promised, present in _PROMISED_SIZE.findall(self._file.extra_info):
-            if int(present) < int(promised) < _UNKNOWN_SIZE:
-                return 1 - float(present) / float(promised)
-        return max(0.0, 1 - self.frames_read / max(1, self.promised_frames))
+        for stated, present in _STATED_SIZE.findall(self._file.extra_info):
+            if int(present) < int(stated) < _UNKNOWN_SIZE:
+                return 1 - float(present) / float(stated)
+        return max(0.0, 1 - self.frames_read / max(1, self.header_frames))
 
 
 def decode_mono(path: Path, sample_rate: int, cancelled: Callable[[], bool]) -> Samples:
@@ -146,7 +146,9 @@ def decode_mono(path: Path, sample_rate: int, cancelled: Callable[[], bool]) -> 
 
 def mix_to_mono(block: Samples) -> Samples:
     """The mean of the channels of [frames, channels]."""
-    mono: Samples = np.ascontiguousarray(block.T).mean(axis=0)  # as it lies, numpy takes far longer
+    mono: Samples = np.ascontiguousarray(block.T).mean(
+        axis=0
+    )  # numpy averages contiguous channels far faster
     return mono
 
 
@@ -199,7 +201,7 @@ def _open(path: Path) -> _ForwardFile:
 
 
 def _reason(error: Exception) -> str:
-    """libsndfile's own words without the path, for example "format not recognised"."""
+    """libsndfile's message without the path, for example "format not recognised"."""
     if not isinstance(error, soundfile.LibsndfileError):
         return "headerless"
     text = str(error.error_string).removeprefix("Error : ").rstrip(".")

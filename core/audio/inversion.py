@@ -1,4 +1,4 @@
-"""Log-mel spectrogram back to a waveform: mel to linear spectrum, then a phase for it, then both at once."""
+"""Log-mel spectrogram to a waveform: mel to linear spectrum, then a phase for it, then both together."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ INERTIA = 0.99 / (1 + 0.99)  # of the previous spectrum; more, as the method's a
 
 @dataclass(frozen=True)
 class InversionQuality:
-    """How many random phases are tried, for how many iterations, and how many more the best of them gets."""
+    """Number of random phases to start from, iterations of each, and further iterations of the best one."""
 
     starts: int
     iterations: int
@@ -38,8 +38,8 @@ class MelInverter(nn.Module):
     Kullback-Leibler divergence (Lee & Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 2000).
     They start from a flat spectrum, since they keep the holes of a sharper one, such as the clamped
     pseudo-inverse.  Then a phase by the fast Griffin-Lim algorithm (Perraudin, Balazs & Søndergaard, "A fast
-    Griffin-Lim algorithm", WASPAA 2013).  Last both at once: the same iterations, but the magnitude is the
-    signal's own after one update towards the mel spectrogram.
+    Griffin-Lim algorithm", WASPAA 2013).  Last both together: the same iterations, but the magnitude is
+    the signal's own after one update towards the mel spectrogram.
     """
 
     filterbank: Tensor
@@ -64,8 +64,8 @@ class MelInverter(nn.Module):
     ) -> Tensor:
         """[batch, 1, mels, frames] of log(1 + mel power), below about 80, to [batch, samples].
 
-        The first phases of each sound are drawn from its own of the `generators`, so the same call gives the
-        same sounds.  Raises Cancelled within a few iterations.
+        The initial phases of each sound are drawn from its own generator, so the same call returns the same
+        sounds.  Raises Cancelled within a few iterations.
         """
         mel = log_mel.squeeze(1).mT.expm1().clamp_min(0).contiguous()  # [batch, frames, mels]
         quality = self.quality
@@ -86,7 +86,7 @@ class MelInverter(nn.Module):
         return self.inverse_stft(spectrum, samples)
 
     def _nearest(self, spectrum: Tensor, samples: int, mel: Tensor) -> Tensor:
-        """Of the starts of each sound the one whose signal has the smallest log-mel error."""
+        """For each sound the start whose signal has the smallest log-mel error."""
         starts = self.quality.starts
         rebuilt = self.stft(self.inverse_stft(spectrum, samples))
         again = squared(rebuilt) @ self.filterbank
@@ -113,9 +113,9 @@ class MelInverter(nn.Module):
         magnitude: Callable[[Tensor], Tensor],
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Tensor:
-        """A complex spectrum [batch, frames, bins], from such a one, nearer to that of a real signal.
+        """Move a complex spectrum [batch, frames, bins] nearer to that of a real signal.
 
-        After each projection on the spectra of signals `magnitude` gives the wanted magnitude of the result.
+        After each projection on the spectra of signals, `magnitude` returns the magnitude to set.
         """
         previous = torch.zeros_like(spectrum)
         for _ in range(iterations):
@@ -128,7 +128,7 @@ class MelInverter(nn.Module):
             previous = rebuilt
         return spectrum
 
-    # torch.stft and torch.istft give the same, but take twice the time.
+    # torch.stft and torch.istft return the same, but take twice the time.
 
     def stft(self, waveform: Tensor) -> Tensor:
         """[batch, samples] to a complex spectrum [batch, frames, bins], centred, as LogMelSpectrogram's."""

@@ -12,7 +12,7 @@ from core.config import SpectrogramConfig
 PITCH_STEPS = 4  # filterbanks per semitone of pitch shift
 PITCH_RANGE_SEMITONES = 6.0  # what the strongest augmentation asks for
 FILTERS_IN_BLOCK = 32
-SOUNDS_AT_A_TIME = 4  # on a processor, whose caches hold the spectra of so many
+SOUNDS_AT_A_TIME = 4  # on a CPU, whose caches hold the spectra of this many
 
 
 class LogMelSpectrogram(nn.Module):
@@ -49,7 +49,7 @@ class LogMelSpectrogram(nn.Module):
 
     def _log_mel(self, waveform: Tensor, pitch_semitones: Tensor | None) -> Tensor:
         spectrum = self.stft(waveform)  # [batch, bins, frames], complex
-        squares = torch.view_as_real(spectrum).square()  # in one pass: both parts lie side by side
+        squares = torch.view_as_real(spectrum).square()  # in one pass: real and imaginary parts are adjacent
         power = squares[..., 0] + squares[..., 1]
         bank: int | Tensor = self.unshifted
         if pitch_semitones is not None:
@@ -60,8 +60,8 @@ class LogMelSpectrogram(nn.Module):
 
 
 class FilterBlock(nn.Module):
-    """Neighbouring filters of several banks [banks, mels, bins], applied to those bins only that one of them
-    reads: in all about a third of the work that all bins would be."""
+    """Neighbouring filters of several banks [banks, mels, bins], applied only to the bins that one of them
+    reads: about a third of the work of all bins."""
 
     filters: Tensor
 

@@ -64,7 +64,7 @@ def find_preset(name: str) -> Preset:
 
 
 def suggest_preset(files: int) -> tuple[str, str]:
-    """Name of the preset that fits so many usable files, and the reason in a sentence."""
+    """Name of the preset that fits this number of usable files, and the reason for the user."""
     presets = list(PRESETS.values())
     chosen = next((preset for preset in presets if files <= preset.maximum_files), presets[-1])
     sounds = f"{files} usable file{'' if files == 1 else 's'}"

@@ -25,7 +25,7 @@ Waveforms = tuple[Tensor, Tensor]  # [batch, samples], and the pitch shift of ea
 
 
 class TrainingBatches:
-    """Augmented batches from a store.  Two objects with equal arguments give equal batches.
+    """Augmented batches from a store.  Two objects with equal arguments make equal batches.
 
     The CPU's part of a batch is prefetched during the step before it, on a thread of its own that uses one
     core: most steps leave part of one idle.  `close` stops the thread.

@@ -1,7 +1,7 @@
-"""What is known of sound files from before, so that a second start on a folder decodes nothing again.
+"""Cache of scan reports and decoded sounds, so that a second start on a folder decodes nothing again.
 
 Two parts below `cache_folder()`: the reports of each folder's files by their identity on disk, and decoded
-excerpts by their content.  All of it may be deleted at any time; what cannot be written is done without.
+excerpts by their content.  All of it may be deleted at any time; a cache that cannot be written is ignored.
 Imports no torch.
 """
 
@@ -36,7 +36,7 @@ RESERVE_BYTES = 2 * 10**9  # of the disk, for checkpoints
 SETTLED_NS = 2_000_000_000  # a file that changed so recently may change again at the same time of its clock
 CHECKSUM = struct.Struct("<I")  # of all that follows it
 SCALE = struct.Struct("<d")
-OURS = re.compile(  # the cache may lie in a folder with files of the user's
+OURS = re.compile(  # there may be files of the user's in the same folder
     r"\d+-[\w.-]+/(folders|samples/[0-9a-f]{2})/\.?[0-9a-f]{32}(\.json|(-\d+){3})(\.\d+\.tmp)?"
 )
 
@@ -48,17 +48,17 @@ def cache_root() -> Path:
 
 
 def cache_folder() -> Path:
-    """The part of the cache that these versions of the decoders made."""
+    """The part of the cache that belongs to these versions of the decoders."""
     decoders = f"{soundfile.__libsndfile_version__}-{soxr.__version__}-{platform.machine()}"
     return cache_root() / f"{FORMAT}-{decoders}"
 
 
-class KnownFiles:
-    """The reports of one folder's files, as they were when their samples were last read.
+class ReportCache:
+    """The cached reports of one folder's files, as of when their samples were last read.
 
     A file counts as the same while its size, inode and both its times are: a change of its content, its
     name or its permissions sets the second time, which programs cannot set back.  Where a file system has
-    no such time of its own, nothing is remembered.
+    no such time of its own, nothing is cached.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,8 +68,8 @@ class KnownFiles:
         self._before = self._read()
         self._now: dict[str, tuple[str, FileReport]] = {}
 
-    def recall(self, path: str) -> FileReport | None:
-        """The report of this file of the folder, if it is still the same; it stays remembered."""
+    def get(self, path: str) -> FileReport | None:
+        """The report of this file of the folder, if it is unchanged; it stays in the cache."""
         kept = self._before.get(path)
         if kept is None or kept[0] != self.identity(path):
             return None
@@ -77,7 +77,7 @@ class KnownFiles:
         return kept[1]
 
     def identity(self, path: str) -> str:
-        """What stays the same as long as the file does; empty if that cannot be told."""
+        """A string that changes when the file changes; empty if a change could not be recognised."""
         try:
             status = (self._folder / path).stat()
         except OSError:
@@ -89,14 +89,14 @@ class KnownFiles:
             return ""
         return f"{status.st_size} {modified_ns} {changed_ns} {status.st_ino}"
 
-    def keep(self, identity: str, report: FileReport) -> None:
-        """Remember the report of a file that had this identity before and has it after it was read."""
+    def put(self, identity: str, report: FileReport) -> None:
+        """Cache the report of a file that had this identity before it was read, if it has it still."""
         is_of_this_file = identity.startswith(f"{report.size_bytes} {report.modified_ns} ")
         if is_of_this_file and report.content_hash and identity == self.identity(report.path):
             self._now[report.path] = identity, report
 
     def write(self) -> None:
-        """Keep what is known of the files that were looked for."""
+        """Write the reports of the files that were looked up."""
         if self._now == self._before:
             return
         with contextlib.suppress(OSError):
@@ -116,7 +116,7 @@ def _report(values: dict[str, object]) -> FileReport:
     return dataclasses.replace(report, verdict=Verdict(report.verdict), peaks=tuple(report.peaks))
 
 
-class DecodedSounds:
+class SampleCache:
     """Decoded excerpts: int16 samples, mono, and the scale that makes them ±1 full scale."""
 
     def __init__(self) -> None:
@@ -124,10 +124,10 @@ class DecodedSounds:
         self._lock = threading.Lock()
         self._room_bytes = LIMIT_BYTES // 2  # of one dataset: one that filled it would evict itself
 
-    def read(
+    def get(
         self, content_hash: str, sample_rate: int, excerpt: Excerpt
     ) -> tuple[npt.NDArray[np.int16], float] | None:
-        """What was kept of this stretch of a sound, if it is undamaged."""
+        """The cached samples of this stretch of a sound and their scale, if undamaged."""
         try:
             data = _read(self._path(content_hash, sample_rate, excerpt))
             (scale,) = SCALE.unpack_from(data)
@@ -137,7 +137,7 @@ class DecodedSounds:
         self._has_room_for(samples.nbytes)
         return samples, scale
 
-    def keep(
+    def put(
         self,
         content_hash: str,
         sample_rate: int,
@@ -145,7 +145,7 @@ class DecodedSounds:
         samples: npt.NDArray[np.int16],
         scale: float,
     ) -> None:
-        """Keep the samples of a whole excerpt; less of it, as after a failure to read on, is not kept."""
+        """Cache the samples of an excerpt, if they are complete: after a failure to read on they are not."""
         expected = round(excerpt.stop_s * sample_rate) - round(excerpt.start_s * sample_rate)
         if abs(len(samples) - expected) > 1:  # resampling rounds
             return
@@ -157,7 +157,7 @@ class DecodedSounds:
                 _write(path, SCALE.pack(scale) + samples.tobytes())
 
     def _has_room_for(self, size_bytes: int) -> bool:
-        """Whether so much more of this dataset may be in the cache; it is then taken as used."""
+        """Whether this dataset may take so much more of the cache, and reserve it then."""
         with self._lock:
             has_room = size_bytes < self._room_bytes
             if has_room:
@@ -176,7 +176,7 @@ def _write(path: Path, body: bytes) -> None:
 
 
 def _read(path: Path) -> memoryview:
-    """What was written, unless it is damaged.  Raises OSError or ValueError."""
+    """Read what `_write` wrote.  Raises OSError, and ValueError if it is damaged."""
     data = path.read_bytes()
     body = memoryview(data)[CHECKSUM.size :]
     if data[: CHECKSUM.size] != CHECKSUM.pack(zlib.crc32(body)):
@@ -187,12 +187,12 @@ def _read(path: Path) -> memoryview:
 
 
 def cache_size() -> int:
-    """Bytes that the cache takes, that of other versions of the decoders included."""
+    """Bytes that the cache takes, those of other decoder versions included."""
     return sum(size for _, size, _ in _entries())
 
 
 def trim_cache(limit_bytes: int = LIMIT_BYTES) -> None:
-    """Delete what was not used for longest, until the cache is within its limit; 0 clears it."""
+    """Delete the least recently used files until the cache is within its limit; 0 clears it."""
     entries = sorted(_entries())
     total = sum(size for _, size, _ in entries)
     for _, size, path in entries:
@@ -206,7 +206,7 @@ def trim_cache(limit_bytes: int = LIMIT_BYTES) -> None:
 def _entries() -> Iterator[tuple[float, int, Path]]:
     """When each file of the cache was last used, its size and path."""
     root = cache_root()
-    for folder, _, names in os.walk(root):  # which passes over what it may not enter
+    for folder, _, names in os.walk(root):  # which skips folders that it may not enter
         for path in (Path(folder, name) for name in names):
             if OURS.fullmatch(path.relative_to(root).as_posix()):
                 with contextlib.suppress(OSError):  # another process may trim it too

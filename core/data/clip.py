@@ -16,7 +16,7 @@ from core.text import printable
 
 
 def check_clip(text: str) -> None:
-    """Look whether `preview_clip` names a sound, without decoding it.  Raises SdaError if not."""
+    """Check that `preview_clip` names a sound, without decoding it.  Raises SdaError if not."""
     if not text:
         return
     path = expand(Path(text))
@@ -44,7 +44,7 @@ def read_clip(path: Path, sample_rate: int, length_samples: int, cancelled: Call
 
 
 def write_clip(path: Path, samples: Samples, sample_rate: int) -> None:
-    """Keep a clip as floats, so that reading it gives the very same samples.  Raises OSError."""
+    """Write a clip as floats, so that reading it returns exactly the same samples.  Raises OSError."""
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, sample_rate, format="WAV", subtype="FLOAT")
     write_atomically(path, buffer.getvalue())

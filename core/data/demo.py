@@ -18,7 +18,7 @@ VARIANTS = 8  # of each kind, a semitone apart: what is held out has neighbours 
 def make_demo_sounds(folder: Path) -> Path:
     """Write 40 sounds of 0.3 to 2 s into `folder` where they are missing, and return it.
 
-    Strings, bells, drones, kicks and snares: kinds that a model confuses at first and tells apart later.
+    Strings, bells, drones, kicks and snares: kinds that a model confuses at first and separates later.
     The same on every machine.  Raises OSError if the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from core.audio.files import Samples, decode_mono
-from core.data.cache import DecodedSounds, KnownFiles, trim_cache
+from core.data.cache import ReportCache, SampleCache, trim_cache
 from core.data.report import Excerpt, Split
 from core.data.store import ChunkStore, SampleBuffer, Sound
 from core.errors import AudioFileError, Cancelled, DatasetError
@@ -20,14 +20,14 @@ from core.text import printable
 
 INT16_FULL_SCALE = 32767
 DECODERS = 4
-DECODED_AHEAD = 2 * DECODERS  # files in memory at a time, besides those that are kept
+DECODED_AHEAD = 2 * DECODERS  # files in memory at a time, besides those in the buffer
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class DecodedExcerpt:
-    """A stretch of one file, mono: int16 samples that times `scale` give ±1 full scale, and its chunks.
+    """A stretch of one file, mono: int16 samples that times `scale` are ±1 full scale, and its chunks.
 
     Each is scaled to its own peak before it becomes int16, so that quiet ones keep their resolution and
     floating-point files above full scale keep their peaks.
@@ -66,16 +66,16 @@ class SoundCache:
     """Decoded excerpts of a folder's files that have not changed since they were scanned and decoded."""
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
-        self._files = KnownFiles(folder)
-        self._samples = DecodedSounds()
+        self._reports = ReportCache(folder)
+        self._samples = SampleCache()
         self._sample_rate = sample_rate
 
-    def recall(self, path: str, parts: Sequence[Excerpt]) -> list[DecodedExcerpt]:
+    def get(self, path: str, parts: Sequence[Excerpt]) -> list[DecodedExcerpt]:
         """The decoded excerpts of a file, or none if not all of them are in the cache."""
-        report = self._files.recall(path)
+        report = self._reports.get(path)
         if report is None:
             return []
-        found = [self._samples.read(report.content_hash, self._sample_rate, part) for part in parts]
+        found = [self._samples.get(report.content_hash, self._sample_rate, part) for part in parts]
         excerpts = [
             DecodedExcerpt.from_samples(*each, part, self._sample_rate)
             for each, part in zip(found, parts, strict=True)
@@ -83,12 +83,12 @@ class SoundCache:
         ]
         return excerpts if len(excerpts) == len(parts) else []
 
-    def keep(self, path: str, parts: Sequence[Excerpt], decoded: Sequence[DecodedExcerpt]) -> None:
+    def put(self, path: str, parts: Sequence[Excerpt], decoded: Sequence[DecodedExcerpt]) -> None:
         """Cache the decoded excerpts of a file, if it is still the one that was scanned."""
-        report = self._files.recall(path)
+        report = self._reports.get(path)
         if report is not None:
             for part, each in zip(parts, decoded, strict=True):
-                self._samples.keep(report.content_hash, self._sample_rate, part, each.samples, each.scale)
+                self._samples.put(report.content_hash, self._sample_rate, part, each.samples, each.scale)
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,11 @@ def load_sounds(
         if cancelled():
             raise Cancelled
         parts = [excerpt for _, excerpt in excerpts[path]]
-        if cached := cache.recall(path, parts):
+        if cached := cache.get(path, parts):
             return cached
         samples = decode_mono(folder / path, sample_rate, cancelled)
         decoded = [DecodedExcerpt.from_file(samples, part, sample_rate) for part in parts]
-        cache.keep(path, parts, decoded)
+        cache.put(path, parts, decoded)
         return decoded
 
     problems = []

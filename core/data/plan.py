@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from core.config import suggest_preset
 from core.data.report import FileReport, ScanReport, Verdict
 from core.data.split import chunk_starts, split_files
-from core.errors import DatasetError
 from core.text import join_sentences, printable
 
 
@@ -27,17 +26,6 @@ def replan(report: ScanReport, chunk_duration_s: float, seed: int) -> ScanReport
     """The same scan seen through another chunk duration or seed; nothing is read again."""
     files = tuple(with_chunks(file, chunk_duration_s) for file in report.files)
     return plan(report.folder, files, chunk_duration_s, seed, report.notes)
-
-
-def require_usable(report: ScanReport) -> None:
-    """Raise DatasetError, with the reasons counted, if there is nothing to train on."""
-    if report.usable_files:
-        return
-    reasons = ", ".join(f"{count} {verdict}" for verdict, count in report.verdicts().items())
-    raise DatasetError(
-        f"No file in {printable(report.folder)} can be used ({reasons}); "
-        "`sda-tui scan` tells why for each. Choose a folder with sounds in it."
-    )
 
 
 def with_chunks(file: FileReport, chunk_duration_s: float) -> FileReport:

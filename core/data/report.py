@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from core.errors import NoUsableSoundsError
 from core.text import printable
 
-FEWEST_FILES_FOR_CONFIDENCE = 4  # held out; fewer say little about sounds in general
+FEWEST_FILES_FOR_CONFIDENCE = 4  # held out; fewer allow no conclusion about other sounds
 
 
 class Verdict(StrEnum):
@@ -27,7 +28,7 @@ class Verdict(StrEnum):
 class FileReport:
     """One file of the folder.  `path` is relative to the folder, with forward slashes.
 
-    `usable` says whether it will be trained on.  `peaks` holds the highest absolute sample of the mono mix
+    `usable`: it will be trained on.  `peaks` holds the highest absolute sample of the mono mix
     in each stretch of PEAK_INTERVAL_S.  `content_hash` covers the decoded samples, so that copies in other
     formats are recognised.  `remark` is the part of `detail` that does not depend on the chunk duration.
     """
@@ -65,7 +66,7 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Split:
-    """Which sounds teach and which test.
+    """Which sounds train and which validate.
 
     `method` is `file`, or `time` when whole files are too few to hold one out, or `none` when even that
     leaves nothing and validation repeats the training sounds.
@@ -90,7 +91,7 @@ class Split:
 
     @property
     def confidence_note(self) -> str:
-        """A sentence if too few sounds are held out for a firm judgement of the model."""
+        """A message if too few sounds are held out for a reliable judgement of the model, else empty."""
         files = self.validation_files
         if self.method == "none":
             return "Nothing is held out: validation cannot show overfitting."
@@ -105,7 +106,7 @@ class Split:
 class ScanReport:
     """Everything known about a folder: files in the order of their paths, the split, the suggested preset.
 
-    `notes` are sentences about folders that were not entered.
+    `notes` are messages about folders that were not entered.
     """
 
     folder: str
@@ -129,7 +130,13 @@ class ScanReport:
     def chunks(self) -> int:
         return sum(file.chunks for file in self.usable_files)
 
+    def require_usable(self) -> None:
+        """Raise NoUsableSoundsError if there is nothing to train on."""
+        if not self.usable_files:
+            raise NoUsableSoundsError(self.folder, self.verdicts())
+
     def verdicts(self) -> dict[str, int]:
+        """The number of files of each verdict, the most frequent first."""
         return dict(Counter(file.verdict.value for file in self.files).most_common())
 
     def sample_rates(self) -> dict[int, int]:

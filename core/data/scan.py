@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.files import LONGEST_READ_S, LOUDEST_PEAK, SoundReader, mix_to_mono
-from core.data.cache import KnownFiles, trim_cache
+from core.data.cache import ReportCache, trim_cache
 from core.data.plan import find_duplicates, plan, with_chunks
 from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
@@ -30,7 +30,7 @@ AHEAD = 4 * WORKERS  # files handed to the workers before the first of them is d
 MOSTLY = 0.5  # of a file's stretches below the silence threshold make it "mostly silent"
 FULL_SCALE = 0.985  # limiters that clip stop a little below 1
 CLIPPED_FRACTION = 1e-3  # of all samples repeat their neighbour near full scale
-WORTH_TELLING_SHORTFALL = 0.02
+REPORTED_SHORTFALL = 0.02
 
 Item = TypeVar("Item")
 
@@ -38,14 +38,14 @@ Item = TypeVar("Item")
 def scan(
     folder: Path, chunk_duration_s: float, seed: int = 0, cancelled: Callable[[], bool] = lambda: False
 ) -> Iterator[ScanEvent]:
-    """Examine every file below `folder`, following links, and yield what is known as it becomes known.
+    """Examine every file below `folder`, following links, and yield results as they arrive.
 
     Yields a FileReport for each file when its header is read (verdict `waiting`, or final where the header
     decides) and again when its samples are, ScanProgress in between, and one ScanReport at the end.  Raises
     DatasetError if the folder cannot be read or holds no file, Cancelled within a block of samples.
     """
     folder = check_folder(folder)
-    known = KnownFiles(folder)
+    cache = ReportCache(folder)
     paths: list[str] = []
     notes: list[str] = []
     for found in _walk(folder, notes, cancelled):
@@ -57,7 +57,7 @@ def scan(
 
     reports: dict[str, FileReport] = {}
 
-    def kept(events: Iterator[FileReport | ScanProgress]) -> Iterator[FileReport | ScanProgress]:
+    def collected(events: Iterator[FileReport | ScanProgress]) -> Iterator[FileReport | ScanProgress]:
         for event in events:
             if isinstance(event, FileReport):
                 event = with_chunks(event, chunk_duration_s)
@@ -66,15 +66,15 @@ def scan(
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="scan") as pool:
         try:
-            read_header = partial(_read_header, folder, known, cancelled)
-            yield from kept(_each(pool, read_header, paths, "headers"))
+            read_header = partial(_read_header, folder, cache, cancelled)
+            yield from collected(_each(pool, read_header, paths, "headers"))
             waiting = [report for report in reports.values() if report.verdict is Verdict.WAITING]
-            read_samples = partial(_read_samples, folder, known, cancelled)
-            yield from kept(_each(pool, read_samples, waiting, "samples"))
+            read_samples = partial(_read_samples, folder, cache, cancelled)
+            yield from collected(_each(pool, read_samples, waiting, "samples"))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    known.write()
+    cache.write()
     trim_cache()
     files = tuple(reports[path] for path in sorted(reports))
     for duplicate in find_duplicates(files):
@@ -95,8 +95,8 @@ def check_folder(folder: Path) -> Path:
     except NotADirectoryError:
         raise DatasetError(f"{name} is a file; give the folder that it is in.") from None
     except PermissionError:
-        sentence = f"You have no permission to read the folder {name}; chmod it or choose another."
-        raise DatasetError(sentence) from None
+        message = f"You have no permission to read the folder {name}; chmod it or choose another."
+        raise DatasetError(message) from None
     except OSError as error:
         raise DatasetError(f"{name} cannot be opened ({error.strerror}).") from None
     return absolute
@@ -106,17 +106,17 @@ def _walk(folder: Path, notes: list[str], cancelled: Callable[[], bool]) -> Iter
     """The path of every file below the folder, each folder once however many links lead to it."""
     seen: set[tuple[int, int]] = set()
 
-    def tell(error: OSError) -> None:
+    def note(error: OSError) -> None:
         notes.append(f"{printable(str(error.filename))} could not be entered ({error.strerror}).")
 
-    for root, folders, names in os.walk(folder, followlinks=True, onerror=tell):
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=note):
         if cancelled():
             raise Cancelled
         here = Path(root)
         try:
             status = here.stat()
         except OSError as error:  # gone since its name was read
-            tell(error)
+            note(error)
             folders.clear()
             continue
         if (status.st_dev, status.st_ino) in seen:
@@ -137,31 +137,31 @@ def _walk(folder: Path, notes: list[str], cancelled: Callable[[], bool]) -> Iter
 def _each(
     pool: ThreadPoolExecutor, read: Callable[[Item], FileReport], items: Collection[Item], phase: str
 ) -> Iterator[FileReport | ScanProgress]:
-    """What `read` says of each item, as it is known.
+    """The results of `read` for all items, as they arrive, each with the progress.
 
-    Only some are handed out ahead: a future for each of thousands of files costs more than it is worth,
+    Only some items are submitted ahead: a future for each of thousands of files costs more than it is worth,
     most of it in Python's garbage collector.
     """
     finished: SimpleQueue[Future[FileReport]] = SimpleQueue()
     ahead = iter(items)
 
-    def hand_out(count: int) -> None:
+    def submit(count: int) -> None:
         for item in islice(ahead, count):
             pool.submit(read, item).add_done_callback(finished.put)
 
-    hand_out(AHEAD)
+    submit(AHEAD)
     for done in range(1, len(items) + 1):
         report = finished.get().result()
-        hand_out(1)
+        submit(1)
         yield report
         yield ScanProgress(phase, done, len(items))
 
 
-def _read_header(folder: Path, known: KnownFiles, cancelled: Callable[[], bool], path: str) -> FileReport:
-    """What the header says, or the whole report where the file has not changed since its last scan."""
+def _read_header(folder: Path, reports: ReportCache, cancelled: Callable[[], bool], path: str) -> FileReport:
+    """The report of a file by its header, or the whole report if it is unchanged since its last scan."""
     if cancelled():
         raise Cancelled
-    if (before := known.recall(path)) is not None:
+    if (before := reports.get(path)) is not None:
         return before
     report = FileReport(path, Verdict.WAITING, "")
     try:
@@ -171,7 +171,7 @@ def _read_header(folder: Path, known: KnownFiles, cancelled: Callable[[], bool],
                 report,
                 size_bytes=status.st_size,
                 modified_ns=status.st_mtime_ns,
-                duration_s=min(sound.promised_duration_s, LONGEST_READ_S),
+                duration_s=min(sound.header_duration_s, LONGEST_READ_S),
                 sample_rate=sound.sample_rate,
                 channels=sound.channels,
                 format=sound.format,
@@ -184,14 +184,14 @@ def _read_header(folder: Path, known: KnownFiles, cancelled: Callable[[], bool],
 
 
 def _read_samples(
-    folder: Path, known: KnownFiles, cancelled: Callable[[], bool], report: FileReport
+    folder: Path, reports: ReportCache, cancelled: Callable[[], bool], report: FileReport
 ) -> FileReport:
-    identity = known.identity(report.path)
+    identity = reports.identity(report.path)
     try:
         with SoundReader(folder / report.path) as sound:
             report = _judge(report, sound, _measure(sound, cancelled))
         if sound.shortfall == 0:  # else it may be a failure to read on
-            known.keep(identity, report)
+            reports.put(identity, report)
         return report
     except AudioFileError as error:
         return dataclasses.replace(report, verdict=Verdict.UNREADABLE, detail=str(error))
@@ -199,7 +199,7 @@ def _read_samples(
 
 @dataclass
 class _Measurement:
-    """What the samples of one file say; filled block by block."""
+    """Properties of the samples of one file; updated block by block."""
 
     peaks: list[float]
     channel_peak: float = 0.0
@@ -272,10 +272,10 @@ def _judge(report: FileReport, sound: SoundReader, found: _Measurement) -> FileR
 
 
 def _limits(sound: SoundReader) -> str:
-    """A sentence if less of the file is used than the user may expect."""
+    """A message if less of the file is used than the user may expect, else empty."""
     if sound.is_longer_than_read:
-        hours = sound.promised_duration_s / 3600
+        hours = sound.header_duration_s / 3600
         return f"{hours:.1f} h long: only the first hour is used; cut it into shorter files to use more"
-    if sound.shortfall > WORTH_TELLING_SHORTFALL:
+    if sound.shortfall > REPORTED_SHORTFALL:
         return f"cut short: {sound.shortfall:.0%} of it is missing; the rest is used; export it again"
     return ""

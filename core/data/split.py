@@ -49,7 +49,7 @@ def split_files(files: Sequence[FileReport], chunk_duration_s: float, seed: int)
 
     A file's side follows from its content and the seed, so most files keep theirs when the folder grows.
     Fewer than five files: the end of each file that is long enough is held out instead, after a gap of one
-    chunk, and `note` says so.
+    chunk, as `note` explains.
     """
     usable = [file for file in files if file.usable]
     if not usable:
@@ -103,7 +103,7 @@ def _excerpt(file: FileReport, start_s: float, stop_s: float, chunk_duration_s: 
 
 
 def _sounding_s(file: FileReport) -> float:
-    """Where the silence at the end of a file begins, if there is any: nothing can be validated on it."""
+    """Where the silence at the end of a file begins, if there is any: it is useless for validation."""
     sounding = [index for index, peak in enumerate(file.peaks, 1) if peak >= SILENCE_PEAK]
     return min(file.duration_s, sounding[-1] * PEAK_INTERVAL_S) if sounding else file.duration_s
 

@@ -35,7 +35,7 @@ class ActiveWarnings:
             del self._messages[kind]
         warning = Warned(kind, message, self._step())
         self._emit(warning)
-        if warning.is_news_after(before):
+        if warning.is_new_after(before):
             logger.warning("%s", message)
 
     def repeat(self, before: Iterable[WarningKind] = ()) -> None:

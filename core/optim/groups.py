@@ -1,4 +1,4 @@
-"""Groups of weights that an optimiser treats alike."""
+"""Groups of weights that share optimiser settings."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Run directories, the only truth about runs: what is in one, who holds it, what happened, and all of them.
+"""Run directories, the only truth about runs: their files, lock, event log, history and summaries.
 
 Imports no torch.
 """

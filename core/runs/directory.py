@@ -1,4 +1,4 @@
-"""Where everything of a run lies."""
+"""The files of a run, and their paths."""
 
 import json
 import os
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Self
 
 from core.atomic import write_atomically
-from core.errors import RunError
-from core.paths import ROOT_VARIABLE, RUN_FILE, expand
+from core.errors import NameTakenError, RunError, RunsFolderError
+from core.paths import RUN_FILE, expand
 from core.runs.lock import RunLock
 from core.runs.manifest import RunManifest
 from core.runs.requests import RunRequests
@@ -32,7 +32,10 @@ class RunDirectory:
 
     @classmethod
     def create(cls, root: Path, name: str, manifest: RunManifest) -> Self:
-        """Make the directory of a new run.  Raises RunError if the name is taken or it cannot be written."""
+        """Make the directory of a new run.
+
+        Raises NameTakenError, RunsFolderError if it cannot be written, RunError for a bad name.
+        """
         check_name(name)
         run = cls(expand(root) / name)
         try:
@@ -43,17 +46,11 @@ class RunDirectory:
             run.write_manifest(manifest)
         except FileExistsError:
             if not run.path.is_dir():
-                raise RunError(
-                    f"{printable(str(root))} is not a folder; choose another with --runs."
-                ) from None
-            raise RunError(
-                f"There is a run '{name}' in {printable(str(root))} already; choose another name with "
-                f"--name, or continue it with `sda-tui resume {name}`."
-            ) from None
+                raise RunsFolderError(f"{printable(str(root))} is not a folder.") from None
+            raise NameTakenError(run.path) from None
         except OSError as error:
-            raise RunError(
-                f"Cannot write the run to {printable(str(run.path))} ({error.strerror}); "
-                f"choose another place with --runs or ${ROOT_VARIABLE}."
+            raise RunsFolderError(
+                f"Cannot write the run to {printable(str(run.path))} ({error.strerror})."
             ) from error
         return run
 
@@ -63,7 +60,7 @@ class RunDirectory:
         write_atomically(self.run_file, json.dumps(manifest.to_dict(), indent=1).encode("ascii"))
 
     def change(self, manifest: RunManifest) -> None:
-        """Replace the description of a run that goes on.  Raises RunError if it cannot be written."""
+        """Replace the description of a run that continues.  Raises RunError if it cannot be written."""
         try:
             self.write_manifest(manifest)
         except OSError as error:
@@ -81,7 +78,7 @@ class RunDirectory:
             raise RunError(f"{printable(str(self.run_file))} cannot be used: {error}.") from error
 
     def has_trained(self) -> bool:
-        """Whether the log tells of any step."""
+        """Whether the log has a step."""
         try:
             with self.events.open(encoding="utf-8", errors="replace") as lines:
                 return any(line.startswith('{"event":"step"') for line in lines)

@@ -1,4 +1,4 @@
-"""What a run will take, before it begins."""
+"""Steps, disk space and computing of a run, before it begins."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class RunEstimate:
 
 
 def estimate_run(manifest: RunManifest) -> RunEstimate:
-    """Add up what the run's description implies."""
+    """Estimate a run from its description."""
     config, spectrogram = manifest.config, manifest.spectrogram
     model = config.model_config(spectrogram)
     rounds = config.epochs // config.preview_interval + 2  # the untrained model's and the last epoch's

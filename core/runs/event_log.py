@@ -1,4 +1,4 @@
-"""`events.jsonl`: written by the process that trains, followed by everyone who watches."""
+"""`events.jsonl`: appended by the process that trains, followed by any that shows the run."""
 
 import contextlib
 import errno
@@ -17,25 +17,25 @@ FLUSH_INTERVAL_S = 0.2  # of step events; all others are written at once
 class EventLog:
     """Appends events to the log, one a line.  Used by one thread.
 
-    What a full disk does not take waits in memory and is written when there is space again; `problem` says
-    so until then.  A line is on disk wholly or not at all.
+    Events that a full disk does not take stay in memory and are written when there is space again; `problem`
+    holds a message until then.  A line is on disk wholly or not at all.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("ab", buffering=0)
-        self._waiting: list[bytes] = []
+        self._pending: list[bytes] = []
         self._tried_s = time.monotonic()
         self.problem = ""
 
     def append(self, event: RunEvent) -> None:
-        self._waiting.append(to_json(event, time.time()).encode("utf-8") + b"\n")
+        self._pending.append(to_json(event, time.time()).encode("utf-8") + b"\n")
         is_urgent = not isinstance(event, StepFinished) and not self.problem
         if is_urgent or time.monotonic() - self._tried_s >= FLUSH_INTERVAL_S:
             self._write()
 
     def keep(self, wanted: Callable[[RunEvent], bool]) -> None:
-        """Drop the events that are not wanted, and go on appending.  Raises OSError."""
+        """Drop the events that are not wanted, and continue appending.  Raises OSError."""
         self.close()
         try:
             keep_events(self._path, wanted)
@@ -48,9 +48,9 @@ class EventLog:
 
     def _write(self) -> None:
         self._tried_s = time.monotonic()
-        if not self._waiting:
+        if not self._pending:
             return
-        lines = b"".join(self._waiting)
+        lines = b"".join(self._pending)
         size = os.fstat(self._file.fileno()).st_size
         try:
             if self._file.write(lines) != len(lines):
@@ -60,15 +60,15 @@ class EventLog:
                 self._file.truncate(size)
             self.problem = f"The log {self._path} cannot be written ({error.strerror}); free some space."
         else:
-            self._waiting.clear()
+            self._pending.clear()
             self.problem = ""
 
 
 def keep_events(path: Path, wanted: Callable[[RunEvent], bool]) -> None:
-    """Drop the events that a resumed run is about to repeat, so that no step stands in the log twice.
+    """Drop the events that a resumed run is about to repeat, so that no step is in the log twice.
 
-    Also drops a last line that a killed process left unfinished.  The log is replaced in one move, and only
-    if something is to go.
+    Also drops a last line that a killed process left unfinished.  The log is replaced atomically, and only
+    if something is dropped.
     """
     lines = path.read_bytes().splitlines(keepends=True)
     kept: list[bytes] = []
@@ -80,7 +80,7 @@ def keep_events(path: Path, wanted: Callable[[RunEvent], bool]) -> None:
         if read is None or not wanted(read[0]):
             continue
         kept.append(line)
-        if isinstance(read[0], StepFinished):  # steps stand in order: all before this one is wanted too
+        if isinstance(read[0], StepFinished):  # steps are in order: all before this one is wanted too
             break
     if first + len(kept) < len(lines):
         write_atomically(path, b"".join([*lines[:first], *reversed(kept)]))

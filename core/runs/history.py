@@ -1,4 +1,4 @@
-"""What a run's events add up to: everything that a dashboard shows."""
+"""The state of a run from its events: everything that a dashboard shows."""
 
 import math
 import statistics
@@ -26,8 +26,8 @@ NEWEST_LOSSES = 200
 class RunHistory:
     """Applies events in the order of the log.  Owned by one thread.
 
-    However long the run is, it takes the same memory, but for its previews.  Losses that are not finite are
-    left out of the curves, so that these can be drawn as they are.
+    Its memory does not grow with the length of the run, except for previews.  Losses that are not finite are
+    left out of the curves.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class RunHistory:
         return (self.total_steps - self.step) / speed if speed else None
 
     def warning(self, kind: WarningKind) -> str:
-        """The message of this kind that is true now, if any."""
+        """The message of the active warning of this kind, or empty."""
         return self.warnings[kind].message if kind in self.warnings else ""
 
     def apply(self, event: RunEvent, time_s: float) -> None:
@@ -134,7 +134,7 @@ class RunHistory:
         self.total_epochs = event.total_epochs
         self._timed_at_s = time_s
         if self.state is RunState.LOADING:
-            self.warnings.clear()  # what is still true is told again
+            self.warnings.clear()  # those still active are emitted again
         if self.state is RunState.TRAINING:
             self.loading = None
 

@@ -1,4 +1,4 @@
-"""One process per run: a lock that the kernel drops with its holder, and that says who holds it."""
+"""One process per run: a lock that the kernel releases with its holder, and that names the holder."""
 
 import errno
 import fcntl
@@ -19,7 +19,7 @@ START_TIME_TOLERANCE_S = 2.0  # psutil derives start times from a boot time that
 
 @dataclass(frozen=True)
 class LockHolder:
-    """A process, told apart from a later one with the same id by its start time."""
+    """A process; its start time distinguishes it from a later one with the same id."""
 
     pid: int
     started_s: float
@@ -30,7 +30,7 @@ class LockHolder:
         return cls(os.getpid(), _start_of(os.getpid()) or 0.0, socket.gethostname())
 
     def is_alive(self) -> bool:
-        """Whether the process still runs.  One on another host is believed to."""
+        """Whether the process still runs.  One on another host is taken to."""
         if self.host != socket.gethostname():
             return True
         started_s = _start_of(self.pid)
@@ -55,7 +55,7 @@ class RunLock:
         self._file: TextIO | None = None
 
     def acquire(self) -> None:
-        """Take the lock.  Raises RunError that names the process which has it."""
+        """Take the lock.  Raises RunError that names its holder."""
         file = self._path.open("a+", encoding="utf-8")
         if self._is_taken(file, fcntl.LOCK_EX):
             file.close()
@@ -71,14 +71,14 @@ class RunLock:
         self._file = file
 
     def release(self) -> None:
-        """Give the lock back.  The file stays, empty: removing it would race with whoever opens it now."""
+        """Release the lock.  The file stays, empty: removing it would race with another process."""
         if self._file is not None:
             self._file.truncate(0)
             self._file.close()
             self._file = None
 
     def holder(self) -> LockHolder | None:
-        """The live process that holds the lock, if any; a stale lock has none."""
+        """The live process that holds the lock, if any; a stale lock has no holder."""
         if self._file is not None:
             return LockHolder.this_process()
         try:
@@ -88,10 +88,10 @@ class RunLock:
             return None
 
     def _is_taken(self, file: TextIO, operation: int) -> bool:
-        """Whether somebody else has the lock; if not, the open file has it now, until it is closed.
+        """Whether another process has the lock; if not, the open file has it now, until it is closed.
 
-        The kernel decides, whatever host or process the file names.  Where the file system knows no locks,
-        the file does.  Those who only look hold the lock for a moment, hence the patience.
+        The kernel decides, whatever host or process the file names.  Where the file system has no locks, the
+        content of the file decides.  A process that looks holds the lock for a moment, hence the retries.
         """
         for _ in range(TRIES):
             try:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from core.config import ResolvedConfig, SettingValue, SpectrogramConfig, TrainingConfig, find_setting
-from core.data.plan import replan, require_usable
+from core.data.plan import replan
 from core.data.report import Excerpt, ScanReport, Split
 from core.errors import ConfigError, RunError
 from core.paths import expand
@@ -22,7 +22,7 @@ SOFTWARE = ("sda-tui", "torch", "torchaudio", "numpy", "soundfile", "soxr")
 
 @dataclass(frozen=True)
 class DatasetFile:
-    """What identifies a file of the dataset: its content, and what a quick look at it shows."""
+    """A file of the dataset: its content's hash, and the size and time by which a change is found quickly."""
 
     path: str
     size_bytes: int
@@ -45,12 +45,11 @@ class RunManifest:
 
     @classmethod
     def from_scan(cls, report: ScanReport, preset: str, config: TrainingConfig) -> Self:
-        """Fix what a new run will do.
+        """The description of a new run.
 
-        Raises DatasetError if the scan found nothing to train on, SdaError if the path of the preview clip
-        names no user.
+        Raises NoUsableSoundsError, and SdaError if the path of the preview clip names no user.
         """
-        require_usable(report)
+        report.require_usable()
         report = replan(report, config.chunk_duration_s, config.seed)
         if config.preview_clip:  # the run may be continued from another folder
             clip = expand(Path(config.preview_clip)).absolute()
@@ -71,7 +70,7 @@ class RunManifest:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches that show every training chunk `augmentation_expansion` times."""
+        """Batches that hold every training chunk `augmentation_expansion` times."""
         items = self.split.training_chunks * self.config.augmentation_expansion
         return max(1, -(-items // self.config.batch_size))
 
@@ -126,7 +125,7 @@ class RunManifest:
             raise RunError(f"it is not a run's description ({error})") from error
 
     def changes_since(self) -> list[str]:
-        """Sentences on files that are gone or look changed, by size and time, since the run was made."""
+        """Messages on files that are missing or changed, by size and time, since the run was made."""
         folder = Path(self.folder)
         if not folder.is_dir():
             return [f"The folder {printable(self.folder)} is gone; put it back to continue."]
@@ -139,15 +138,15 @@ class RunManifest:
                 continue
             if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_ns):
                 changed.append(printable(file.path))
-        sentences = []
+        messages = []
         if missing:
-            sentences.append(f"{name_some(missing)} gone since the run began; training goes on without.")
+            messages.append(f"{name_some(missing)} gone since the run began; training continues without.")
         if changed:
-            sentences.append(f"{name_some(changed)} changed since the run began; the new sound will be used.")
-        return sentences
+            messages.append(f"{name_some(changed)} changed since the run began; the new sound will be used.")
+        return messages
 
     def software_changes(self) -> list[str]:
-        """Sentences on versions that differ from those the run began with; they can change its numbers."""
+        """Messages on software versions that changed since the run began, which may change its numbers."""
         return [
             f"{name} was {self.software[name]} when the run began and is {version} now."
             for name, version in _software().items()

@@ -1,4 +1,4 @@
-"""What other processes ask of the one that trains a run: a file each, which it takes away when it answers."""
+"""Requests of other processes to the one that trains a run: a file each, which it removes when it answers."""
 
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ REQUESTS: tuple[Request, ...] = ("save", "cancel")
 
 
 class RunRequests:
-    """The answer stands in the event log: a checkpoint saved by hand, or the state cancelled."""
+    """The answer is in the event log: a checkpoint saved by hand, or the state cancelled."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,14 +26,14 @@ class RunRequests:
             ) from error
 
     def take(self, request: Request) -> bool:
-        """Whether it was asked for since the last call."""
+        """Whether this was requested since the last call."""
         try:
             (self._folder / request).unlink()
-        except OSError:  # nobody asked; or it cannot be taken away, and must not be answered for ever
+        except OSError:  # no request, or one that cannot be removed and must not be answered for ever
             return False
         return True
 
     def clear(self) -> None:
-        """Forget what was asked of a process that is gone."""
+        """Remove the requests to a process that has ended."""
         for request in REQUESTS:
             self.take(request)

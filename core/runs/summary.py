@@ -1,4 +1,4 @@
-"""All runs of a folder, each in a line's worth of facts."""
+"""Summaries of the runs in a folder."""
 
 import mmap
 import re
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.config import SettingValue
-from core.errors import RunError
+from core.errors import RunError, RunFinishedError, RunNotFoundError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
 from core.paths import RUN_FILE, expand
 from core.runs.directory import RunDirectory
 from core.runs.manifest import RunManifest
-from core.text import printable
 
 TAIL_BYTES = 1 << 16  # of the event log; the end of a run is in it
 EPOCH_LINE = b'\n{"event":"epoch"'
@@ -20,7 +19,7 @@ EPOCH_LINE = b'\n{"event":"epoch"'
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run as it stands.  `manifest` is None and `problem` a sentence when run.json cannot be read."""
+    """A run as it is now.  If run.json cannot be read, `manifest` is None and `problem` is the reason."""
 
     run: RunDirectory
     state: RunState
@@ -40,9 +39,9 @@ class RunSummary:
         return self.run.name
 
     def continued(self, values: Mapping[str, SettingValue]) -> RunManifest:
-        """What the run will do when it goes on with these settings changed.
+        """The description of the run when it continues with these settings changed.
 
-        Raises RunError if it cannot go on and ConfigError if the settings do not allow it.
+        Raises RunFinishedError, RunError if it cannot continue, ConfigError if a setting cannot change so.
         """
         if self.manifest is None:
             raise RunError(self.problem)
@@ -50,11 +49,7 @@ class RunSummary:
             raise RunError(f"{self.name} is being trained by process {self.holder_pid}; wait for it.")
         manifest = self.manifest.with_settings(values, self.step)
         if self.state is RunState.FINISHED and manifest.total_steps <= self.step:
-            more = manifest.config.epochs * 2
-            raise RunError(
-                f"{self.name} has finished its {self.epoch} epochs; to go on, give it more: "
-                f"`sda-tui resume {self.name} --set epochs={more}`."
-            )
+            raise RunFinishedError(self.run.path, manifest.config.epochs)
         return manifest
 
 
@@ -68,13 +63,11 @@ def suggest_name(root: Path, folder: Path) -> str:
 
 
 def find_run(text: str, root: Path) -> RunDirectory:
-    """The run that a user names by its name below `root` or by a path.  Raises RunError."""
+    """The run of this name below `root`, or in the directory of this path.  Raises RunNotFoundError."""
     for path in (expand(root) / text, expand(Path(text))):
         if _is_run(path):
             return RunDirectory(path)
-    raise RunError(
-        f"There is no run '{printable(text)}' in {printable(str(root))}; `sda-tui runs` lists what is there."
-    )
+    raise RunNotFoundError(text, root)
 
 
 def list_runs(root: Path) -> list[RunSummary]:
@@ -119,10 +112,10 @@ def summarise(run: RunDirectory) -> RunSummary:
             case (StepFinished() as event, _):
                 step, epoch = event.step, event.epoch
     if last_state is not None:
-        said = RunState(last_state.state)
+        logged = RunState(last_state.state)
         message = last_state.message
-        if said.is_active == (holder is not None):
-            state = said
+        if logged.is_active == (holder is not None):
+            state = logged
     return RunSummary(
         run=run,
         state=state,
@@ -148,7 +141,7 @@ def _tail(path: Path) -> list[str]:
             epoch = log.rfind(EPOCH_LINE, 0, start) + 1
             if epoch:
                 lines.insert(0, log[epoch : log.find(b"\n", epoch)])
-    except (OSError, ValueError):  # there is none, or it is empty
+    except (OSError, ValueError):  # the log is missing or empty
         return []
     return [line.decode("utf-8", "replace") for line in lines]
 

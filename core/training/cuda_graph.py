@@ -38,6 +38,11 @@ class CudaGraphStep:
     def metric_names(self) -> tuple[str, ...]:
         return self.eager_step.metric_names
 
+    @property
+    def captured_size(self) -> int:
+        """Items in the batches that the graph was captured for; 0 if there is none."""
+        return len(self._inputs.batch[0]) if self._inputs is not None else 0
+
     def __call__(self, inputs: StepInputs, check: Callable[[], None] = lambda: None) -> Tensor:
         """As `TrainingStep`, but `check` is called before, not within."""
         if self._is_possible and not self._fits(inputs):
@@ -83,7 +88,7 @@ class CudaGraphStep:
         _copy_back(before, written)
         if is_same:
             self._inputs, self._replay = mine, replay
-            logger.info("steps of %d items are captured in a CUDA graph", len(mine.batch[0]))
+            logger.info("steps of %d items are captured in a CUDA graph", self.captured_size)
         else:
             self._is_possible = False
             logger.warning("steps are not captured in a CUDA graph: each of their kernels is launched anew")

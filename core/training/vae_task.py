@@ -145,13 +145,14 @@ class VaeTask:
         return VaePreviews(self._setup.previews, self._bundle(model, latents))
 
     def state_dict(self, model: VAE) -> dict[str, Any]:
-        """The latents of the training sounds, from which `core.synthesis.bundle` draws new ones."""
+        """What `load_bundle` needs besides the model: the latents of the training sounds, and the gain."""
         try:
             latents = self._fit(self._training_side(model, lambda: False))
         except torch.OutOfMemoryError:
             logger.warning("too little memory to fit the latents: this checkpoint cannot make new sounds")
             return {"latents": None}
-        return {"latents": latents.state_dict()}
+        bundle = self._bundle(model, latents)
+        return {"latents": latents.state_dict(), "gain": bundle.gain}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._forget_reconstructions()
@@ -198,4 +199,4 @@ class VaePreviews:
         return self.renderer.render(self.bundle, epoch, step, cancelled)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"model": self.bundle.model.state_dict(), "latents": self.bundle.latents.state_dict()}
+        return self.bundle.state_dict()

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from core.config import TrainingConfig
-from core.data.plan import require_usable
 from core.data.report import FileReport, ScanProgress, ScanReport
 from core.engine import Runner
 from sda_tui import format as fmt
@@ -30,7 +29,7 @@ def scan_command(folder: Path, as_json: bool) -> int:
         sys.stdout.write(json.dumps(report_as_dict(report), indent=1) + "\n")
     else:
         print_report(Output(), report)
-    require_usable(report)
+    report.require_usable()
     return 0
 
 

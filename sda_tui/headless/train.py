@@ -170,7 +170,7 @@ class _Display:
 
     def warn(self, event: RunEvent, history: RunHistory) -> None:
         """Print a warning if it is new, judged by the history before it."""
-        if isinstance(event, Warned) and event.is_news_after(history.warning(event.kind)):
+        if isinstance(event, Warned) and event.is_new_after(history.warning(event.kind)):
             self._console.print(Text(f"! {event.message}"))
 
     def print_epoch(self, event: RunEvent, history: RunHistory) -> None:

@@ -1,4 +1,4 @@
-"""Being heard: one Player protocol, and the ways to play."""
+"""Playing sounds: one Player protocol, and its implementations."""
 
 from sda_tui.playback.player import Player, Playing
 from sda_tui.playback.portaudio import PortAudioPlayer

@@ -1,4 +1,4 @@
-"""What the app asks of anything that plays sound."""
+"""The interface of everything that plays sound."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Playing:
-    """A sound that is being heard."""
+    """A sound that is playing, and how far."""
 
     path: Path
     position_s: float
@@ -15,17 +15,17 @@ class Playing:
 
 
 class Player(Protocol):
-    """Plays one sound at a time, without keeping the caller waiting."""
+    """Plays one sound at a time; no call blocks."""
 
     def prepare(self) -> None:
-        """Load what is needed, so that the first sound comes as soon as any other."""
+        """Load what is needed, so that the first sound starts as soon as any other."""
 
     def play(self, path: Path) -> None:
-        """Stop what plays and play this file from its start."""
+        """Stop what is playing and play this file from its start."""
 
     def stop(self) -> None:
-        """Be silent."""
+        """Stop what is playing."""
 
     @property
     def playing(self) -> Playing | None:
-        """What is heard now, if anything."""
+        """What is playing now, if anything."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from sda_tui.playback.player import Playing
 
-BLOCK_S = 0.02  # how late a stop may come; each block is one call that leaves the interpreter to others
-LATENCY_S = 0.08  # of sound ahead, for when the interpreter is busy; what a keypress waits for
+BLOCK_S = 0.02  # the longest delay of a stop; each block is one call, which releases the interpreter
+LATENCY_S = 0.08  # of sound ahead, for when the interpreter is busy; also the delay after a keypress
 NO_PORTAUDIO = {
     "linux": "install PortAudio with `sudo apt install libportaudio2` (Debian, Ubuntu), "
     "`sudo dnf install portaudio` (Fedora) or `sudo pacman -S portaudio` (Arch)",
@@ -22,22 +22,24 @@ NO_PORTAUDIO = {
 class PortAudioPlayer:
     """Opens the default output for each sound, on a thread of its own.
 
-    `complain` is called, on that thread, with a sentence when a sound cannot be played.
+    `on_problem` is called on that thread, with a message for the user, when a sound cannot be played.
     """
 
-    def __init__(self, complain: Callable[[str], object]) -> None:
-        self._complain = complain
+    def __init__(self, on_problem: Callable[[str], object]) -> None:
+        self._on_problem = on_problem
         self._lock = threading.Lock()
-        self._output = threading.Lock()  # PortAudio aborts the process if two threads begin or end it at once
+        self._output = (
+            threading.Lock()
+        )  # PortAudio aborts the process if two threads start or stop it at once
         self._current: _Playback | None = None
         self._has_failed = False
 
     def prepare(self) -> None:
-        """Begin to load PortAudio, which looks for devices then.  A machine without it is told at a sound."""
+        """Start loading PortAudio, which then looks for devices.  `play` reports a missing one."""
         threading.Thread(target=self._prepare, name="playback", daemon=True).start()
 
     def play(self, path: Path) -> None:
-        """Play a sound from its start, instead of the one that plays now."""
+        """Play a sound from its start, instead of the one that is playing."""
         playback = _Playback(path)
         self._replace(playback)
         threading.Thread(target=self._run, args=(playback,), name="playback", daemon=True).start()
@@ -60,7 +62,7 @@ class PortAudioPlayer:
     def _run(self, playback: "_Playback") -> None:
         try:
             with self._output:
-                if not playback.is_stopped:  # while it waited for its turn
+                if not playback.is_stopped:  # by another one, while this one waited for the output
                     self._play(playback)
         finally:
             with self._lock:
@@ -68,7 +70,7 @@ class PortAudioPlayer:
                     self._current = None
 
     def _prepare(self) -> None:
-        with self._output, contextlib.suppress(Exception):  # whatever it is comes again with the first sound
+        with self._output, contextlib.suppress(Exception):  # `play` meets the same error, and reports it
             import sounddevice  # noqa: F401
             import soundfile  # noqa: F401
 
@@ -79,11 +81,11 @@ class PortAudioPlayer:
             import sounddevice
         except OSError:
             how = NO_PORTAUDIO.get(sys.platform, "install PortAudio")
-            self._complain(f"No sound: PortAudio is missing; {how}. The file is {playback.path}")
+            self._on_problem(f"No sound: PortAudio is missing; {how}. The file is {playback.path}")
             return
         try:
-            if self._has_failed:  # the list of devices dates from the start: look again
-                with contextlib.suppress(sounddevice.PortAudioError):  # it may not even have begun
+            if self._has_failed:  # PortAudio lists devices once: have it look again
+                with contextlib.suppress(sounddevice.PortAudioError):  # it may not have been initialised
                     sounddevice._terminate()
                 sounddevice._initialize()
             playback.run(sounddevice)
@@ -91,12 +93,12 @@ class PortAudioPlayer:
         except sounddevice.PortAudioError as error:
             self._has_failed = True
             reason = str(error.args[0]).split(" [")[0] if error.args else "unknown"
-            self._complain(
+            self._on_problem(
                 f"No sound: this machine has no working sound output ({reason}); over SSH, copy the file to "
                 f"yours with scp. The file is {playback.path}"
             )
         except (OSError, soundfile.LibsndfileError) as error:
-            self._complain(f"Cannot play {playback.path} ({error}).")
+            self._on_problem(f"Cannot play {playback.path} ({error}).")
 
 
 class _Playback:
@@ -120,7 +122,7 @@ class _Playback:
         return Playing(self.path, min(max(0.0, position_s), self._duration_s), self._duration_s)
 
     def run(self, sounddevice: Any) -> None:
-        """Feed the sound to the default output in short blocks until it is over or stopped."""
+        """Write the sound to the default output in short blocks, until its end or `stop`."""
         import soundfile
 
         samples, sample_rate = soundfile.read(self.path, dtype="float32", always_2d=True)
@@ -138,7 +140,7 @@ class _Playback:
             self._wait_for_end(stream)
 
     def _wait_for_end(self, stream: Any) -> None:
-        """Let what is buffered be heard, unless it is stopped."""
+        """Let the buffered rest play, unless it is stopped."""
         left_s = self._started_s + self._duration_s - time.monotonic()
         if self._stopped.wait(max(0.0, left_s)):
             stream.abort()

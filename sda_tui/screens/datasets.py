@@ -121,7 +121,7 @@ class DatasetScreen(Screen[None]):
                     self._show_report(event)
                 case ScanFailed():
                     self._set_scanning(False)
-                    self._show_status(event.sentence, is_error=True)
+                    self._show_status(event.message, is_error=True)
 
     def _show_progress(self, progress: ScanProgress) -> None:
         bar = self.query_one("#scan-progress", ProgressBar)
@@ -184,7 +184,7 @@ class DatasetScreen(Screen[None]):
     def _show_runs(self, recent: Sequence[Path], active: Sequence[str]) -> None:
         self.query_one(FolderPicker).show_recent(recent)
         training = f"▶ training: {', '.join(map(printable, active))} (r shows it)" if active else ""
-        self.query_one(TitleBar).tell("choose a folder of sounds", training)
+        self.query_one(TitleBar).show_parts("choose a folder of sounds", training)
 
     @on(FolderPicker.Picked)
     def pick(self, message: FolderPicker.Picked) -> None:

@@ -16,6 +16,7 @@ from core.errors import ConfigError, SdaError
 from core.events import RunState
 from core.runs import RunDirectory, RunSummary, list_runs
 from sda_tui import format as fmt
+from sda_tui.advice import explain
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import SUMMARY_COLUMNS, SummaryColumn, describe_state, show_path
 from sda_tui.session import Session
@@ -78,7 +79,7 @@ class RunsScreen(Screen[None]):
         try:
             summaries = list_runs(self._session.root)
         except SdaError as error:
-            self.app.call_from_thread(self._show_problem, str(error))
+            self.app.call_from_thread(self._show_problem, explain(error))
         else:
             self.app.call_from_thread(self._show, summaries)
 
@@ -144,7 +145,7 @@ class RunsScreen(Screen[None]):
             manifest = summary.continued(changes)
             self._session.resume(summary.run, changed=manifest if changes else None)
         except SdaError as error:
-            self.notify(str(error), title="Cannot continue", severity="error", timeout=10)
+            self.notify(explain(error), title="Cannot continue", severity="error", timeout=10)
         else:
             self.post_message(self.Opened(summary.run))
 

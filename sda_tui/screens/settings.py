@@ -16,6 +16,7 @@ from core.data.report import ScanReport
 from core.errors import SdaError
 from core.runs import RunDirectory, RunManifest, estimate_run, suggest_name
 from sda_tui import format as fmt
+from sda_tui.advice import explain
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import show_path
 from sda_tui.session import Session
@@ -152,7 +153,7 @@ class SettingsScreen(Screen[None]):
         try:
             run = self._session.start(name, self._manifest(), device)
         except SdaError as error:
-            self.notify(str(error), title="Cannot start", severity="error", timeout=10)
+            self.notify(explain(error), title="Cannot start", severity="error", timeout=10)
         else:
             self.post_message(self.Started(run))
 

@@ -1,1 +1,1 @@
-"""Small things that draw; what they draw comes from outside."""
+"""Widgets: each draws what it is given; none reads a run or the engine."""

@@ -33,7 +33,7 @@ VALIDATION = Curve("validation", "text-warning", "hd", "▚")
 
 
 class LossChart(Vertical):
-    """Training and validation loss by epoch, and the best one."""
+    """Training and validation loss by epoch, and the best epoch."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -49,16 +49,16 @@ class LossChart(Vertical):
         yield _Plot("The first point comes at the end of epoch 1.")
 
     def show(self, training: Series, validation: Series, best: Point | None) -> None:
-        """Draw the two curves and the best point, if they are not what was drawn last."""
+        """Draw the two curves and the best point, if they changed since they were drawn."""
         plot = self.query_one(_Plot)
-        now = (training.newest, validation.newest, best)
-        if now != self._drawn and plot.size and not plot.is_fresh:
-            self._drawn = now
+        newest = (training.newest, validation.newest, best)
+        if newest != self._drawn and plot.size and not plot.is_fresh:
+            self._drawn = newest
             plot.show(((TRAINING, training), (VALIDATION, validation)), best)
 
 
 class StepChart(Vertical):
-    """A number of each step.  Drawn anew when it has grown by half a column, so ever more seldom."""
+    """A number by step.  Drawn again when it has grown by half a column, so ever more seldom."""
 
     def __init__(self, title: str, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -74,7 +74,7 @@ class StepChart(Vertical):
         plot = self.query_one(_Plot)
         if series.newest is None or not plot.size:
             return
-        if series is not self._series:  # the run went back, and its log was read anew
+        if series is not self._series:  # a resume cut the log back, and it was read again
             self._series, self._drawn_to = series, 0.0
         grown = series.newest[0] - self._drawn_to
         if grown and grown * 2 * plot.size.width >= series.newest[0] and not plot.is_fresh:
@@ -83,8 +83,8 @@ class StepChart(Vertical):
 
 
 class _Plot(PlotextPlot):
-    """All of plotext stays in here.  It takes about 5 µs a point, and holds the interpreter meanwhile;
-    a drawing is some kilobytes of the line."""
+    """The only user of plotext.  It takes about 5 µs a point, and holds the interpreter meanwhile; a drawing
+    sends some kilobytes to the terminal."""
 
     def __init__(self, empty: str) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class _Plot(PlotextPlot):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it was drawn so shortly ago that another time would cost more than it tells."""
+        """Whether it was drawn so recently that drawing it again would cost more than it shows."""
         return time.monotonic() - self._drawn_s < SHORTEST_INTERVAL_S
 
     def on_mount(self) -> None:

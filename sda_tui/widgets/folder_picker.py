@@ -1,4 +1,4 @@
-"""Three ways to name a folder: type it, take it up again, find it in the tree."""
+"""Three ways to choose a folder: type its path, take a recent one, find it in the tree."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ DEMO = "demo"
 
 
 class FolderSuggester(Suggester):
-    """Completes a path to the first folder that begins so."""
+    """Completes a path to the first folder whose name starts with what was typed."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
@@ -41,7 +41,7 @@ class FolderSuggester(Suggester):
 class FolderTree(DirectoryTree):
     """Folders only, hidden ones left out."""
 
-    ICON_NODE = "▸ "  # emoji are of different width in different terminals
+    ICON_NODE = "▸ "  # the width of emoji differs between terminals
     ICON_NODE_EXPANDED = "▾ "
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
@@ -57,7 +57,7 @@ class FolderPicker(Vertical):
             self.folder = folder
 
     class DemoPicked(Message):
-        """The demo sounds are wanted."""
+        """The demo sounds were chosen."""
 
     def __init__(self, root: Path, id: str | None = None) -> None:
         super().__init__(id=id)

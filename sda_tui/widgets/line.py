@@ -1,22 +1,22 @@
-"""Text that changes while a run goes on."""
+"""Text that changes while a run trains."""
 
 from rich.text import Text
 from textual.widgets import Static
 
 
 class Line(Static):
-    """Laid out and drawn anew only when it says something else: both cost time that training would have.
+    """Laid out and drawn again only when its text changes: both take time from the training.
 
-    Without words it takes no room.
+    An empty one takes no room.
     """
 
-    def __init__(self, words: Text | str = "", id: str | None = None) -> None:
-        self._shown = Text(words) if isinstance(words, str) else words
+    def __init__(self, content: Text | str = "", id: str | None = None) -> None:
+        self._shown = Text(content) if isinstance(content, str) else content
         super().__init__(self._shown, id=id)
         self.display = bool(self._shown)
 
-    def show(self, words: Text | str) -> None:
-        text = Text(words) if isinstance(words, str) else words
+    def show(self, content: Text | str) -> None:
+        text = Text(content) if isinstance(content, str) else content
         if text != self._shown:
             self._shown = text
             self.display = bool(text)

@@ -14,8 +14,8 @@ LABEL_WIDTH = 10
 
 
 class MetricTable(Widget):
-    """Pairs of label and value, read down the columns.  Cheap to redraw: one renderable, no children, and of
-    the cells only those that say something else are sent to the terminal."""
+    """Pairs of label and value, read down the columns.  Cheap to redraw: one renderable, no children, and
+    only cells whose value changed are sent to the terminal."""
 
     metrics: reactive[Sequence[Metric]] = reactive((), repaint=False)
 
@@ -52,7 +52,7 @@ class MetricTable(Widget):
         return self.size.width // self._columns(self.size.width)
 
     def _cell(self, index: int) -> Region:
-        """Where the value of a metric stands."""
+        """The region of a metric's value."""
         column, row = divmod(index, self._rows(self.size.width))
         first = column * self._column_width + LABEL_WIDTH
         return Region(first, row, self._column_width - LABEL_WIDTH, 1)

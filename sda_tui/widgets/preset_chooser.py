@@ -23,7 +23,7 @@ VALUES = (
 
 
 class PresetCard(Widget):
-    """Name, range of files and the values that the presets differ in."""
+    """Name, range of files, and the values in which presets differ."""
 
     chosen: reactive[bool] = reactive(False, toggle_class="-chosen")
 
@@ -54,7 +54,7 @@ class PresetCard(Widget):
 
 
 class PresetChooser(Horizontal, can_focus=True):
-    """The cards as one stop of the focus; arrows move the choice.  Posts `Chosen` and `Accepted`."""
+    """The cards as one focusable widget; arrows move the choice.  Posts `Chosen` and `Accepted`."""
 
     BINDINGS = [
         Binding("left", "move(-1)", show=False),
@@ -70,7 +70,7 @@ class PresetChooser(Horizontal, can_focus=True):
             self.preset = preset
 
     class Accepted(Message):
-        """Enter: take the choice and begin."""
+        """Enter was pressed: start with the chosen preset."""
 
     def __init__(self, suggested: str, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -1,4 +1,4 @@
-"""The sounds that a run has made so far."""
+"""The list of previews that a run has rendered."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,8 @@ from core.text import printable
 class PreviewList(OptionList, inherit_bindings=False):
     """A line per preview below its epoch.  The chosen one stays chosen when new ones arrive.
 
-    `playing` is the path, relative to the run, of what is heard.  Arrows to the side are left to the screen,
-    where they play and stop; an ordinary list would scroll with them.
+    `playing` is the path, relative to the run, of what is playing.  The left and right arrows are bound by
+    the screen, where they stop and play; a plain OptionList would scroll with them.
     """
 
     BINDINGS = [
@@ -33,7 +33,7 @@ class PreviewList(OptionList, inherit_bindings=False):
     playing: reactive[str | None] = reactive(None)
 
     class Chosen(Message):
-        """Another preview is chosen, or none."""
+        """Another preview was chosen, or none."""
 
         def __init__(self, preview: PreviewReady | None) -> None:
             super().__init__()
@@ -50,7 +50,7 @@ class PreviewList(OptionList, inherit_bindings=False):
         return next((each for each in self._previews if option and each.path == option.id), None)
 
     def show(self, previews: Sequence[PreviewReady]) -> None:
-        """Make these the list, unless they are; `previews` are in the order in which they were made."""
+        """Make these the list, unless they are already.  They come in the order in which they were made."""
         shown = list({preview.path: preview for preview in previews}.values())
         if shown == self._previews:
             return
@@ -66,7 +66,7 @@ class PreviewList(OptionList, inherit_bindings=False):
         self.highlighted = self.get_option_index(preview.path)
 
     def counterpart(self) -> PreviewReady | None:
-        """What the chosen preview is to be compared with, if it is there.
+        """The preview to compare the chosen one with, if there is one.
 
         A reconstruction with the original, and the original with the reconstruction that it was chosen
         after, else the newest; a sample with the reconstruction of its epoch.
@@ -86,7 +86,7 @@ class PreviewList(OptionList, inherit_bindings=False):
         return self._original_of(chosen)
 
     def earlier(self) -> PreviewReady | None:
-        """The same preview as the chosen one, of the epoch before that has it."""
+        """The same preview as the chosen one, of the newest earlier epoch that has it."""
         chosen = self.chosen
         if chosen is None:
             return None
@@ -111,11 +111,11 @@ class PreviewList(OptionList, inherit_bindings=False):
 
     def action_page_up(self) -> None:
         super().action_page_up()  # type: ignore[no-untyped-call]
-        if self.highlighted is None:  # it arrived at the line of an epoch, above the first preview
+        if self.highlighted is None:  # it reached the heading above the first preview
             self.action_first()
 
     def scroll_to_highlight(self, top: bool = False) -> None:
-        """Show the epoch above its first preview too."""
+        """Scroll so that the heading above an epoch's first preview is visible too."""
         super().scroll_to_highlight(top)
         above = (self.highlighted or 0) - 1  # each option is one line
         if 0 <= above < self.scroll_offset.y and self.get_option_at_index(above).disabled:
@@ -126,7 +126,7 @@ class PreviewList(OptionList, inherit_bindings=False):
         return [each for each in self._previews if each.kind == PreviewKind.RECONSTRUCTION]
 
     def _original_of(self, preview: PreviewReady | None) -> PreviewReady | None:
-        """The clip as it was when this preview was made: there is more than one if a clip had to stand in."""
+        """The clip that this preview was made from; there are two if the user's own clip was lost."""
         originals = [
             each
             for each in self._previews
@@ -135,7 +135,7 @@ class PreviewList(OptionList, inherit_bindings=False):
         return max(originals, key=lambda each: each.epoch, default=None)
 
     def _newest(self) -> PreviewReady | None:
-        """What to choose by itself: the newest reconstruction, else the newest of all."""
+        """What to choose by default: the newest reconstruction, else the newest preview."""
         last_epoch = self._previews[-1].epoch if self._previews else 0
         newest = [each for each in self._previews if each.epoch == last_epoch]
         return next(

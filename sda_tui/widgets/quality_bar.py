@@ -1,4 +1,4 @@
-"""How well the model does on sounds that it has not seen, as a bar with a word."""
+"""How well the model does on held-out sounds, as a bar with a word."""
 
 from rich.text import Text
 from textual.reactive import reactive
@@ -9,7 +9,7 @@ CELLS = 10
 
 
 class QualityBar(Widget):
-    """`quality` from 0 to 1, None before the first epoch; whether the engine calls it overfitting."""
+    """`quality` is 0 to 1, None before the first epoch; the detector reports `is_overfitting`."""
 
     quality: reactive[float | None] = reactive(None)
     is_overfitting: reactive[bool] = reactive(False)
@@ -30,8 +30,8 @@ class QualityBar(Widget):
 def judge(quality: float, is_overfitting: bool) -> tuple[str, str]:
     """The word for a quality, and the theme's colour variable for it.
 
-    A low quality is a wide gap, which few and unlike sounds have from the start, also while the model gets
-    better on held-out ones.  Only the detector says overfitting.
+    Low quality means a wide gap between training and validation, which a small and varied dataset has from
+    the start, even while validation improves.  Only the detector reports overfitting.
     """
     if is_overfitting:
         return "overfitting", "error"

@@ -1,4 +1,4 @@
-"""The verdict of every file, in any order."""
+"""The verdict of every file, sorted by any column."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -22,7 +22,7 @@ ORDERS: dict[str, Callable[[FileReport], Any]] = {
 
 
 class ScanTable(Table):
-    """A row per file; sorted by a click on a column's head, or by `sort_by_next`."""
+    """A row per file; sorted by a click on a column's header, or by `sort_by_next`."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id)
@@ -46,7 +46,7 @@ class ScanTable(Table):
         self.clear()
 
     def add_files(self, files: Iterable[FileReport]) -> None:
-        """Add files that were found and bring up to date those that were read."""
+        """Add files, and update those that are in the table already."""
         for file in files:
             if file.path in self._files:
                 for column, cell in zip(ORDERS, self._cells(file), strict=True):
@@ -56,19 +56,19 @@ class ScanTable(Table):
             self._files[file.path] = file
 
     def sort_rows(self) -> None:
-        """Put the rows into the chosen order; those added since stand at the end until then."""
+        """Sort the rows; those added since the last sort are at the end until then."""
         self.clear()
         order = ORDERS[self._order]
         for file in sorted(self._files.values(), key=order, reverse=self._reversed):
             self.add_row(*self._cells(file), key=file.path)
 
     def sort_by_next(self) -> None:
-        """Sort by the column after the present one."""
+        """Sort by the next column."""
         names = list(ORDERS)
         self._sort_by(names[(names.index(self._order) + 1) % len(names)], is_reversed=False)
 
     @on(DataTable.HeaderSelected)
-    def sort_by_head(self, event: DataTable.HeaderSelected) -> None:
+    def sort_by_header(self, event: DataTable.HeaderSelected) -> None:
         name = str(event.column_key.value)
         self._sort_by(name, is_reversed=name == self._order and not self._reversed)
 
@@ -78,7 +78,7 @@ class ScanTable(Table):
         self.sort_rows()
 
     def _label_columns(self) -> None:
-        """Columns carry an arrow where the order comes from; DataTable cannot rename them in place."""
+        """Mark the column sorted by with an arrow; DataTable cannot rename columns in place."""
         self.clear(columns=True)
         for name in ORDERS:
             arrow = (" ▼" if self._reversed else " ▲") if name == self._order else ""

@@ -8,11 +8,12 @@ from textual.message import Message
 from textual.widgets import Input, Label, Select
 
 from core.config import Setting, SettingValue
+from core.engine import check_clip
 from core.errors import SdaError
 
 
 class SettingRow(Vertical):
-    """Posts `Changed` with a value that is acceptable, or with the sentence that says why it is not."""
+    """Posts `Changed` with a valid value, or with the reason why what was typed is not valid."""
 
     class Changed(Message):
         def __init__(self, setting: Setting, value: SettingValue, problem: str) -> None:
@@ -42,7 +43,7 @@ class SettingRow(Vertical):
         yield Label(setting.help, classes="setting-help")
 
     def show(self, value: SettingValue, preset_value: SettingValue) -> None:
-        """Put a value into the field, and remember what the preset says."""
+        """Put a value into the field, and keep the preset's to compare it with."""
         self._preset_value = preset_value
         self._value = value
         text = self.setting.show(value)
@@ -53,7 +54,7 @@ class SettingRow(Vertical):
         self._mark("")
 
     def reset(self) -> None:
-        """Back to the preset's value."""
+        """Set the preset's value."""
         self.show(self._preset_value, self._preset_value)
         self.post_message(self.Changed(self.setting, self._preset_value, ""))
 
@@ -64,8 +65,6 @@ class SettingRow(Vertical):
         try:
             value, problem = self.setting.parse(str(event.value)), ""
             if self.setting.kind == "file":
-                from core.data.clip import check_clip  # numpy, which the first paint does not wait for
-
                 check_clip(str(value))
         except SdaError as error:
             value, problem = self._value, str(error)
@@ -76,7 +75,7 @@ class SettingRow(Vertical):
         self.post_message(self.Changed(self.setting, value, problem))
 
     def _mark(self, problem: str) -> None:
-        """Show what is wrong in place of the help, or how the value differs from the preset's."""
+        """Show the problem in place of the help, or the preset's value if this one differs."""
         self.set_class(bool(problem), "-invalid")
         differs = self._value != self._preset_value
         self.set_class(differs and not problem, "-differs")

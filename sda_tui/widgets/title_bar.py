@@ -6,13 +6,13 @@ from sda_tui.widgets.line import Line
 
 
 class TitleBar(Line):
-    """The program's name, and where in it one is."""
+    """The program's name and what the screen shows, as in "sda-tui │ settings │ ~/drums"."""
 
     def __init__(self, *parts: str) -> None:
         super().__init__(_title(parts))
 
-    def tell(self, *parts: str) -> None:
-        """Replace what stands after the name; empty parts are left out."""
+    def show_parts(self, *parts: str) -> None:
+        """Replace what follows the name; empty parts are left out."""
         self.show(_title(parts))
 
 

@@ -1,4 +1,4 @@
-"""The outline of a sound, with a mark where it plays."""
+"""The outline of a sound, with a mark at the position that plays."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ BARS = " ▁▂▃▄▅▆▇█"
 
 
 class Waveform(Widget):
-    """`envelope` holds peaks from 0 to 1, `position` how much of the sound was heard, 0 to 1, or None."""
+    """`envelope` holds peaks from 0 to 1; `position` is the part played, 0 to 1, or None."""
 
     envelope: reactive[Sequence[float]] = reactive(())
     position: reactive[float | None] = reactive(None)

@@ -68,7 +68,7 @@ def test_a_bad_assignment_is_refused_in_one_line_with_its_value(text: str, expec
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_every_setting_has_help_and_survives_being_shown_and_read(name: str) -> None:
+def test_every_setting_has_help_and_is_read_back_as_shown(name: str) -> None:
     setting = SETTINGS[name]
     assert setting.help.endswith(".")
     assert setting.parse(setting.show(setting.default)) == setting.default

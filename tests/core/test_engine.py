@@ -62,7 +62,7 @@ def test_a_second_run_is_refused_while_one_goes_on(make_run: MakeRun) -> None:
     ears = Ears()
     runner = Runner(ears)
     runner.train(make_run("first", epochs=500), "cpu")
-    with pytest.raises(RunError, match="A run is going on"):
+    with pytest.raises(RunError, match="A run is being trained"):
         runner.train(make_run("second"), "cpu")
     ears.wait_for(StepFinished)
     runner.cancel()

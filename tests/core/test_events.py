@@ -70,6 +70,6 @@ def test_warning_of_an_unknown_kind_is_no_event() -> None:
     assert from_json('{"event":"warning","time":1,"kind":"new","message":"!","step":1}') is None
 
 
-def test_a_field_of_a_newer_version_is_passed_over() -> None:
+def test_a_field_of_a_newer_version_is_skipped() -> None:
     line = to_json(Warned(WarningKind.DISK, "Full.", 1), 0.0)[:-1] + ',"colour":"red"}'
     assert from_json(line) == (Warned(WarningKind.DISK, "Full.", 1), 0.0)

@@ -19,7 +19,7 @@ SIZES = [(2, 0.25, 64, 8), (32, 0.5, 80, 16), (64, 1.7, 96, 40), (128, 4.0, 160,
 
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize(("latent_dim", "chunk_duration_s", "mel_bands", "width"), SIZES)
-def test_a_model_of_any_size_takes_and_gives_its_spectrogram(
+def test_a_model_of_any_size_keeps_the_shape_of_the_spectrogram(
     kind: str, latent_dim: int, chunk_duration_s: float, mel_bands: int, width: int
 ) -> None:
     config = TrainingConfig(

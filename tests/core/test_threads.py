@@ -8,7 +8,7 @@ import torch
 from core.threads import LEAST_PRIORITY, lower_priority, one_core_threads
 
 
-def test_one_core_threads_keep_to_one_core_while_others_have_as_many_as_before() -> None:
+def test_one_core_threads_use_one_core_and_leave_other_threads_alone() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
@@ -27,7 +27,7 @@ def count_after_work() -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process has one priority")
-def test_a_thread_gives_way_by_itself() -> None:
+def test_a_thread_lowers_its_own_priority_only() -> None:
     before = priority()
     with one_core_threads(1, "test") as executor:
         executor.submit(lower_priority)

@@ -1,4 +1,4 @@
-"""Driving the app by keys, on the real engine."""
+"""Driving the app by keys, with the real engine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -70,6 +70,7 @@ def text(app: SdaApp, selector: str) -> str:
 
 
 def toasts(app: SdaApp) -> list[str]:
+    """The messages shown now.  Textual has no public way to them; no other place uses this attribute."""
     return [notification.message for notification in app._notifications]
 
 

@@ -1,4 +1,4 @@
-"""Being heard: a keypress in the app, recorded from the monitor of a real sound server's sink."""
+"""Playback: a keypress in the app, recorded from the monitor of a real sound server's sink."""
 
 import os
 import shutil
@@ -63,7 +63,7 @@ def _run(environment: dict[str, str], *command: str) -> str:
 
 
 class Recording:
-    """What the sink's monitor hears."""
+    """The sound at the monitor of the sink."""
 
     def __init__(self, environment: dict[str, str], path: Path) -> None:
         self._path = path
@@ -105,7 +105,7 @@ def correlation_after_alignment(recorded: np.ndarray, played: np.ndarray) -> flo
 
 @pytest.fixture
 def start(make_run: MakeRun, tmp_path: Path) -> Callable[..., AbstractContextManager[Terminal]]:
-    """Opens the app on a run that trains on and on, with the previews of the untrained model."""
+    """Opens the app on a run that keeps training, with the previews of the untrained model."""
 
     @contextmanager
     def opened(**environment: str) -> Iterator[Terminal]:
@@ -137,10 +137,10 @@ def test_a_keypress_is_heard(
         terminal.wait_for("▶ original")
         terminal.wait_until(lambda: "▶ original" not in terminal.text, "the mark goes when the sound is over")
         time.sleep(0.3)
-        heard = recording.stop()
+        recorded = recording.stop()
     played, sample_rate = soundfile.read(tmp_path / "runs" / "tones" / "previews" / "original.wav")
     assert sample_rate == SAMPLE_RATE
-    assert correlation_after_alignment(heard, played) > 0.95
+    assert correlation_after_alignment(recorded, played) > 0.95
 
 
 def last_step(folder: Path) -> int:
@@ -158,9 +158,9 @@ def player(
     with suppress(sounddevice.PortAudioError):
         sounddevice._terminate()
     sounddevice._initialize()
-    complaints: list[str] = []
-    player = PortAudioPlayer(complaints.append)
-    yield player, complaints
+    problems: list[str] = []
+    player = PortAudioPlayer(problems.append)
+    yield player, problems
     player.stop()
     with player._output:  # the thread that plays has ended
         pass
@@ -177,7 +177,7 @@ def wait_until_silent(player: PortAudioPlayer) -> None:
 def test_any_wav_is_played_to_its_end(
     player: tuple[PortAudioPlayer, list[str]], tmp_path: Path, sample_rate: int, channels: int
 ) -> None:
-    plays, complaints = player
+    plays, problems = player
     path = write_tone(tmp_path / "a.wav", 440.0, 0.3, samplerate=sample_rate, channels=channels)
     plays.play(path)
     positions = []
@@ -187,13 +187,13 @@ def test_any_wav_is_played_to_its_end(
         time.sleep(0.02)
     assert positions == sorted(positions)
     assert positions[-1] > 0.1
-    assert complaints == []
+    assert problems == []
 
 
-def test_a_new_sound_takes_the_place_of_the_one_before(
+def test_a_new_sound_replaces_the_one_that_plays(
     player: tuple[PortAudioPlayer, list[str]], tmp_path: Path
 ) -> None:
-    plays, complaints = player
+    plays, problems = player
     first, second = (write_tone(tmp_path / f"{name}.wav", 440.0, 30.0) for name in "ab")
     plays.play(first)
     plays.play(second)
@@ -202,18 +202,18 @@ def test_a_new_sound_takes_the_place_of_the_one_before(
     assert now.path == second
     plays.stop()
     wait_until_silent(plays)
-    assert complaints == []
+    assert problems == []
 
 
-def test_a_file_that_is_gone_is_told(player: tuple[PortAudioPlayer, list[str]], tmp_path: Path) -> None:
-    plays, complaints = player
+def test_a_file_that_is_gone_is_reported(player: tuple[PortAudioPlayer, list[str]], tmp_path: Path) -> None:
+    plays, problems = player
     plays.play(tmp_path / "gone.wav")
     wait_until_silent(plays)
-    assert "Cannot play" in complaints[0]
-    assert "gone.wav" in complaints[0]
+    assert "Cannot play" in problems[0]
+    assert "gone.wav" in problems[0]
 
 
-def test_without_a_sound_card_one_toast_tells_it_and_all_else_works(
+def test_without_a_sound_card_one_toast_reports_it_and_all_else_works(
     start: Callable[..., AbstractContextManager[Terminal]], tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
@@ -224,10 +224,10 @@ def test_without_a_sound_card_one_toast_tells_it_and_all_else_works(
         assert b"ALSA lib" not in terminal.output
         terminal.press("right", "down")
         step = last_step(tmp_path)
-        terminal.wait_until(lambda: last_step(tmp_path) > step, "training goes on")
+        terminal.wait_until(lambda: last_step(tmp_path) > step, "training continues")
 
 
-def test_without_portaudio_the_toast_tells_how_to_get_it(
+def test_without_portaudio_the_toast_names_the_package_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As sounddevice fails where the library is not installed."""
@@ -241,10 +241,10 @@ def test_without_portaudio_the_toast_tells_how_to_get_it(
         return real_import(name, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", without_portaudio)
-    complaints: list[str] = []
-    player = PortAudioPlayer(complaints.append)
+    problems: list[str] = []
+    player = PortAudioPlayer(problems.append)
     path = write_tone(tmp_path / "a.wav")
     player.play(path)
     wait_until_silent(player)
-    assert "PortAudio is missing; install PortAudio with `sudo apt install libportaudio2`" in complaints[0]
-    assert str(path) in complaints[0]
+    assert "PortAudio is missing; install PortAudio with `sudo apt install libportaudio2`" in problems[0]
+    assert str(path) in problems[0]

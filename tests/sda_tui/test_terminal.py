@@ -122,7 +122,7 @@ def test_sigterm_saves_and_gives_the_terminal_back(sounds: Path, tmp_path: Path)
 
 
 def stop_what_trains(run: RunDirectory) -> None:
-    """End a run that went on without its terminal."""
+    """End a run that continued without its terminal."""
     holder = run.lock.holder()
     assert holder is not None
     process = psutil.Process(holder.pid)
@@ -145,7 +145,7 @@ def is_idle(process: psutil.Process) -> bool:
 
 
 def test_a_lost_connection_does_not_lose_the_run(sounds: Path, tmp_path: Path) -> None:
-    """The terminal goes; the run goes on without spinning on it, and two new ones attach to it."""
+    """The run continues without spinning on the terminal that is gone, and two new ones attach to it."""
     run = RunDirectory(tmp_path / RUN)
     with Terminal(sounds, cwd=tmp_path) as terminal:
         start_training(terminal)
@@ -183,8 +183,8 @@ def test_a_lost_connection_does_not_lose_the_run(sounds: Path, tmp_path: Path) -
     assert done == list(range(1, len(done) + 1))
 
 
-def test_a_lost_terminal_is_noticed_where_nobody_tells(sounds: Path, tmp_path: Path) -> None:
-    """As below make: the leader of the session hears of it and waits for its child."""
+def test_a_lost_terminal_is_noticed_without_sighup(sounds: Path, tmp_path: Path) -> None:
+    """As below make: the leader of the session gets SIGHUP and waits for its child."""
     silent = ("/bin/sh", "-c", 'trap : HUP; "$@"; exit $?', "sh")
     with Terminal(sounds, cwd=tmp_path, leader=silent) as terminal:
         terminal.wait_for("Continue with these sounds")
@@ -192,8 +192,8 @@ def test_a_lost_terminal_is_noticed_where_nobody_tells(sounds: Path, tmp_path: P
         assert terminal.wait_for_exit() == 0
 
 
-def test_a_connection_that_stalls_and_then_ends_does_not_lose_the_run(sounds: Path, tmp_path: Path) -> None:
-    """As when a laptop is closed: for minutes nobody reads, and then the terminal goes."""
+def test_a_connection_that_stalls_and_ends_does_not_lose_the_run(sounds: Path, tmp_path: Path) -> None:
+    """As when a laptop is closed: for minutes the terminal is not read, and then it goes away."""
     run = RunDirectory(tmp_path / RUN)
     with Terminal(sounds, cwd=tmp_path) as terminal:
         start_training(terminal)
@@ -209,7 +209,7 @@ def test_a_connection_that_stalls_and_then_ends_does_not_lose_the_run(sounds: Pa
         stop_what_trains(run)
 
 
-def test_training_goes_on_in_the_background_when_asked(sounds: Path, tmp_path: Path) -> None:
+def test_training_continues_in_the_background_when_asked(sounds: Path, tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / RUN)
     with Terminal(sounds, cwd=tmp_path) as terminal:
         start_training(terminal)
@@ -217,21 +217,19 @@ def test_training_goes_on_in_the_background_when_asked(sounds: Path, tmp_path: P
         terminal.wait_for("Keep training in the background")
         terminal.press("k")
         assert terminal.wait_for_exit() == 0
-        terminal.wait_for("goes on training as process")
-        told = re.search(r"as process (\d+)", terminal.text)
+        terminal.wait_for("continues training as process")
+        named = re.search(r"as process (\d+)", terminal.text)
         holder = run.lock.holder()
-        assert told is not None
+        assert named is not None
         assert holder is not None
-        assert holder.pid == int(told[1])
+        assert holder.pid == int(named[1])
         terminal.hang_up()
         before = len(steps(run.path))
         terminal.wait_until(lambda: len(steps(run.path)) > before + 20, "steps in the background")
         stop_what_trains(run)
 
 
-def test_a_sound_that_is_gone_is_asked_about_before_a_run_goes_on(
-    make_run: MakeRun, sounds: Path, tmp_path: Path
-) -> None:
+def test_resume_asks_about_a_sound_that_is_gone(make_run: MakeRun, sounds: Path, tmp_path: Path) -> None:
     run = make_run()
     (sounds / "tone-3.wav").unlink()
     with Terminal("resume", run.path, cwd=tmp_path) as terminal:

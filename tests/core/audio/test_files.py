@@ -85,7 +85,7 @@ def test_one_sample_is_a_sound(tmp_path: Path) -> None:
     assert decode(tmp_path / "a.wav").tolist() == [0.5]
 
 
-def test_ten_hours_are_read_for_one_hour(tmp_path: Path) -> None:
+def test_one_hour_of_a_ten_hour_file_is_read(tmp_path: Path) -> None:
     """The file is sparse: a second of sound, and a hole up to ten hours."""
     sample_rate = 8_000
     path = tmp_path / "night.wav"
@@ -98,7 +98,7 @@ def test_ten_hours_are_read_for_one_hour(tmp_path: Path) -> None:
         file.seek(40)
         file.write(data_bytes.to_bytes(4, "little"))
     with SoundReader(path) as sound:
-        assert math.isclose(sound.promised_duration_s, 36_000)
+        assert math.isclose(sound.header_duration_s, 36_000)
         blocks = sum(len(block) for block in sound.blocks(never, 1 << 20))
         assert blocks == LONGEST_READ_S * sample_rate
         assert sound.is_longer_than_read
@@ -106,7 +106,7 @@ def test_ten_hours_are_read_for_one_hour(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.flac", "a.w64", "a.mp3"])
-def test_a_file_cut_in_half_gives_its_half_and_says_so(tmp_path: Path, name: str) -> None:
+def test_a_truncated_file_is_read_and_its_shortfall_reported(tmp_path: Path, name: str) -> None:
     path = write_tone(tmp_path / name, 440.0, 2.0)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with SoundReader(path) as sound:
@@ -127,7 +127,7 @@ def test_a_stream_of_unknown_length_is_not_called_cut_short(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "error", "told"),
+    ("name", "content", "error", "expected"),
     [
         ("text.wav", b"this is no sound at all" * 50, AudioFileError, "no WAV sound in it"),
         ("empty.wav", b"", AudioFileError, "0 bytes"),
@@ -142,18 +142,18 @@ def test_a_stream_of_unknown_length_is_not_called_cut_short(tmp_path: Path) -> N
         ("headerless.raw", bytes(500), UnsupportedFormatError, "no sound"),
     ],
 )
-def test_what_is_no_sound_is_told_in_one_sentence(
-    tmp_path: Path, name: str, content: bytes, error: type[Exception], told: str
+def test_what_is_no_sound_is_refused_in_one_line(
+    tmp_path: Path, name: str, content: bytes, error: type[Exception], expected: str
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(error) as raised:
         decode(path)
-    assert told in str(raised.value)
+    assert expected in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_links_to_nothing_and_pipes_are_told_and_not_opened(tmp_path: Path) -> None:
+def test_dangling_links_and_pipes_are_refused_unopened(tmp_path: Path) -> None:
     link = tmp_path / "link.wav"
     link.symlink_to(tmp_path / "gone.wav")
     with pytest.raises(AudioFileError, match="link to a file that does not exist"):
@@ -200,7 +200,7 @@ def test_silence_is_written_as_silence(tmp_path: Path) -> None:
     assert not read_wav(tmp_path / "a.wav")[0].any()
 
 
-def test_what_is_not_finite_is_not_written_and_leaves_the_former_file(tmp_path: Path) -> None:
+def test_non_finite_samples_are_not_written_and_the_former_file_stays(tmp_path: Path) -> None:
     path = write_tone(tmp_path / "a.wav")
     before = path.read_bytes()
     with pytest.raises(ValueError, match="finite"):

@@ -31,7 +31,7 @@ def mel_error(sound: torch.Tensor, log_mel: torch.Tensor) -> float:
 
 
 @pytest.mark.slow
-def test_inversion_comes_nearer_to_the_mel_than_librosas() -> None:
+def test_inversion_is_nearer_to_the_mel_than_librosas() -> None:
     """On noise only: librosa's exact least squares take minutes for an eighth of a second of a chord."""
     samples = 6_000
     noise = np.random.default_rng(0).normal(0, 0.1, samples) * np.exp(-np.arange(samples) / 2400)

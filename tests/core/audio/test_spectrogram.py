@@ -57,7 +57,7 @@ def test_silence_is_zero_and_finite() -> None:
 
 @pytest.mark.parametrize("semitones", [-6.0, -3.0, -1.0, 1.0, 3.0, 6.0])
 @pytest.mark.parametrize("frequency_hz", [300.0, 2000.0])
-def test_pitch_shift_gives_the_spectrogram_of_the_shifted_tone(semitones: float, frequency_hz: float) -> None:
+def test_pitch_shift_equals_the_spectrogram_of_a_shifted_tone(semitones: float, frequency_hz: float) -> None:
     transform = LogMelSpectrogram(CONFIG)
     shifted_hz = frequency_hz * 2 ** (semitones / 12)
     original, target = batch(tone(frequency_hz, 1.0)), batch(tone(shifted_hz, 1.0))

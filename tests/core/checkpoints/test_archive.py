@@ -63,7 +63,7 @@ def test_a_damaged_newest_is_named_and_the_one_before_it_taken(
     assert problems[0].startswith("step-000000006.pt is damaged")
 
 
-def test_no_whole_checkpoint_is_told(folder: CheckpointFolder) -> None:
+def test_lack_of_whole_checkpoints_is_an_error(folder: CheckpointFolder) -> None:
     with pytest.raises(CheckpointError, match="There is no checkpoint in"):
         folder.newest()
     (folder.path / "step-000000001.pt").write_bytes(b"no checkpoint")
@@ -146,18 +146,18 @@ def test_the_one_resumed_from_is_kept(folder: CheckpointFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ({"weights": torch.zeros(1)}, "is no checkpoint of sda-tui"),
         ([1, 2], "is no checkpoint of sda-tui"),
-        ({"format_version": 9}, "has format version 9, and this program reads 3"),
+        ({"format_version": 9}, "has format version 9, and this program reads 4"),
     ],
 )
-def test_a_foreign_file_is_told(tmp_path: Path, content: object, told: str) -> None:
+def test_foreign_file_is_refused(tmp_path: Path, content: object, message: str) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     (tmp_path / "a.pt").write_bytes(seal(buffer))
-    with pytest.raises(CheckpointError, match=told):
+    with pytest.raises(CheckpointError, match=message):
         read_checkpoint(tmp_path / "a.pt")
 
 

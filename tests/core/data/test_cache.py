@@ -108,16 +108,16 @@ def test_a_changed_file_of_the_same_size_and_time_is_decoded_again(sounds: Path)
 def test_a_file_that_changes_while_it_is_read_is_not_cached(
     sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = cache.KnownFiles.keep
+    real = cache.ReportCache.put
 
-    def keep(self: cache.KnownFiles, identity: str, report: object) -> None:
+    def put(self: cache.ReportCache, identity: str, report: object) -> None:
         write_tone(sounds / "tone-0.wav", 999.0, 1.0)
         real(self, identity, report)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(cache.KnownFiles, "keep", keep)
+    monkeypatch.setattr(cache.ReportCache, "put", put)
     scan_folder(sounds)
-    known = cache.KnownFiles(sounds)
-    assert known.recall("tone-0.wav") is None
+    known = cache.ReportCache(sounds)
+    assert known.get("tone-0.wav") is None
 
 
 def test_a_file_that_changed_since_the_scan_is_not_cached(sounds: Path, opened: list[str]) -> None:
@@ -155,7 +155,7 @@ def test_a_partly_decoded_file_is_not_cached(
 
 def test_a_file_system_without_a_time_of_changes_is_not_trusted(sounds: Path) -> None:
     scan_folder(sounds)
-    known = cache.KnownFiles(sounds)
+    known = cache.ReportCache(sounds)
     assert known.identity("tone-0.wav")
     second = 10**9
     status = os.stat_result(range(10), {"st_mtime_ns": 7 * second, "st_ctime_ns": 7 * second})

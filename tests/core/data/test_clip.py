@@ -1,4 +1,4 @@
-"""The user's own clip: found, cut, kept, or refused in one sentence."""
+"""The user's own clip: found, cut, kept, or refused in one line."""
 
 from pathlib import Path
 
@@ -40,22 +40,22 @@ def test_a_short_stereo_file_at_another_rate_is_mixed_resampled_and_padded(tmp_p
     assert not clip[4900:].any()
 
 
-def test_a_kept_clip_is_the_very_same(tmp_path: Path) -> None:
+def test_a_written_clip_is_read_back_exactly(tmp_path: Path) -> None:
     clip = 3 * read(write_tone(tmp_path / "a.wav", 440.0, 0.7))
     write_clip(tmp_path / "clip.wav", clip, RATE)
     assert np.array_equal(read(tmp_path / "clip.wav"), clip)
 
 
-def test_what_is_no_clip_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_no_clip_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no sound")
     (tmp_path / "empty.wav").touch()
-    told = {
+    expected = {
         "none.wav": "there is no such file.",
         "notes.txt": "no sound",
         "empty.wav": "it is empty",
         "": "not",
     }
-    for name, reason in told.items():
+    for name, reason in expected.items():
         with pytest.raises(
             ConfigError, match=f"The preview clip .*{name} cannot be used: .*{reason}"
         ) as refusal:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.data.plan import replan, require_usable
+from core.data.plan import replan
 from core.data.report import FileReport, ScanProgress, Verdict
 from core.data.scan import WORKERS, scan
 from core.errors import Cancelled, DatasetError, SdaError
@@ -46,7 +46,7 @@ def test_a_file_shorter_than_a_chunk_is_padded_and_used(tmp_path: Path) -> None:
     assert "under a chunk of 1 s" in report.detail
 
 
-def test_a_silent_file_is_told_and_left_out(tmp_path: Path) -> None:
+def test_a_silent_file_is_reported_and_left_out(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(48_000), 48_000)
     report = report_of(tmp_path / "a.wav")
     assert report.verdict is Verdict.MOSTLY_SILENT
@@ -63,7 +63,7 @@ def test_a_mostly_silent_file_is_used_where_it_sounds(tmp_path: Path) -> None:
     assert "90% is below -60 dB" in report.detail
 
 
-def test_channels_that_cancel_out_are_told(tmp_path: Path) -> None:
+def test_channels_that_cancel_out_are_reported(tmp_path: Path) -> None:
     signal = tone(440.0, 1.0)
     soundfile.write(tmp_path / "a.wav", np.stack([signal, -signal], axis=1), 48_000, subtype="FLOAT")
     report = report_of(tmp_path / "a.wav")
@@ -72,7 +72,9 @@ def test_channels_that_cancel_out_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("gain", "verdict"), [(4.0, Verdict.CLIPPED), (1.0, Verdict.USED)])
-def test_cut_off_peaks_are_told_and_the_file_is_used(tmp_path: Path, gain: float, verdict: Verdict) -> None:
+def test_clipped_peaks_are_reported_and_the_file_is_used(
+    tmp_path: Path, gain: float, verdict: Verdict
+) -> None:
     soundfile.write(tmp_path / "a.wav", np.clip(gain * tone(440.0, 1.0), -1, 1), 48_000)
     report = report_of(tmp_path / "a.wav")
     assert report.verdict is verdict
@@ -100,7 +102,7 @@ def test_samples_that_are_not_finite_make_a_file_unreadable(tmp_path: Path, bad:
     assert "2 samples are infinite or not a number" in report.detail
 
 
-def test_broken_and_foreign_files_get_their_reason_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_broken_and_foreign_files_get_a_reason_and_the_scan_continues(tmp_path: Path) -> None:
     write_tone(tmp_path / "good.wav")
     write_tone(tmp_path / "half.wav", 300.0, 2.0)
     (tmp_path / "half.wav").write_bytes((tmp_path / "half.wav").read_bytes()[:96_000])
@@ -137,7 +139,7 @@ def test_folders_are_searched_through_links_without_loops(tmp_path: Path) -> Non
     assert [file.path for file in report.files] == ["a/b/deep.wav"]
 
 
-def test_hidden_folders_and_runs_are_left_out_and_told(tmp_path: Path) -> None:
+def test_hidden_folders_and_runs_are_left_out_and_reported(tmp_path: Path) -> None:
     write_tone(tmp_path / "a.wav")
     for folder in (tmp_path / ".git", tmp_path / "runs" / "a-001"):
         folder.mkdir(parents=True)
@@ -161,7 +163,7 @@ def test_any_name_is_scanned_and_can_be_printed(tmp_path: Path, name: str) -> No
     assert "\n" not in report.printable_path
 
 
-def test_a_folder_that_cannot_be_scanned_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_scanned_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"There is no folder .*gone"):
         scan_folder(tmp_path / "gone")
     with pytest.raises(DatasetError, match="holds no files; choose a folder with sounds"):
@@ -170,7 +172,7 @@ def test_a_folder_that_cannot_be_scanned_is_told(tmp_path: Path) -> None:
         scan_folder(write_tone(tmp_path / "a.wav"))
 
 
-def test_a_folder_and_files_without_permission_are_told(
+def test_a_folder_and_files_without_permission_are_reported(
     open_path: Path, request: pytest.FixtureRequest
 ) -> None:
     write_tone(open_path / "good.wav")
@@ -188,16 +190,16 @@ def test_a_folder_and_files_without_permission_are_told(
         scan_folder(open_path / "closed")
 
 
-def test_nothing_usable_is_told_with_the_reasons_counted(tmp_path: Path) -> None:
+def test_a_folder_without_usable_sounds_is_refused_with_counted_reasons(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
     (tmp_path / "b.wav").touch()
     report = scan_folder(tmp_path)
     assert report.split.train == ()
     with pytest.raises(DatasetError, match=r"No file in .* can be used \(1 unsupported, 1 unreadable\)"):
-        require_usable(report)
+        report.require_usable()
 
 
-def test_results_appear_while_the_scan_goes_on(sounds: Path) -> None:
+def test_results_arrive_during_the_scan(sounds: Path) -> None:
     events = list(scan(sounds, 1.0))
     reports = [event for event in events if isinstance(event, FileReport)]
     assert [report.verdict for report in reports[:8]] == [Verdict.WAITING] * 8
@@ -234,7 +236,7 @@ def test_five_thousand_files_are_scanned(tmp_path: Path) -> None:
     assert len(report.split.validation) == 500
 
 
-def test_another_chunk_duration_needs_no_second_reading(tmp_path: Path) -> None:
+def test_another_chunk_duration_reads_no_file_again(tmp_path: Path) -> None:
     write_tone(tmp_path / "a.wav", 440.0, 1.5)
     report = scan_folder(tmp_path)
     (tmp_path / "a.wav").unlink()
@@ -250,7 +252,7 @@ def test_printable_keeps_what_a_terminal_can_show() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_absurdly_large_samples_are_told(tmp_path: Path, channels: int) -> None:
+def test_absurdly_large_samples_are_reported(tmp_path: Path, channels: int) -> None:
     samples = np.full((4800, channels), 0.1)
     samples[100] = 1e30
     soundfile.write(tmp_path / "huge.wav", samples, 48_000, subtype="FLOAT")
@@ -268,6 +270,6 @@ def test_infinite_samples_of_both_signs_do_not_warn(tmp_path: Path, recwarn: pyt
     assert not recwarn.list
 
 
-def test_an_unknown_user_is_told() -> None:
+def test_an_unknown_user_is_reported() -> None:
     with pytest.raises(SdaError, match="There is no user 'nosuchuser'"):
         scan_folder(Path("~nosuchuser/sounds"))

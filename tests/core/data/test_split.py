@@ -74,7 +74,7 @@ def test_few_files_have_their_ends_held_out_after_a_gap(count: int) -> None:
         assert min(validation.chunk_starts_s) >= validation.start_s
 
 
-def test_silence_at_the_end_is_not_what_is_held_out() -> None:
+def test_silence_at_the_end_is_not_held_out() -> None:
     (validation,) = split_files([a_file("decay.wav", 10.0, silent_from_s=6.0)], 1.0, seed=0).validation
     assert (validation.start_s, validation.stop_s) == (4.8, 6.0)
     late = dataclasses.replace(a_file("late.wav", 10.0), peaks=(0.0,) * 34 + (0.5,) * 6)
@@ -139,5 +139,5 @@ def test_fractions_are_those_of_the_design() -> None:
         (1, 1.0, "Nothing is held out: validation cannot show overfitting."),
     ],
 )  # fmt: skip
-def test_few_held_out_files_are_no_firm_ground(count: int, duration_s: float, note: str) -> None:
+def test_few_held_out_files_are_noted(count: int, duration_s: float, note: str) -> None:
     assert split_files(files(count, duration_s), 1.0, seed=0).confidence_note == note

@@ -1,10 +1,10 @@
-"""Measuring a model, and estimating the time left."""
+"""Measuring a model on fixed chunks."""
 
 import pytest
 import torch
 
 from core.config import SpectrogramConfig, TrainingConfig
-from core.diagnostics.evaluation import Evaluation, RemainingTime, blur_warning, evaluate
+from core.diagnostics.evaluation import Evaluation, blur_warning, evaluate
 from core.model import VAE, build_model
 from core.model.convolutional import ConvolutionalVAE
 from core.model.reconstruction import reconstruct
@@ -69,33 +69,16 @@ def test_detail_is_what_of_the_changes_is_given_back(log_mel: torch.Tensor) -> N
     assert measure(echo, torch.ones(2, 1, 128, 24)).detail == 1
 
 
-def test_blur_is_told_with_advice() -> None:
+def test_blur_is_reported_with_advice() -> None:
     assert blur_warning(0.16) == ""
     assert blur_warning(float("nan")) == ""
     assert "give back 0 %" in blur_warning(float("-inf"))
     assert blur_warning(0.149).startswith("Blurred: reconstructions give back 14 % of the detail")
-    assert blur_warning(0.16, was_told=True)
-    assert not blur_warning(0.19, was_told=True)
+    assert blur_warning(0.16, is_active=True)
+    assert not blur_warning(0.19, is_active=True)
 
 
 def test_evaluation_uses_the_final_kl_weight(model: VAE, log_mel: torch.Tensor) -> None:
     heavy = TrainingConfig(chunk_duration_s=0.25, latent_dim=4, kl_weight=5.0)
     found = measure(model, log_mel, heavy)
     assert found.loss == pytest.approx(found.reconstruction_loss + 5 * found.kl_loss, abs=1e-5)
-
-
-def test_time_left_is_steps_and_evaluations_without_outliers() -> None:
-    remaining = RemainingTime()
-    assert remaining.estimate_s(10, 1) is None
-    for time_s in (9.0, 0.1, 0.1, 0.1, 0.1):  # the first step compiles and allocates
-        remaining.add_step(time_s)
-    remaining.add_evaluation(2.0)
-    assert remaining.estimate_s(100, 3) == pytest.approx(100 * 0.1 + 3 * 2.0)
-    assert remaining.estimate_s(0, 0) == 0
-
-
-def test_a_run_that_goes_on_estimates_from_what_it_took_before() -> None:
-    remaining = RemainingTime(step_time_s=0.2, evaluation_time_s=1.0)
-    assert remaining.estimate_s(10, 2) == pytest.approx(4.0)
-    remaining.add_step(0.1)
-    assert remaining.estimate_s(10, 2) == pytest.approx(3.0)

@@ -15,7 +15,7 @@ from core.diagnostics.latent_usage import latent_warning, ranges
         ([1, 3, 5, 7, 9, 11, 13, 15, 16], "1, 3, 5, 7, 9, 11 and 3 more"),
     ],
 )  # fmt: skip
-def test_numbers_are_told_in_short(numbers: list[int], text: str) -> None:
+def test_numbers_are_listed_in_short(numbers: list[int], text: str) -> None:
     assert ranges(numbers) == text
 
 
@@ -30,7 +30,7 @@ def test_unused_dimensions_are_named_with_advice() -> None:
     assert "latent_dim=9 would do" in sentence
 
 
-def test_a_collapsed_latent_is_told_as_such() -> None:
+def test_collapsed_latent_is_reported_as_such() -> None:
     assert "posterior collapse" in latent_warning(torch.full((16,), 0.01))
 
 

@@ -1,4 +1,4 @@
-"""New sounds that are none, told with advice."""
+"""New sounds that repeat training sounds."""
 
 import math
 from dataclasses import replace
@@ -40,7 +40,7 @@ def test_sounds_of_the_same_kind_are_as_new_as_held_out_ones(model: VAE) -> None
 
 
 @pytest.mark.slow
-def test_copies_of_training_sounds_are_told(model: VAE) -> None:
+def test_copies_of_training_sounds_are_reported(model: VAE) -> None:
     train, held_out = reconstruct(model, sounds(200, 1)), reconstruct(model, sounds(100, 2))
     copies = replace(fit_latents(train), bandwidth=0.02)
     found = nearness(model, copies, train, held_out, seed=0)
@@ -48,13 +48,13 @@ def test_copies_of_training_sounds_are_told(model: VAE) -> None:
     assert "New sounds repeat training sounds" in memorisation_warning(found)
 
 
-def test_the_warning_does_not_waver() -> None:
+def test_warning_has_hysteresis() -> None:
     assert memorisation_warning(0.33) == ""
-    assert "they are 32 % as far" in memorisation_warning(0.329, was_told=True)
-    assert memorisation_warning(0.4, was_told=True) == ""
+    assert "they are 32 % as far" in memorisation_warning(0.329, is_active=True)
+    assert memorisation_warning(0.4, is_active=True) == ""
 
 
-def test_without_held_out_sounds_nothing_is_said(model: VAE) -> None:
+def test_without_held_out_sounds_nothing_is_reported(model: VAE) -> None:
     train = reconstruct(model, sounds(50, 1))
     found = nearness(model, fit_latents(train), train, train, seed=0)
     assert math.isnan(found)

@@ -5,7 +5,7 @@ at its lowest by more than twice its scatter, both smoothed over five epochs.  T
 lowest loss in the whole curve; its smoothed lowest point is a second, less noisy witness.
 
 The detector's constants were chosen on the seeds 1 to 6 (healthy: 1 and 2; noisy: 1, 2 and 5) of the
-convolutional model; it saw the others and those of the refined model only afterwards.
+convolutional model; it saw the others and those of the PCA U-Net only afterwards.
 """
 
 import json
@@ -39,13 +39,13 @@ def watch_recorded(name: str) -> list[str]:
 
 
 def watch(curve: list[Epoch], detector: OverfittingDetector | None = None, start: int = 0) -> list[str]:
-    """What is told after each epoch; those before `start` are known already."""
+    """The message after each epoch; those before `start` are known already."""
     detector = detector or OverfittingDetector(4)
-    told = []
+    messages = []
     for epoch, (loss, gap) in list(enumerate(curve, 1))[start:]:
         detector.update(epoch, loss, gap)
-        told.append(detector.warning(epoch))
-    return told
+        messages.append(detector.warning(epoch))
+    return messages
 
 
 def smoothed(curve: list[Epoch]) -> np.ndarray:
@@ -63,16 +63,16 @@ def names(kind: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", names("overfitting"))
-def test_an_overfitting_run_is_told_with_the_right_epoch_and_in_time(name: str) -> None:
+def test_overfitting_is_reported_in_time_with_the_right_epoch(name: str) -> None:
     curve = read_curve(name)
     assert ends_higher(curve)
-    told = watch_recorded(name)
-    first = next(epoch for epoch, sentence in enumerate(told, 1) if sentence)
-    named = int(told[first - 1].split("Best was epoch ")[1].split(",")[0])
+    messages = watch_recorded(name)
+    first = next(epoch for epoch, message in enumerate(messages, 1) if message)
+    named = int(messages[first - 1].split("Best was epoch ")[1].split(",")[0])
     assert named == min(range(len(curve)), key=lambda index: curve[index][0]) + 1
     assert abs(named - (smoothed(curve).argmin() + 1)) <= 2
     assert named < first <= named + len(curve) / 3
-    assert all(told[first - 1 :]), "it stays true to the end"
+    assert all(messages[first - 1 :]), "it stays true to the end"
 
 
 NOT_OVERFITTING = ("healthy", "improving", "flat", "noisy")
@@ -85,25 +85,25 @@ def test_healthy_and_noisy_runs_are_not_called_overfitting(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names("tiny"))
-def test_with_few_sounds_held_out_what_chance_does_is_not_called_overfitting(name: str) -> None:
+def test_chance_with_few_held_out_sounds_is_not_called_overfitting(name: str) -> None:
     assert RECORDED[name]["validation_files"] < 4
     assert not any(watch_recorded(name))
 
 
 @pytest.mark.parametrize("name", [*names("healthy"), *names("improving")])
-def test_they_have_a_wide_gap_all_the_same(name: str) -> None:
+def test_healthy_runs_have_a_wide_gap_all_the_same(name: str) -> None:
     assert min(gap for _, gap in read_curve(name)[-10:]) > 2 * GAP_LIMIT
 
 
 @pytest.mark.parametrize("name", names("recovering"))
-def test_a_run_that_recovers_is_told_until_its_next_best(name: str) -> None:
-    told = watch_recorded(name)
+def test_recovering_run_is_reported_until_its_next_best(name: str) -> None:
+    messages = watch_recorded(name)
     losses = [loss for loss, _ in read_curve(name)]
-    first = next(epoch for epoch, sentence in enumerate(told, 1) if sentence)
+    first = next(epoch for epoch, message in enumerate(messages, 1) if message)
     best_before = min(losses[:first])
     recovered = next(epoch for epoch, loss in enumerate(losses, 1) if loss < best_before)
-    assert all(told[first - 1 : recovered - 1])
-    assert not any(told[recovered - 1 :])
+    assert all(messages[first - 1 : recovered - 1])
+    assert not any(messages[recovered - 1 :])
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -113,73 +113,86 @@ def test_neither_the_unit_nor_the_zero_of_the_loss_matters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["overfitting-1", "tiny-1"])
-def test_a_resumed_run_is_told_the_same(name: str) -> None:
+def test_detector_continues_from_its_state(name: str) -> None:
     curve = read_curve(name)
     whole = watch(curve)
-    history = [
-        {"epoch": epoch, "validation_loss": loss, "overfitting_gap": gap}
-        for epoch, (loss, gap) in enumerate(curve, 1)
-    ]
     for done in range(0, len(curve), 7):
-        assert watch(curve, OverfittingDetector.after(history[:done], 4), done) == whole[done:]
+        before, after = OverfittingDetector(4), OverfittingDetector(4)
+        watch(curve[:done], before)
+        after.load_state_dict(before.state_dict())
+        assert watch(curve, after, done) == whole[done:]
 
 
-def test_a_resumed_run_tells_at_once_what_is_still_true(uninterrupted: RunDirectory, tmp_path: Path) -> None:
+def test_state_does_not_grow_with_the_run() -> None:
+    sizes = set()
+    detector = OverfittingDetector(1)
+    for epoch in range(1, 2001):
+        detector.update(epoch, 1 / epoch, 0.3)
+        if epoch in (200, 2000):
+            state = detector.state_dict()
+            sizes.add((len(state), len(state["losses"]), len(state["gaps"])))
+    assert sizes == {(11, 200, 200)}
+
+
+def test_resumed_run_repeats_the_warnings_that_are_active(
+    uninterrupted: RunDirectory, tmp_path: Path
+) -> None:
     run = RunDirectory(shutil.copytree(uninterrupted.path, tmp_path / "resumed"))
     newest = max(run.checkpoints.glob("step-*.pt"))
     state = read_checkpoint(newest)
-    state["progress"]["warnings"] = {"overfitting": "Held-out sounds get worse.", "blur": "Blurred."}
+    state["warnings"] = {"overfitting": "Held-out sounds get worse.", "blur": "Blurred."}
     newest.write_bytes(serialise({name: state[name] for name in state if name != "format_version"}))
-    told = {each.kind: each.message for each in of(Warned, train(run))}
-    assert told == {"overfitting": "Held-out sounds get worse.", "blur": "Blurred."}
+    active = {each.kind: each.message for each in of(Warned, train(run))}
+    assert active == {"overfitting": "Held-out sounds get worse.", "blur": "Blurred."}
 
 
-def test_a_resumed_run_goes_by_the_history_in_its_checkpoint(
+def test_resumed_run_judges_by_the_detector_in_its_checkpoint(
     uninterrupted: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The history of a run of two epochs is written anew as if it had overfitted, with a patience of one."""
+    """The state of a run of two epochs is replaced by one that had overfitted, with a patience of one."""
     monkeypatch.setattr("core.diagnostics.overfitting.SHORTEST_PATIENCE", 1)
     run = RunDirectory(shutil.copytree(uninterrupted.path, tmp_path / "resumed"))
     newest = max(run.checkpoints.glob("step-*.pt"))
     state = read_checkpoint(newest)
-    first, second = state["progress"]["history"]
-    first |= {"validation_loss": -9.0, "overfitting_gap": 0.3}
-    second |= {"validation_loss": -5.0, "overfitting_gap": 0.9}
+    detector = OverfittingDetector(4)
+    detector.update(1, -9.0, 0.3)
+    detector.update(2, -5.0, 0.9)
+    state["overfitting"] = detector.state_dict()
     newest.write_bytes(serialise({name: state[name] for name in state if name != "format_version"}))
     manifest = run.read_manifest().with_settings({"epochs": 3}, 0)
     run.write_manifest(manifest)
     monkeypatch.setattr("core.training.trainer.overfitting_gap", lambda *_: 1.5)
-    (told,) = [each.message for each in of(Warned, train(run)) if each.kind == "overfitting"]
-    assert "(150% apart). Best was epoch 1, 2 epochs ago." in told
+    (message,) = [each.message for each in of(Warned, train(run)) if each.kind == "overfitting"]
+    assert "(150% apart). Best was epoch 1, 2 epochs ago." in message
 
 
 FALL = [(3.0 - 0.2 * epoch, 0.3) for epoch in range(11)]
 RISE = [(1.0 + 0.1 * epoch, 0.3 + 0.1 * epoch) for epoch in range(1, 10)]
 
 
-def test_the_sentence_says_what_is_true_since_when_and_what_to_do() -> None:
+def test_message_has_what_is_true_since_when_and_what_to_do() -> None:
     *_, last = watch(FALL + RISE)
     assert last == (
         "Overfitting: training sounds get better, held-out ones get worse (120% apart). Best was epoch 11, "
-        "9 epochs ago. More sounds, augmentation or dropout help; training goes on until you stop it."
+        "9 epochs ago. More sounds, augmentation or dropout help; training continues until you stop it."
     )
 
 
 def test_a_new_best_takes_it_back_and_the_next_epochs_do_not_bring_it_again() -> None:
-    told = watch([*FALL, *RISE, (0.9, 1.3), *[(1.5, 1.4)] * 4])
-    assert told[len(FALL + RISE) - 1]
-    assert not any(told[len(FALL + RISE) :])
+    messages = watch([*FALL, *RISE, (0.9, 1.3), *[(1.5, 1.4)] * 4])
+    assert messages[len(FALL + RISE) - 1]
+    assert not any(messages[len(FALL + RISE) :])
 
 
 def test_a_little_better_does_not_take_it_back() -> None:
     assert all(watch([*FALL, *RISE, (1.5, 1.2), (1.3, 1.2), (1.05, 1.2)])[-3:])
 
 
-def test_one_uptick_says_nothing() -> None:
+def test_one_uptick_is_not_reported() -> None:
     assert not any(watch([*FALL, (9.0, 4.0), *FALL[-6:], *FALL[-6:]]))
 
 
-def test_standing_still_for_long_while_the_gap_grows_is_told() -> None:
+def test_stalling_for_long_while_the_gap_grows_is_reported() -> None:
     *_, last = watch([*FALL, *[(1.0 + 1e-3 * epoch, 0.3 + 0.1 * epoch) for epoch in range(1, 20)]])
     assert "held-out ones no longer do" in last
     assert not any(watch([*FALL, *[(1.0 + 1e-3 * epoch, 0.3) for epoch in range(1, 20)]]))
@@ -219,5 +232,5 @@ def test_scatter_is_the_deviation_of_the_noise_on_a_slope() -> None:
         (34, 46, "Best was epoch 34, 12 epochs ago."),
     ],
 )  # fmt: skip
-def test_the_best_epoch_is_told_with_its_age(best: int, epoch: int, sentence: str) -> None:
+def test_best_epoch_is_described_with_its_age(best: int, epoch: int, sentence: str) -> None:
     assert describe_best(best, epoch) == sentence

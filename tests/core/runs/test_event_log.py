@@ -32,7 +32,7 @@ def test_a_follower_returns_each_event_once(tmp_path: Path) -> None:
     follower.close()
 
 
-def test_a_line_that_is_half_written_is_waited_for(tmp_path: Path) -> None:
+def test_a_partly_written_line_is_read_when_complete(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     line = to_json(step(1), 0.0) + "\n"
     follower = EventFollower(path)
@@ -42,13 +42,13 @@ def test_a_line_that_is_half_written_is_waited_for(tmp_path: Path) -> None:
     assert numbers(follower) == [1]
 
 
-def test_a_damaged_line_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_line_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     append(path, "\x00garbage\n" + to_json(step(1), 0.0) + "\n")
     assert numbers(EventFollower(path)) == [1]
 
 
-def test_a_log_that_was_cut_back_is_read_anew(tmp_path: Path) -> None:
+def test_a_truncated_log_is_read_from_its_start(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     log = EventLog(path)
     for number in (1, 2, 3):
@@ -63,7 +63,7 @@ def test_a_log_that_was_cut_back_is_read_anew(tmp_path: Path) -> None:
     assert follower.generation == 1
 
 
-def test_cutting_back_drops_an_unfinished_line_and_leaves_a_good_log_alone(tmp_path: Path) -> None:
+def test_truncation_drops_an_unfinished_line_and_keeps_a_good_log(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     append(path, to_json(step(1), 0.0) + "\n")
     before = path.stat().st_ino
@@ -95,7 +95,7 @@ def test_history_keeps_only_losses_that_can_be_drawn() -> None:
     assert history.steps_per_s == 2.0
 
 
-def test_history_takes_a_warning_back() -> None:
+def test_history_clears_a_resolved_warning() -> None:
     history = RunHistory()
     history.apply(Warned(WarningKind.OVERFITTING, "Overfitting.", 1), 0.0)
     assert list(history.warnings) == ["overfitting"]

@@ -65,7 +65,7 @@ def test_a_later_process_with_the_same_id_is_not_the_holder(path: Path) -> None:
     lock.release()
 
 
-def test_a_lock_of_another_host_that_nobody_holds_is_stale(path: Path) -> None:
+def test_an_unheld_lock_of_another_host_is_stale(path: Path) -> None:
     """As of a container that was killed: its name is gone, and the kernel dropped the lock."""
     path.write_text(json.dumps({"pid": os.getpid(), "started_s": 1.0, "host": "gone"}))
     lock = RunLock(path)
@@ -75,7 +75,7 @@ def test_a_lock_of_another_host_that_nobody_holds_is_stale(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_looking_does_not_get_in_the_way(path: Path) -> None:
+def test_looking_at_the_lock_does_not_block_its_holder(path: Path) -> None:
     lock = RunLock(path)
     for _ in range(50):
         lock.acquire()
@@ -85,6 +85,6 @@ def test_looking_does_not_get_in_the_way(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"pid": 0, "started_s": 0, "host": ""}'])
-def test_a_lock_file_that_is_none_holds_nothing_here(path: Path, content: str) -> None:
+def test_an_invalid_lock_file_has_no_holder(path: Path, content: str) -> None:
     path.write_text(content)
     RunLock(path).acquire()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.config import SettingValue, TrainingConfig
-from core.errors import ConfigError, RunError
+from core.errors import ConfigError, NameTakenError, RunError, RunFinishedError, RunsFolderError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, to_json
 from core.paths import default_root
 from core.runs import (
@@ -40,7 +40,7 @@ def write_events(run: RunDirectory, *events: StateChanged | StepFinished | Epoch
     run.events.write_text("".join(to_json(event, 0.0) + "\n" for event in events))
 
 
-def test_a_run_holds_what_it_was_told_to_do(make_run: MakeRun, sounds: Path) -> None:
+def test_a_run_holds_its_description(make_run: MakeRun, sounds: Path) -> None:
     run = make_run(learning_rate=0.002)
     manifest = run.read_manifest()
     assert manifest.config.learning_rate == 0.002
@@ -54,7 +54,7 @@ def test_a_run_holds_what_it_was_told_to_do(make_run: MakeRun, sounds: Path) -> 
     assert record["format_version"] == 1
 
 
-def test_nothing_is_left_to_auto(sounds: Path) -> None:
+def test_the_configuration_of_a_run_is_resolved(sounds: Path) -> None:
     report = scan_folder(sounds)
     manifest = RunManifest.from_scan(report, "balanced", TrainingConfig())
     assert manifest.config.batch_size == max(1, manifest.split.training_chunks // 4)
@@ -63,7 +63,7 @@ def test_nothing_is_left_to_auto(sounds: Path) -> None:
     assert manifest.steps_per_epoch == -(-items // manifest.config.batch_size)
 
 
-def test_file_names_that_are_no_utf8_survive(tmp_path: Path, make_run: MakeRun) -> None:
+def test_file_names_that_are_not_utf8_are_kept(tmp_path: Path, make_run: MakeRun) -> None:
     folder = tmp_path / "odd"
     folder.mkdir()
     name = os.fsdecode(b"latin-\xe9.wav")
@@ -73,32 +73,31 @@ def test_file_names_that_are_no_utf8_survive(tmp_path: Path, make_run: MakeRun) 
     assert manifest.changes_since() == []
 
 
-def test_a_taken_name_is_told_with_the_way_out(make_run: MakeRun) -> None:
+def test_a_taken_name_is_refused(make_run: MakeRun) -> None:
     make_run("drums")
-    with pytest.raises(
-        RunError, match=r"There is a run 'drums' .* --name, or continue it with `sda-tui resume drums`"
-    ):
+    with pytest.raises(NameTakenError, match=r"There is a run 'drums' in .*runs already") as taken:
         make_run("drums")
+    assert taken.value.path.name == "drums"
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../a", ".hidden", "a b", "a\nb", "x" * 101, "-x"])
-def test_a_name_that_cannot_be_a_folder_is_told(make_run: MakeRun, name: str) -> None:
+def test_a_name_that_cannot_be_a_folder_is_refused(make_run: MakeRun, name: str) -> None:
     with pytest.raises(RunError, match="cannot name a run"):
         make_run(name)
 
 
-def test_a_root_that_cannot_be_written_is_told(make_run: MakeRun, tmp_path: Path) -> None:
+def test_a_root_that_cannot_be_written_is_reported(make_run: MakeRun, tmp_path: Path) -> None:
     manifest = make_run().read_manifest()
     blocked = tmp_path / "file"
     blocked.touch()
-    with pytest.raises(RunError, match=r"Cannot write the run to .*file/a \(Not a directory\)"):
+    with pytest.raises(RunsFolderError, match=r"Cannot write the run to .*file/a \(Not a directory\)"):
         RunDirectory.create(blocked, "a", manifest)
-    with pytest.raises(RunError, match=r"--runs or \$SDA_RUNS"):
+    with pytest.raises(RunsFolderError, match="Cannot write the run to /proc/a"):
         RunDirectory.create(Path("/proc"), "a", manifest)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         ("", "Expecting value"),
         ("[]", "not a run's description"),
@@ -107,12 +106,12 @@ def test_a_root_that_cannot_be_written_is_told(make_run: MakeRun, tmp_path: Path
         ('{"format_version": 1}', "not a run's description"),
     ],
 )
-def test_a_description_that_is_none_is_told(make_run: MakeRun, content: str, told: str) -> None:
+def test_an_invalid_description_is_refused(make_run: MakeRun, content: str, expected: str) -> None:
     run = make_run()
     run.run_file.write_text(content)
     with pytest.raises(RunError) as refusal:
         run.read_manifest()
-    assert told in str(refusal.value)
+    assert expected in str(refusal.value)
 
 
 @pytest.mark.parametrize("path", ["../secret.wav", "/etc/passwd", "a/../../b.wav"])
@@ -125,7 +124,7 @@ def test_a_description_from_elsewhere_cannot_reach_outside_its_folder(make_run: 
         run.read_manifest()
 
 
-def test_changes_of_the_dataset_are_told(make_run: MakeRun, sounds: Path) -> None:
+def test_changes_of_the_dataset_are_reported(make_run: MakeRun, sounds: Path) -> None:
     manifest = make_run().read_manifest()
     assert manifest.changes_since() == []
     (sounds / "tone-0.wav").unlink()
@@ -140,7 +139,7 @@ def test_changes_of_the_dataset_are_told(make_run: MakeRun, sounds: Path) -> Non
     assert "is gone; put it back" in manifest.changes_since()[0]
 
 
-def test_other_software_is_told(make_run: MakeRun) -> None:
+def test_other_software_versions_are_reported(make_run: MakeRun) -> None:
     manifest = make_run().read_manifest()
     assert manifest.software_changes() == []
     older = dataclasses.replace(manifest, software={**manifest.software, "torch": "2.0.0"})
@@ -215,11 +214,12 @@ def test_a_run_continues_with_settings_that_may_change(make_run: MakeRun) -> Non
         summary.continued({"latent": 8})
 
 
-def test_a_finished_run_asks_for_more_epochs(make_run: MakeRun) -> None:
+def test_a_finished_run_continues_only_with_more_epochs(make_run: MakeRun) -> None:
     run = make_run(epochs=10)  # of 8 steps
     write_events(run, state(RunState.FINISHED, 80))
-    with pytest.raises(RunError, match=r"has finished its .* epochs; .* --set epochs=20"):
+    with pytest.raises(RunFinishedError, match="has finished its 10 epochs") as finished:
         summarise(run).continued({})
+    assert (finished.value.path, finished.value.epochs) == (run.path, 10)
     assert summarise(run).continued({"epochs": 11}).config.epochs == 11
     with pytest.raises(ConfigError, match="epochs must be at least 10"):
         summarise(run).continued({"epochs": 9})
@@ -249,7 +249,7 @@ def test_an_estimate_adds_up(make_run: MakeRun) -> None:
     assert estimate.weights == weights
 
 
-def test_an_estimate_tells_what_sizes_cost(make_run: MakeRun) -> None:
+def test_an_estimate_has_the_relative_work_of_sizes(make_run: MakeRun) -> None:
     manifest = make_run().read_manifest()
 
     def work(**settings: SettingValue) -> float:
@@ -264,7 +264,7 @@ def test_an_estimate_tells_what_sizes_cost(make_run: MakeRun) -> None:
     assert work(width=64) == pytest.approx(3.7, rel=0.1)
 
 
-def test_a_run_may_not_end_before_where_it_is(make_run: MakeRun) -> None:
+def test_a_run_cannot_get_fewer_epochs_than_are_begun(make_run: MakeRun) -> None:
     run = make_run(epochs=10)
     write_events(run, state(RunState.CANCELLED, 17))
     with pytest.raises(ConfigError, match="epochs must be at least 3, which are begun, not 2"):
@@ -298,7 +298,7 @@ def test_one_bad_run_does_not_hide_the_others(
     assert {summary.name for summary in list_runs(good.path.parent)} == {"good", "foreign"}
 
 
-def test_a_run_that_cannot_be_written_is_told(
+def test_a_run_that_cannot_be_written_is_reported(
     make_run: MakeRun, open_path: Path, request: pytest.FixtureRequest
 ) -> None:
     run = make_run()
@@ -316,7 +316,7 @@ def test_a_run_that_cannot_be_written_is_told(
         run.requests.ask("cancel")
 
 
-def test_a_name_that_no_run_can_have_is_told(tmp_path: Path) -> None:
+def test_an_impossible_name_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="There is no run"):
         find_run("x" * 300, tmp_path)
 
@@ -325,7 +325,7 @@ def test_a_name_that_no_run_can_have_is_told(tmp_path: Path) -> None:
     ("field", "value"),
     [("batch_size", None), ("chunk_duration_s", 1e9), ("latent_dim", "many"), ("epochs", -1)],
 )
-def test_a_description_that_makes_no_sense_is_told(make_run: MakeRun, field: str, value: object) -> None:
+def test_a_description_with_bad_values_is_refused(make_run: MakeRun, field: str, value: object) -> None:
     run = make_run()
     record = json.loads(run.run_file.read_text())
     record["config"][field] = value
@@ -334,7 +334,7 @@ def test_a_description_that_makes_no_sense_is_told(make_run: MakeRun, field: str
         run.read_manifest()
 
 
-def test_another_spectrogram_is_told_before_anything_is_allocated(make_run: MakeRun) -> None:
+def test_another_spectrogram_is_refused_before_allocation(make_run: MakeRun) -> None:
     run = make_run()
     record = json.loads(run.run_file.read_text())
     record["spectrogram"]["n_fft"] = 2**40

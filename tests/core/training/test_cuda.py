@@ -9,7 +9,7 @@ import torch
 from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, Warned
 from core.runs import RunDirectory
 from core.training.step import TrainingStep
-from core.training.trainer import READ_INTERVALS_S
+from core.training.steps import FLUSH_INTERVALS_S
 from tests import training
 from tests.conftest import MakeRun
 from tests.training import assert_same_outcome, end, hold_previews, newest_state, of
@@ -29,17 +29,17 @@ def make_exact_run(make_run: MakeRun) -> Iterator[Exact]:
 
 
 @pytest.mark.parametrize("model", ["pca_unet", "convolutional"])
-def test_steps_are_recorded_and_repeated(make_run: MakeRun, model: str) -> None:
+def test_steps_are_captured_in_a_cuda_graph(make_run: MakeRun, model: str) -> None:
     run = make_run(model=model)
     events = train(run)
     assert end(events).state == "finished", end(events).message
-    assert "steps of 2 chunks are recorded and repeated" in run.log.read_text()
-    assert "not recorded" not in run.log.read_text()
+    assert "steps of 2 items are captured in a CUDA graph" in run.log.read_text()
+    assert "not captured" not in run.log.read_text()
     assert len(of(StepFinished, events)) == 16
     assert len(of(PreviewReady, events)) == 2 + 3 * 2
 
 
-def test_it_learns_what_a_processor_does(make_run: MakeRun) -> None:
+def test_gpu_learns_what_a_cpu_does(make_run: MakeRun) -> None:
     settings = {"epochs": 6, "augmentation_strength": 0.0}
     found = of(EpochFinished, train(make_run("gpu", **settings)))
     expected = of(EpochFinished, training.train(make_run("cpu", **settings)))
@@ -48,20 +48,20 @@ def test_it_learns_what_a_processor_does(make_run: MakeRun) -> None:
 
 
 @pytest.mark.parametrize("model", ["pca_unet", "convolutional"])
-def test_repeated_steps_are_the_steps_themselves(
+def test_replayed_steps_equal_eager_steps(
     make_exact_run: Exact, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
-    repeated, usual = (make_exact_run(name, model=model) for name in ("repeated", "usual"))
-    train(repeated)
-    assert "recorded and repeated" in repeated.log.read_text()
-    monkeypatch.setattr("core.training.trainer.CudaGraphStep", lambda step, _: step)
-    train(usual)
-    assert_same_outcome(repeated, usual)
+    replayed, eager = (make_exact_run(name, model=model) for name in ("replayed", "eager"))
+    train(replayed)
+    assert "captured in a CUDA graph" in replayed.log.read_text()
+    monkeypatch.setattr("core.training.steps.CudaGraphStep", lambda step, _: step)
+    train(eager)
+    assert_same_outcome(replayed, eager)
 
 
 @pytest.mark.parametrize("model", ["pca_unet", "convolutional"])
 @pytest.mark.parametrize("step", [5, 16])
-def test_a_run_goes_on_to_the_same_model(make_exact_run: Exact, model: str, step: int) -> None:
+def test_resumed_run_is_bit_identical(make_exact_run: Exact, model: str, step: int) -> None:
     usual, run = (make_exact_run(name, model=model) for name in ("usual", "resumed"))
     train(usual)
     train_to(run, step)
@@ -70,16 +70,16 @@ def test_a_run_goes_on_to_the_same_model(make_exact_run: Exact, model: str, step
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_a_cancel_while_previews_are_rendered_loses_none(
+def test_cancel_while_previews_are_rendered_loses_none(
     make_exact_run: Exact, monkeypatch: pytest.MonkeyPatch, epoch: int
 ) -> None:
     usual, run = make_exact_run("usual"), make_exact_run("cancelled")
     train(usual)
     with monkeypatch.context() as patch:
-        patch.setitem(READ_INTERVALS_S, "cuda", 0.0)
+        patch.setitem(FLUSH_INTERVALS_S, "cuda", 0.0)
         hold_previews(patch, epoch)
         train_to(run, 8 * epoch + 1)
-    assert newest_state(run)["previews"]["epoch"] == epoch
+    assert newest_state(run)["previews"]["pending"]["epoch"] == epoch
     train(run)
     assert_same_outcome(run, usual)
 
@@ -94,7 +94,7 @@ def test_sounds_that_do_not_fit_the_gpu_stay_in_memory(
     assert found[-1].validation_loss == pytest.approx(expected[-1].validation_loss, rel=0.03)
 
 
-def test_a_batch_that_the_gpu_is_too_small_for_is_halved(make_run: MakeRun) -> None:
+def test_batch_too_large_for_the_gpu_is_halved(make_run: MakeRun) -> None:
     total = torch.cuda.get_device_properties().total_memory
     reserved = [0]
 
@@ -126,15 +126,15 @@ def test_a_batch_that_the_gpu_is_too_small_for_is_halved(make_run: MakeRun) -> N
     )
 
 
-def test_a_failed_recording_leaves_the_gpu_usable(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_capture_leaves_the_gpu_usable(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     real = TrainingStep.__call__
 
     def step(self: TrainingStep, *arguments: object) -> torch.Tensor:
         numbers = real(self, *arguments)  # type: ignore[arg-type]
-        numbers.sum().item()  # which a recording does not allow
+        numbers.sum().item()  # which a capture does not allow
         return numbers
 
     monkeypatch.setattr(TrainingStep, "__call__", step)
     run = make_run()
     assert end(train(run)).state == "finished"
-    assert "the step could not be recorded" in run.log.read_text()
+    assert "the step could not be captured" in run.log.read_text()

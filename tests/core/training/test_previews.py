@@ -11,8 +11,8 @@ import torch
 
 from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, Warned
 from core.runs import RunDirectory
-from core.synthesis import render as preview
-from core.synthesis.render import PreviewRenderer
+from core.synthesis import previews as preview_module
+from core.synthesis.previews import PreviewRenderer
 from core.training.control import Control
 from core.training.step import TrainingStep
 from tests.conftest import MakeRun
@@ -48,7 +48,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_those_that_are_rendered_at_once_are_the_same(make_run: MakeRun, uninterrupted: RunDirectory) -> None:
+def test_previews_rendered_at_once_are_the_same(make_run: MakeRun, uninterrupted: RunDirectory) -> None:
     run = make_run()
     events = train(run)
     assert [each.epoch for each in of(PreviewReady, events[: events.index(of(StepFinished, events)[0])])]
@@ -56,7 +56,9 @@ def test_those_that_are_rendered_at_once_are_the_same(make_run: MakeRun, uninter
 
 
 @pytest.mark.usefixtures("beside")
-def test_steps_go_on_meanwhile_and_nothing_changes(make_run: MakeRun, uninterrupted: RunDirectory) -> None:
+def test_steps_continue_beside_previews_and_nothing_changes(
+    make_run: MakeRun, uninterrupted: RunDirectory
+) -> None:
     run = make_run()
     events = train(run)
     first = next(index for index, event in enumerate(events) if isinstance(event, PreviewReady))
@@ -74,7 +76,7 @@ def test_steps_go_on_meanwhile_and_nothing_changes(make_run: MakeRun, uninterrup
     ],
     ids=["meanwhile", "before", "after"],
 )
-def test_a_cancel_loses_none(
+def test_cancel_loses_no_preview(
     make_run: MakeRun, uninterrupted: RunDirectory, condition: Callable[[RunEvent], bool]
 ) -> None:
     run = make_run()
@@ -88,7 +90,7 @@ def test_a_cancel_loses_none(
 
 
 @pytest.mark.parametrize("step", [2, 16], ids=["first", "last"])
-def test_a_cancel_does_not_wait_for_them_and_they_are_made_later(
+def test_cancel_does_not_wait_for_previews_which_follow_on_resume(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, uninterrupted: RunDirectory, step: int
 ) -> None:
     """Also where all steps are done."""
@@ -102,7 +104,7 @@ def test_a_cancel_does_not_wait_for_them_and_they_are_made_later(
 
 
 @pytest.mark.usefixtures("beside")
-def test_a_checkpoint_that_owes_them_is_gone_back_to(
+def test_checkpoint_with_pending_previews_is_rolled_back_to(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a crash, and after ten bad steps."""
@@ -113,13 +115,13 @@ def test_a_checkpoint_that_owes_them_is_gone_back_to(
     with monkeypatch.context() as patch:
         hold_previews(patch, 0)
         train(run, listen, control)
-    assert newest_state(run)["previews"]["epoch"] == 0
+    assert newest_state(run)["previews"]["pending"]["epoch"] == 0
     poison(monkeypatch, lambda call: 8 <= call <= 17)  # then the run is back at step 2
     events = train(run)
     assert any("back at step 2" in each.message for each in of(Warned, events))
-    told = [(each.epoch, each.label) for each in of(PreviewReady, events)]
-    assert {epoch for epoch, _ in told} == {0, 1, 2, 3}
-    assert len(told) == len(set(told))
+    rendered = [(each.epoch, each.label) for each in of(PreviewReady, events)]
+    assert {epoch for epoch, _ in rendered} == {0, 1, 2, 3}
+    assert len(rendered) == len(set(rendered))
     assert wavs_of(run, 0) == wavs_of(usual, 0)
 
 
@@ -128,7 +130,7 @@ def wavs_of(run: RunDirectory, epoch: int) -> list[bytes]:
 
 
 @pytest.mark.usefixtures("beside")
-def test_those_of_steps_that_did_not_happen_are_not_told(
+def test_previews_of_steps_that_were_rolled_back_are_not_emitted(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(
@@ -136,13 +138,13 @@ def test_those_of_steps_that_did_not_happen_are_not_told(
     )  # then the run is back at step 8, before an epoch's end
     run = make_run(epochs=4, checkpoint_interval=1, preview_interval=1)
     events = train(run)
-    told = [(each.epoch, each.label) for each in of(PreviewReady, events)]
-    assert {epoch for epoch, _ in told} == {0, 1, 2, 3, 4}
-    assert len(told) == len(set(told))
+    rendered = [(each.epoch, each.label) for each in of(PreviewReady, events)]
+    assert {epoch for epoch, _ in rendered} == {0, 1, 2, 3, 4}
+    assert len(rendered) == len(set(rendered))
 
 
 def write_no_more_than(monkeypatch: pytest.MonkeyPatch, count: int, error: Exception) -> None:
-    real = preview.write_wav
+    real = preview_module.write_wav
     written: list[Any] = []
 
     def write_wav(*arguments: Any) -> None:
@@ -151,14 +153,14 @@ def write_no_more_than(monkeypatch: pytest.MonkeyPatch, count: int, error: Excep
         written.append(arguments)
         real(*arguments)
 
-    monkeypatch.setattr(preview, "write_wav", write_wav)
+    monkeypatch.setattr(preview_module, "write_wav", write_wav)
 
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize("where", ["beside", "at_once"])
-def test_a_disk_that_takes_few_is_told_and_those_are(
+def test_previews_that_a_full_disk_refuses_are_warned_of(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, where: str
 ) -> None:
     request.getfixturevalue(where)
@@ -167,23 +169,25 @@ def test_a_disk_that_takes_few_is_told_and_those_are(
     events = train(run)
     assert end(events).state == "finished"
     assert [each.kind for each in of(PreviewReady, events)] == ["original", "resynthesis"]
-    told = [each.message for each in of(Warned, events) if each.kind == "preview"]
-    assert told[0] == (
+    messages = [each.message for each in of(Warned, events) if each.kind == "preview"]
+    assert messages[0] == (
         "The previews of epoch 0 could not be written (No space left on device); free some space."
     )
 
 
 @pytest.mark.usefixtures("beside")
-def test_a_lack_of_memory_for_them_is_told(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lack_of_memory_for_previews_is_warned_of(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     write_no_more_than(monkeypatch, 0, torch.OutOfMemoryError("out of memory"))
     events = train(make_run())
     assert end(events).state == "finished"
-    told = [each.message for each in of(Warned, events) if each.kind == "preview"]
-    assert told[0].startswith("The previews of epoch 0 found too little memory on the device; choose fewer")
+    messages = [each.message for each in of(Warned, events) if each.kind == "preview"]
+    assert messages[0].startswith(
+        "The previews of epoch 0 found too little memory on the device; choose fewer"
+    )
 
 
 @pytest.mark.usefixtures("beside")
-def test_a_step_that_finds_no_memory_waits_for_them_first(
+def test_step_without_memory_first_waits_for_previews(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, uninterrupted: RunDirectory
 ) -> None:
     real = TrainingStep.__call__

@@ -1,4 +1,4 @@
-"""Whole runs on real sounds: finished, cancelled anywhere, continued."""
+"""Whole runs: finished, cancelled anywhere, resumed."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from core.events import (
 )
 from core.model.reconstruction import reconstruct
 from core.runs import RunDirectory, summarise
-from core.training import trainer
+from core.training import vae_task
 from core.training.control import Control
 from tests.conftest import MakeRun
 from tests.sounds import write_tone
@@ -42,7 +42,7 @@ from tests.training import (
 )
 
 
-def test_a_run_leaves_everything_that_it_should(make_run: MakeRun) -> None:
+def test_finished_run_leaves_everything_that_it_should(make_run: MakeRun) -> None:
     run = make_run(epochs=3)
     events = train(run)
     assert [each.state for each in of(StateChanged, events)] == ["loading", "training", "finished"]
@@ -105,7 +105,7 @@ def test_best_is_the_checkpoint_of_the_best_epoch(make_run: MakeRun) -> None:
 
 @pytest.mark.parametrize(
     ("model", "fall", "ratio"),
-    [("convolutional", 0.2, 0.8), ("pca_unet", 0.1, 0.9)],  # the refined one begins with a small error
+    [("convolutional", 0.2, 0.8), ("pca_unet", 0.1, 0.9)],  # the PCA U-Net begins with a small error
 )
 def test_training_lowers_the_loss(make_run: MakeRun, model: str, fall: float, ratio: float) -> None:
     run = make_run(
@@ -119,9 +119,9 @@ def test_training_lowers_the_loss(make_run: MakeRun, model: str, fall: float, ra
 def test_in_bfloat16_it_learns_the_same_and_keeps_float32(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.training.step.has_bfloat16", lambda _: False)
+    monkeypatch.setattr("core.training.vae_task.has_bfloat16", lambda _: False)
     exact = train(make_run("float32", model="pca_unet"))
-    monkeypatch.setattr("core.training.step.has_bfloat16", lambda _: True)
+    monkeypatch.setattr("core.training.vae_task.has_bfloat16", lambda _: True)
     run = make_run("bfloat16", model="pca_unet")
     rounded = train(run)
     assert all(weight.dtype == torch.float32 for weight in weights(run).values())
@@ -143,7 +143,7 @@ def test_in_bfloat16_it_learns_the_same_and_keeps_float32(
         ("after saving", lambda event: isinstance(event, CheckpointSaved) and event.reason == "interval"),
     ],
 )  # fmt: skip
-def test_a_run_cancelled_in_any_phase_goes_on_to_the_same_end(
+def test_run_cancelled_in_any_phase_resumes_to_the_same_end(
     make_run: MakeRun, uninterrupted: RunDirectory, phase: str, condition: Callable[[RunEvent], bool]
 ) -> None:
     run = make_run("cancelled")
@@ -210,7 +210,7 @@ def test_a_preview_uses_what_validation_has_just_computed(
 ) -> None:
     passes = []
     monkeypatch.setattr(
-        trainer, "reconstruct", lambda *arguments: passes.append(1) or reconstruct(*arguments)
+        vae_task, "reconstruct", lambda *arguments: passes.append(1) or reconstruct(*arguments)
     )
     events = train(make_run(epochs=2, preview_interval=1))
     assert len({each.epoch for each in of(PreviewReady, events)}) == 3  # the untrained model's too
@@ -239,7 +239,7 @@ def test_a_run_is_extended_with_more_epochs(make_run: MakeRun) -> None:
     assert [each.step for each in of(StepFinished, events)] == list(range(1, 25))
 
 
-def test_other_sizes_train_stop_and_go_on_exactly(make_run: MakeRun) -> None:
+def test_other_sizes_train_stop_and_resume_exactly(make_run: MakeRun) -> None:
     whole, stopped = (make_run(name, epochs=1, mel_bands=64, width=8) for name in ("whole", "stopped"))
     train(whole)
     train_to(stopped, 3)
@@ -264,7 +264,7 @@ def test_an_own_clip_stays_the_same_whatever_becomes_of_its_file(
     assert_same_outcome(stopped, whole)
 
 
-def test_a_lost_own_clip_is_told_and_a_held_out_one_stands_in(make_run: MakeRun, tmp_path: Path) -> None:
+def test_lost_own_clip_is_warned_of_and_replaced_by_a_held_out_one(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(preview_clip=str(write_tone(tmp_path / "mine.wav", 333.0, 0.5)), epochs=1)
     control = Control(run.requests)
     train(run, cancel_when(control, lambda event: isinstance(event, PreviewReady)), control)
@@ -272,7 +272,7 @@ def test_a_lost_own_clip_is_told_and_a_held_out_one_stands_in(make_run: MakeRun,
     events = train(run)
     assert end(events).state == "finished"
     (warning,) = (each.message for each in of(Warned, events) if each.kind == "clip")
-    assert "clip.wav cannot be used: there is no such file. The previews go on with a held-out" in warning
+    assert "clip.wav cannot be used: there is no such file. Previews continue with a held-out" in warning
     labels = {each.path: each.label for each in of(PreviewReady, events)}
     assert labels["previews/original.wav"] == "original · mine.wav (own file)"
     assert labels["previews/epoch-0001-original.wav"].startswith("original · tone-")
@@ -289,7 +289,7 @@ def test_an_own_clip_that_cannot_be_read_ends_a_run_before_it_begins(
     assert not of(StepFinished, events)
 
 
-def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_taken(
+def test_damaged_newest_checkpoint_is_named_and_the_one_before_taken(
     make_run: MakeRun, uninterrupted: RunDirectory
 ) -> None:
     run = make_run("damaged")
@@ -301,7 +301,7 @@ def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_taken(
     newest.write_bytes(newest.read_bytes()[:-1000])
     events = train(run)
     assert any("step-000000013.pt is damaged" in each.message for each in of(Warned, events))
-    assert any("Going on from step-000000008.pt" in each.message for each in of(Warned, events))
+    assert any("Continuing from step-000000008.pt" in each.message for each in of(Warned, events))
     assert_same_outcome(run, uninterrupted)
 
 
@@ -347,7 +347,7 @@ def test_a_run_without_any_whole_checkpoint_does_not_start_over(make_run: MakeRu
 
 
 @pytest.mark.parametrize(("name", "value"), [("batch_size", 10**12), ("step", 10**12), ("step", -1)])
-def test_a_checkpoint_with_impossible_sizes_is_told(make_run: MakeRun, name: str, value: int) -> None:
+def test_checkpoint_with_impossible_sizes_is_refused(make_run: MakeRun, name: str, value: int) -> None:
     run = make_run()
     train_to(run, 3)
     state = newest_state(run)
@@ -359,12 +359,14 @@ def test_a_checkpoint_with_impossible_sizes_is_told(make_run: MakeRun, name: str
     assert "step-000000004.pt is not of this run" in last.message
 
 
-@pytest.mark.parametrize("previews", [[1], {"epoch": 0}, {"epoch": 0, "step": 0, "model": {}}])
-def test_a_checkpoint_that_owes_impossible_previews_is_told(make_run: MakeRun, previews: object) -> None:
+@pytest.mark.parametrize(
+    "pending", [[1], {"epoch": 0}, {"epoch": 0, "step": 0, "source": {"model": {}, "latents": None}}]
+)
+def test_checkpoint_with_impossible_pending_previews_is_refused(make_run: MakeRun, pending: object) -> None:
     run = make_run()
     train_to(run, 3)
     state = newest_state(run)
-    state["previews"] = previews
+    state["previews"]["pending"] = pending
     del state["format_version"]
     CheckpointFolder(run.checkpoints).save(serialise(state), 4)
     last = end(train(run))
@@ -372,7 +374,7 @@ def test_a_checkpoint_that_owes_impossible_previews_is_told(make_run: MakeRun, p
     assert "step-000000004.pt does not fit the model of this run" in last.message
 
 
-def test_a_checkpoint_of_another_model_is_told(make_run: MakeRun) -> None:
+def test_checkpoint_of_another_model_is_refused(make_run: MakeRun) -> None:
     small, large = make_run("small"), make_run("large", latent_dim=8)
     train(small)
     for path in small.checkpoints.glob("step-*.pt"):

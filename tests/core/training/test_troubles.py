@@ -21,7 +21,7 @@ from core.events import RunEvent, StepFinished, Warned, WarningKind
 from core.model import VAE
 from core.runs import RunDirectory, summarise
 from core.training.control import Control
-from core.training.trainer import READ_INTERVALS_S, Trainer
+from core.training.steps import FLUSH_INTERVALS_S, Stepper
 from tests.conftest import MakeRun, file_size_limit
 from tests.sounds import write_tone
 from tests.training import (
@@ -38,7 +38,7 @@ from tests.training import (
 )
 
 
-def test_a_step_that_is_not_finite_is_skipped_counted_and_told(
+def test_non_finite_step_is_skipped_counted_and_warned_of(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, lambda call: call in (3, 4, 9))
@@ -50,7 +50,7 @@ def test_a_step_that_is_not_finite_is_skipped_counted_and_told(
     assert all(torch.isfinite(value).all() for value in weights(run).values())
 
 
-def test_ten_bad_steps_in_a_row_go_back_with_half_the_learning_rate(
+def test_ten_bad_steps_in_a_row_roll_back_at_half_the_learning_rate(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, lambda call: 17 <= call <= 26)  # steps 17 to 26; then the run is back at step 16
@@ -64,9 +64,7 @@ def test_ten_bad_steps_in_a_row_go_back_with_half_the_learning_rate(
     assert any(
         "back at step 16, with 0.5 times the learning rate" in each.message for each in of(Warned, events)
     )
-    assert (
-        Warned(WarningKind.NON_FINITE, "", 16) in events
-    )  # who watches was told of steps that now did not happen
+    assert Warned(WarningKind.NON_FINITE, "", 16) in events  # taken back: those steps have not happened
     expected = {each.step: each.learning_rate for each in of(StepFinished, train(plain))}
     assert steps[15].learning_rate == expected[16]
     assert steps[16].learning_rate == pytest.approx(expected[17] / 2)
@@ -78,29 +76,29 @@ def test_bad_steps_in_a_row_are_counted_across_a_resume(
     poison(monkeypatch, lambda call: 9 <= call <= 18)
     run = make_run(epochs=3)
     train_to(run, 13)
-    told = [each.message for each in of(Warned, train(run))]
-    assert any("not finite 10 steps in a row: back at step 16" in message for message in told)
+    messages = [each.message for each in of(Warned, train(run))]
+    assert any("not finite 10 steps in a row: back at step 16" in message for message in messages)
 
 
 @pytest.mark.parametrize("bad_steps", [(), (3, 4, 9), range(17, 27)])
-def test_numbers_that_are_read_late_as_on_a_gpu_change_nothing(
+def test_metrics_flushed_late_as_on_a_gpu_change_nothing(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, bad_steps: Collection[int]
 ) -> None:
-    told = []
+    messages = []
     for interval_s in (0.0, math.inf):
         with monkeypatch.context() as patch:
-            patch.setitem(READ_INTERVALS_S, "cpu", interval_s)
+            patch.setitem(FLUSH_INTERVALS_S, "cpu", interval_s)
             poison(patch, lambda call: call in bad_steps)
             run = make_run(f"every-{interval_s}", epochs=4, checkpoint_interval=2)
             steps = of(StepFinished, train(run))
-        told.append(([replace(each, step_time_s=0.0) for each in steps], newest_state(run)))
-    (at_once, state_at_once), (late, state_late) = told
+        messages.append(([replace(each, step_time_s=0.0) for each in steps], newest_state(run)))
+    (at_once, state_at_once), (late, state_late) = messages
     assert late == at_once
     for name, weight in state_at_once["model"].items():
         assert torch.equal(weight, state_late["model"][name]), name
 
 
-def test_a_cancel_that_finds_unread_bad_steps_goes_back_first(
+def test_cancel_that_finds_pending_bad_steps_rolls_back_first(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(epochs=4, checkpoint_interval=2)
@@ -112,16 +110,16 @@ def test_a_cancel_that_finds_unread_bad_steps_goes_back_first(
         return 17 <= call <= 26
 
     poison(monkeypatch, is_bad)
-    monkeypatch.setitem(READ_INTERVALS_S, "cpu", math.inf)
+    monkeypatch.setitem(FLUSH_INTERVALS_S, "cpu", math.inf)
     assert end(train(run, control=control)).state == "cancelled"
     assert newest_state(run)["step"] == 16
     assert [each.step for each in of(StepFinished, train(run))] == list(range(1, 33))
 
 
-def test_a_step_waits_for_none_of_its_numbers(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_has_no_host_sync(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     steps = 0
-    real = Trainer._update
+    real = Stepper.update
 
     class Watch(TorchDispatchMode):
         def __torch_dispatch__(self, operator, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
@@ -129,19 +127,18 @@ def test_a_step_waits_for_none_of_its_numbers(make_run: MakeRun, monkeypatch: py
                 asked.append(str(operator))
             return operator(*args, **(kwargs or {}))
 
-    def update(self: Trainer, *arguments: Any) -> torch.Tensor | None:
+    def update(self: Stepper, *arguments: Any) -> torch.Tensor:
         nonlocal steps
         steps += 1
         with Watch():
             numbers = real(self, *arguments)
             assert asked == []
-            assert numbers is not None
             float(numbers[0])
         assert asked == ["aten._local_scalar_dense.default"]  # that is how one asks
         asked.clear()
         return numbers
 
-    monkeypatch.setattr(Trainer, "_update", update)
+    monkeypatch.setattr(Stepper, "update", update)
     assert end(train(make_run())).state == "finished"
     assert steps > 0
 
@@ -158,7 +155,7 @@ def test_a_loss_that_stays_bad_ends_the_run_with_its_state_saved(
     assert all(torch.isfinite(value).all() for value in weights(run).values())
 
 
-def test_lack_of_memory_halves_the_batch_and_goes_on(
+def test_lack_of_memory_halves_the_batch_and_continues(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = VAE.forward
@@ -172,8 +169,8 @@ def test_lack_of_memory_halves_the_batch_and_goes_on(
     run = make_run(batch_size=4)
     events = train(run)
     assert end(events).state == "finished"
-    told = [each.message for each in of(Warned, events) if each.kind == "memory"]
-    assert "batches now have 1 chunks, not 2" in told[-1]
+    messages = [each.message for each in of(Warned, events) if each.kind == "memory"]
+    assert "batches now have 1 chunks, not 2" in messages[-1]
     assert [each.step for each in of(StepFinished, events)] == list(
         range(1, run.read_manifest().total_steps + 1)
     )
@@ -191,7 +188,9 @@ def test_lack_of_memory_for_one_chunk_ends_the_run_with_advice(
     assert "one chunk of 0.25 s with 4 latent dimensions; choose a smaller chunk_duration_s" in last.message
 
 
-def test_a_full_disk_is_told_and_training_goes_on(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_warned_of_and_training_continues(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from core import atomic
 
     def full(path: Path, data: bytes) -> None:
@@ -202,10 +201,10 @@ def test_a_full_disk_is_told_and_training_goes_on(make_run: MakeRun, monkeypatch
     monkeypatch.setattr("core.checkpoints.folder.write_atomically", full)
     run = make_run()
     events = train(run)
-    told = [each.message for each in of(Warned, events) if each.kind == "disk"]
-    assert "step 8 could not be written" in told[0]
-    assert "No space left on device" in told[0]
-    assert told[-1] == ""
+    messages = [each.message for each in of(Warned, events) if each.kind == "disk"]
+    assert "step 8 could not be written" in messages[0]
+    assert "No space left on device" in messages[0]
+    assert messages[-1] == ""
     assert (run.checkpoints / "step-000000016.pt").exists()
 
 
@@ -213,12 +212,12 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing_but_that_time(make_run: M
     """Neither log nor checkpoints can be written from step 10 to step 30 of 48."""
     uninterrupted, run = make_run("whole", epochs=6), make_run("full", epochs=6)
     train(uninterrupted)
-    heard: list[RunEvent] = []
+    received: list[RunEvent] = []
     seen_while_full: list[int] = []
     with contextlib.ExitStack() as full:
 
         def listen(event: RunEvent) -> None:
-            heard.append(event)
+            received.append(event)
             if isinstance(event, StepFinished) and event.step == 10:
                 full.enter_context(file_size_limit(run.events.stat().st_size + 700))
             if isinstance(event, StepFinished) and event.step == 30:
@@ -228,8 +227,8 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing_but_that_time(make_run: M
 
         train(run, listen)
     assert seen_while_full[0] < 16
-    told = {(each.kind, bool(each.message)) for each in of(Warned, heard)}
-    assert {("disk", True), ("disk", False), ("log", True), ("log", False)} <= told
+    messages = {(each.kind, bool(each.message)) for each in of(Warned, received)}
+    assert {("disk", True), ("disk", False), ("log", True), ("log", False)} <= messages
     assert newest_state(run)["step"] == 48
     steps = [each.step for each in of(StepFinished, logged(run))]
     assert steps == list(range(1, 49))
@@ -238,7 +237,7 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing_but_that_time(make_run: M
     assert not history(run).warnings.keys() & {"disk", "log"}
 
 
-def test_too_little_space_is_told_before_it_runs_out(
+def test_too_little_space_is_warned_of_before_it_runs_out(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage("/")._replace(free=1_000_000)
@@ -271,14 +270,14 @@ def test_a_file_poisoned_after_the_scan_is_left_out(make_run: MakeRun, sounds: P
     assert all(each.train_loss is not None for each in of(StepFinished, events))
 
 
-def test_an_absurd_learning_rate_ends_with_finite_numbers_or_a_sentence(make_run: MakeRun) -> None:
+def test_absurd_learning_rate_ends_with_finite_numbers_or_advice(make_run: MakeRun) -> None:
     run = make_run(epochs=6, learning_rate=1.0, gradient_clip_norm=1000.0, learning_rate_warmup_fraction=0.0)
     last = end(train(run))
     assert last.state == "finished" or "smaller learning_rate" in last.message
     assert all(torch.isfinite(value).all() for value in weights(run).values())
 
 
-def test_a_last_checkpoint_that_cannot_be_written_is_told_with_the_end(
+def test_last_checkpoint_that_cannot_be_written_is_in_the_last_message(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, data: bytes) -> None:
@@ -304,16 +303,16 @@ def test_a_run_that_another_process_trains_is_left_alone(make_run: MakeRun) -> N
     other.lock.release()
 
 
-def test_changes_of_the_dataset_are_told_when_a_run_goes_on(make_run: MakeRun, sounds: Path) -> None:
+def test_changes_of_the_dataset_are_warned_of_on_resume(make_run: MakeRun, sounds: Path) -> None:
     run = make_run()
     train_to(run, 3)
     gone = run.read_manifest().split.train[0].path
     (sounds / gone).unlink()
     events = train(run)
     assert end(events).state == "finished"
-    told = " ".join(each.message for each in of(Warned, events))
-    assert f"{gone} is gone since the run began" in told
-    assert f"{gone} is left out" in told
+    messages = " ".join(each.message for each in of(Warned, events))
+    assert f"{gone} is gone since the run began" in messages
+    assert f"{gone} is left out" in messages
     for path in sounds.iterdir():
         path.unlink()
     sounds.rmdir()
@@ -345,13 +344,13 @@ def test_a_file_that_became_shorter_is_left_out(make_run: MakeRun, tmp_path: Pat
     assert any("1.wav is left out: it became shorter" in each.message for each in of(Warned, events))
 
 
-def test_an_unexpected_error_is_a_sentence_and_its_traceback_is_in_the_log(
+def test_unexpected_error_is_one_message_and_its_traceback_is_logged(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("core.training.trainer.evaluate", fail)
+    monkeypatch.setattr("core.training.vae_task.evaluate", fail)
     run = make_run()
     last = end(train(run))
     assert last.state == "failed"

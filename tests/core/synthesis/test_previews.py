@@ -15,9 +15,9 @@ from core.errors import Cancelled
 from core.events import PreviewReady
 from core.model import VAE, build_model
 from core.model.reconstruction import reconstruct
+from core.synthesis.bundle import ModelBundle
 from core.synthesis.latents import fit_latents
-from core.synthesis.refine import STEPS
-from core.synthesis.render import PreviewRenderer
+from core.synthesis.previews import QUICK_REFINEMENT, PreviewRenderer
 from tests.sounds import tone
 
 SPECTROGRAM = SpectrogramConfig()
@@ -42,25 +42,27 @@ def render(
     previews: PreviewRenderer, model: VAE, epoch: int, cancelled: Callable[[], bool] = lambda: False
 ) -> list[PreviewReady]:
     sounds = LogMelSpectrogram(SPECTROGRAM)(torch.from_numpy(tone(440.0, 0.25)).float().unsqueeze(0))
-    return list(previews.render(model, fit_latents(reconstruct(model, sounds)), epoch, epoch * 10, cancelled))
+    latents = fit_latents(reconstruct(model, sounds))
+    bundle = ModelBundle(model, SPECTROGRAM, latents, sounds.shape[-1])
+    return list(previews.render(bundle, epoch, epoch * 10, cancelled))
 
 
-def test_the_reconstruction_is_from_the_nearest_latents_there_are(tmp_path: Path, model: VAE) -> None:
+def test_reconstruction_is_nearer_than_one_pass_of_the_encoder(tmp_path: Path, model: VAE) -> None:
     render(renderer(tmp_path), model, 0)
     clip = torch.from_numpy(tone(440.0, 0.25)).float()
     log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
-    heard = torch.from_numpy(np.load(tmp_path / "epoch-0000-reconstruction.npy"))
+    reconstruction = torch.from_numpy(np.load(tmp_path / "epoch-0000-reconstruction.npy"))
     with torch.no_grad():
         one_pass = model.decode(model.encode(log_mel)[0]).clamp(min=0)
-    assert (heard - log_mel).square().mean() < 0.99 * (one_pass - log_mel).square().mean()
+    assert (reconstruction - log_mel).square().mean() < 0.99 * (one_pass - log_mel).square().mean()
 
 
-def test_the_first_previews_hold_the_original_and_all_are_good_wavs(tmp_path: Path, model: VAE) -> None:
-    told = render(renderer(tmp_path), model, 0)
-    assert [each.label for each in told] == [
+def test_first_previews_hold_the_original_and_all_are_valid_wavs(tmp_path: Path, model: VAE) -> None:
+    ready = render(renderer(tmp_path), model, 0)
+    assert [each.label for each in ready] == [
         "original · tone.wav", "resynthesis", "reconstruction", "sample 1", "sample 2"
     ]  # fmt: skip
-    for each in told:
+    for each in ready:
         path = tmp_path.parent / each.path
         samples, sample_rate = soundfile.read(path)
         assert sample_rate == 48_000
@@ -74,7 +76,7 @@ def test_the_first_previews_hold_the_original_and_all_are_good_wavs(tmp_path: Pa
     assert mel.shape == (128, 24)
 
 
-def test_the_resynthesis_is_the_inversion_of_the_original_and_no_more(tmp_path: Path, model: VAE) -> None:
+def test_resynthesis_is_the_inversion_of_the_original_alone(tmp_path: Path, model: VAE) -> None:
     render(renderer(tmp_path), model, 0)
     original, _ = soundfile.read(tmp_path / "original.wav", dtype="float32")
     resynthesis, _ = soundfile.read(tmp_path / "resynthesis.wav", dtype="float32")
@@ -86,10 +88,10 @@ def test_the_resynthesis_is_the_inversion_of_the_original_and_no_more(tmp_path: 
     assert (loud - again).square().mean().sqrt() < 0.2 * loud.std()
 
 
-def test_a_clip_that_stands_in_comes_with_its_first_previews(tmp_path: Path, model: VAE) -> None:
+def test_substitute_clip_comes_with_its_first_previews(tmp_path: Path, model: VAE) -> None:
     clip = torch.from_numpy(tone(440.0, 0.25)).float()
     log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
-    previews = PreviewRenderer(tmp_path, SPECTROGRAM, clip, log_mel, "tone.wav", 0, 0, stands_in=True)
+    previews = PreviewRenderer(tmp_path, SPECTROGRAM, clip, log_mel, "tone.wav", 0, 0, is_substitute=True)
     assert [each.path.split("/")[-1] for each in render(previews, model, 5)] == [
         "epoch-0005-original.wav", "epoch-0005-resynthesis.wav", "epoch-0005-reconstruction.wav"
     ]  # fmt: skip
@@ -121,7 +123,7 @@ def test_only_the_model_changes_from_one_preview_to_the_next(tmp_path: Path, mod
     assert read("a/epoch-0001-sample-1.wav") != read("b/epoch-0001-sample-1.wav")
 
 
-def test_a_silent_clip_and_an_exploding_model_give_files_without_nan(tmp_path: Path, model: VAE) -> None:
+def test_silent_clip_and_exploding_model_give_finite_sounds(tmp_path: Path, model: VAE) -> None:
     model.scale.fill_(1e9)
     for each in render(renderer(tmp_path, gain=0.0), model, 0):
         samples, _ = soundfile.read(tmp_path.parent / each.path)
@@ -129,8 +131,8 @@ def test_a_silent_clip_and_an_exploding_model_give_files_without_nan(tmp_path: P
         assert np.isfinite(each.envelope).all()
 
 
-@pytest.mark.parametrize("checks", [3, STEPS + 4])
-def test_rendering_is_cancelled_while_looking_for_latents_and_inside_a_clip(
+@pytest.mark.parametrize("checks", [3, QUICK_REFINEMENT[0] + 4])
+def test_rendering_is_cancelled_in_refinement_and_in_inversion(
     tmp_path: Path, model: VAE, checks: int
 ) -> None:
     (tmp_path / "resynthesis.wav").touch()
@@ -150,12 +152,12 @@ def test_rendering_does_not_touch_the_random_state(tmp_path: Path, model: VAE) -
 
 
 def test_more_samples_leave_the_first_ones_as_they_are(tmp_path: Path, model: VAE) -> None:
-    heard = {}
+    mels = {}
     for count in (0, 2, 4):
         folder = tmp_path / str(count)
         folder.mkdir()
         render(renderer(folder, samples=count), model, 0)
-        heard[count] = [np.load(path) for path in sorted(folder.glob("*-sample-*.npy"))]
-    assert [len(each) for each in heard.values()] == [0, 2, 4]
-    np.testing.assert_allclose(heard[4][:2], heard[2], atol=1e-4)
-    assert not np.allclose(heard[4][0], heard[4][3])
+        mels[count] = [np.load(path) for path in sorted(folder.glob("*-sample-*.npy"))]
+    assert [len(each) for each in mels.values()] == [0, 2, 4]
+    np.testing.assert_allclose(mels[4][:2], mels[2], atol=1e-4)
+    assert not np.allclose(mels[4][0], mels[4][3])

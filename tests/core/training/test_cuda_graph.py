@@ -1,4 +1,4 @@
-"""Steps that are recorded and repeated, as on a GPU, here by a tape of their operations."""
+"""Steps that are captured and replayed, as on a GPU, here by a tape of their operations."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from core.data.batches import TrainingBatches
 from core.events import StepFinished, Warned
 from core.runs import RunDirectory
-from core.training.step import CudaGraphStep, StepInputs, TrainingStep
+from core.training import steps
+from core.training.cuda_graph import CudaGraphStep
+from core.training.step import StepInputs, TrainingStep
 from tests.conftest import MakeRun
 from tests.training import assert_same_outcome, end, of, train, train_to
 
@@ -53,64 +55,63 @@ def taped(work: Work) -> Work:
     with tape:
         result = work()
 
-    def repeat() -> torch.Tensor:
+    def replay() -> torch.Tensor:
         tape.replay()
         return result
 
-    return repeat
+    return replay
 
 
-def record_with(monkeypatch: pytest.MonkeyPatch, record: Callable[[Work], Work]) -> list[int]:
-    """Let runs on a processor repeat their steps; the sizes of the batches whose steps were repeated."""
+def capture_with(monkeypatch: pytest.MonkeyPatch, capture: Callable[[Work], Work]) -> list[int]:
+    """Let runs on a CPU replay their steps; the sizes of the batches whose steps were replayed."""
     sizes = []
 
-    class Repeated(CudaGraphStep):
-        def record(self, work: Work) -> Work:
-            return record(work)
+    class Replayed(CudaGraphStep):
+        def capture(self, work: Work) -> Work:
+            return capture(work)
 
         def __call__(self, inputs: StepInputs, check: Callable[[], None] = lambda: None) -> torch.Tensor:
-            numbers = super().__call__(inputs, check)
-            if self._inputs is not None:
-                sizes.append(len(self._inputs.log_mel))
-            return numbers
+            metrics = super().__call__(inputs, check)
+            if self.captured_size:
+                sizes.append(self.captured_size)
+            return metrics
 
-    monkeypatch.setattr("core.training.trainer.TrainingStep", lambda *args: Repeated(TrainingStep(*args)))
+    monkeypatch.setattr(steps, "TrainingStep", lambda *args: Replayed(TrainingStep(*args)))
     return sizes
 
 
 @pytest.mark.parametrize("model", ["pca_unet", "convolutional"])
-def test_repeated_steps_are_the_steps_themselves(
+def test_replayed_steps_equal_eager_steps(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
-    usual, run = (make_run(name, model=model, dropout=0.2) for name in ("usual", "repeated"))
-    train(usual)
-    sizes = record_with(monkeypatch, taped)
+    eager, run = (make_run(name, model=model, dropout=0.2) for name in ("eager", "replayed"))
+    train(eager)
+    sizes = capture_with(monkeypatch, taped)
     assert len(of(StepFinished, train(run))) == len(sizes)
-    assert_same_outcome(run, usual)
+    assert_same_outcome(run, eager)
 
 
-def test_a_recording_is_made_while_nothing_else_uses_the_device(
+def test_capture_begins_when_nothing_else_uses_the_device(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
 
-    class Repeated(CudaGraphStep):
-        def record(self, work: Work) -> Work:
-            calls.append("record")
+    class Replayed(CudaGraphStep):
+        def capture(self, work: Work) -> Work:
+            calls.append("capture")
             return taped(work)
 
     monkeypatch.setattr(
-        "core.training.trainer.TrainingStep",
-        lambda *args: Repeated(TrainingStep(*args), lambda: calls.append("be alone")),
+        steps, "TrainingStep", lambda *args: Replayed(TrainingStep(*args), lambda: calls.append("quiesce"))
     )
     train(make_run())
-    assert calls == ["be alone", "record"]
+    assert calls == ["quiesce", "capture"]
 
 
-def test_they_are_so_after_a_resume(
+def test_replayed_steps_equal_eager_steps_after_a_resume(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, uninterrupted: RunDirectory
 ) -> None:
-    sizes = record_with(monkeypatch, taped)
+    sizes = capture_with(monkeypatch, taped)
     run = make_run()
     train_to(run, 5)
     train(run)
@@ -118,17 +119,17 @@ def test_they_are_so_after_a_resume(
     assert_same_outcome(run, uninterrupted)
 
 
-def test_they_are_so_after_a_return_to_a_checkpoint(
+def test_replayed_steps_equal_eager_steps_after_a_rollback(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, run = (make_run(name, epochs=4, checkpoint_interval=2) for name in ("usual", "repeated"))
+    eager, run = (make_run(name, epochs=4, checkpoint_interval=2) for name in ("eager", "replayed"))
     with monkeypatch.context() as patch:
         poison_sounds(patch)
-        train(usual)
+        train(eager)
     poison_sounds(monkeypatch)
-    record_with(monkeypatch, taped)
+    capture_with(monkeypatch, taped)
     assert any("back at step 16" in each.message for each in of(Warned, train(run)))
-    assert_same_outcome(run, usual)
+    assert_same_outcome(run, eager)
 
 
 def poison_sounds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +153,7 @@ def finds_no_memory(_: Work) -> Work:
     raise torch.OutOfMemoryError("out of memory")
 
 
-def tells_something_else(work: Work) -> Work:
+def returns_something_else(work: Work) -> Work:
     numbers = work()
     return lambda: 2 * numbers
 
@@ -161,32 +162,32 @@ def moves_twice(work: Work) -> Work:
     return lambda: (work(), work())[0]
 
 
-@pytest.mark.parametrize("record", [fails, finds_no_memory, tells_something_else, moves_twice])
-def test_a_bad_recording_is_told_and_changes_nothing(
+@pytest.mark.parametrize("capture", [fails, finds_no_memory, returns_something_else, moves_twice])
+def test_bad_capture_is_logged_and_changes_nothing(
     make_run: MakeRun,
     monkeypatch: pytest.MonkeyPatch,
     uninterrupted: RunDirectory,
-    record: Callable[[Work], Work],
+    capture: Callable[[Work], Work],
 ) -> None:
-    sizes = record_with(monkeypatch, record)
+    sizes = capture_with(monkeypatch, capture)
     run = make_run()
     train(run)
     assert sizes == []
     assert_same_outcome(run, uninterrupted)
-    assert "steps are not recorded" in run.log.read_text()
+    assert "steps are not captured" in run.log.read_text()
 
 
-def test_a_batch_that_memory_is_too_small_for_is_halved_and_recorded(
+def test_batch_too_large_for_memory_is_halved_and_captured(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = TrainingStep.__call__
 
     def step(self: TrainingStep, inputs: StepInputs, *rest: Any) -> torch.Tensor:
-        if len(inputs.log_mel) > 2:
+        if len(inputs.batch[0]) > 2:
             raise torch.OutOfMemoryError("out of memory")
         return real(self, inputs, *rest)
 
-    sizes = record_with(monkeypatch, taped)
+    sizes = capture_with(monkeypatch, taped)
     monkeypatch.setattr(TrainingStep, "__call__", step)
     run = make_run(batch_size=4)
     assert end(train(run)).state == "finished"

@@ -1,0 +1,42 @@
+"""What to type when something is wrong: commands and options that the engine's errors know nothing of."""
+
+import shlex
+from pathlib import Path
+
+from core.errors import (
+    NameTakenError,
+    NoUsableSoundsError,
+    RunFinishedError,
+    RunNotFoundError,
+    RunsFolderError,
+    SdaError,
+)
+from core.paths import ROOT_VARIABLE
+from core.text import printable
+
+
+def explain(error: SdaError) -> str:
+    """The error's message, and what to type then."""
+    return " ".join(filter(None, (str(error), _advice(error))))
+
+
+def command(*words: str | Path) -> str:
+    """A complete command, between backquotes: paths are absolute, and words quoted for the shell."""
+    given = [str(word.expanduser().absolute()) if isinstance(word, Path) else word for word in words]
+    return f"`{printable(shlex.join(['sda-tui', *given]))}`"
+
+
+def _advice(error: SdaError) -> str:
+    match error:
+        case NoUsableSoundsError():
+            return f"{command('scan', Path(error.folder))} shows the reason for each file."
+        case NameTakenError():
+            return f"Choose another with --name, or continue that run with {command('resume', error.path)}."
+        case RunNotFoundError():
+            return f"{command('runs', '--runs', error.root)} lists the runs."
+        case RunFinishedError():
+            longer = f"epochs={2 * error.epochs}"
+            return f"To continue it, give it more: {command('resume', error.path, '--set', longer)}."
+        case RunsFolderError():
+            return f"Choose another place with --runs or ${ROOT_VARIABLE}."
+    return ""

@@ -1,0 +1,36 @@
+"""The numbers of a run, as rows of the metric table."""
+
+from core.runs import RunHistory
+from sda_tui import format as fmt
+from sda_tui.widgets.metric_table import Metric
+
+
+def metric_rows(history: RunHistory) -> list[Metric]:
+    """Label and value of each number; what is not measured yet is a dash, so the rows are always the same."""
+    step, epoch, saved = history.last_step, history.last_epoch, history.checkpoint
+    best = epoch.best_validation_loss if epoch else None
+    parts = step.metrics if step else {}
+    measured = epoch.metrics if epoch else {}
+    counts = [measured.get(f"{prefix}latent_dimensions") for prefix in ("active_", "")]
+    latents = "–" if None in counts else "{}/{}".format(*counts)
+    return [
+        ("Epoch", f"{history.epoch}/{history.total_epochs}"),
+        ("Step", f"{history.step}/{history.total_steps}"),
+        ("Loss", fmt.number(step.train_loss if step else None)),
+        ("Recon.", fmt.number(parts.get("reconstruction_loss"))),
+        ("KL", fmt.number(parts.get("kl_loss"))),
+        ("KL weight", fmt.number(parts.get("kl_weight"), 3)),
+        ("Rate", fmt.number(step.learning_rate if step else None, 6)),
+        ("Validation", fmt.number(epoch.validation_loss if epoch else None)),
+        ("Best", f"{fmt.number(best)} @{epoch.best_epoch}" if epoch else "–"),
+        ("KL nats", fmt.number(measured.get("kl_divergence"), 1)),
+        ("Latents", latents),
+        ("Detail", fmt.share(measured.get("validation_detail"))),
+        ("Steps/s", fmt.number(history.steps_per_s, 1)),
+        ("Elapsed", fmt.duration(history.elapsed_s)),
+        ("ETA", fmt.duration(history.eta_s)),
+        ("Memory", fmt.size(epoch.memory_used_bytes) if epoch else "–"),
+        ("  peak", fmt.size(epoch.memory_peak_bytes) if epoch else "–"),
+        ("  of", fmt.size(epoch.memory_total_bytes) if epoch else "–"),
+        ("Saved", f"{saved.step} {saved.reason}" if saved else "–"),
+    ]

@@ -1,0 +1,141 @@
+"""A model in use: from a run directory or a checkpoint alone."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core.audio.files import write_wav
+from core.checkpoints.archive import read_checkpoint, serialise
+from core.errors import CheckpointError, ConfigError
+from core.runs import RunDirectory
+from core.seeding import generator
+from core.synthesis import load_bundle
+from core.synthesis.previews import phase_generator, preview_spectrograms
+from tests.conftest import create_run, write_tones
+from tests.sounds import tone
+from tests.training import train
+
+
+@pytest.fixture(scope="module")
+def orphan(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A finished run whose dataset is gone."""
+    folder = tmp_path_factory.mktemp("orphan")
+    sounds = write_tones(folder / "sounds")
+    run = create_run(folder, "run", sounds, {"preview_samples": 2})
+    train(run)
+    shutil.rmtree(sounds)
+    return run
+
+
+@pytest.mark.parametrize(("which", "epoch"), [("newest", 2), (8, 1)])
+def test_bundle_renders_the_previews_of_the_run_bit_for_bit(
+    orphan: RunDirectory, tmp_path: Path, which: str | int, epoch: int
+) -> None:
+    config = orphan.read_manifest().config
+    bundle = load_bundle(orphan.path, which)
+    clip_log_mel = torch.from_numpy(np.load(orphan.previews / "resynthesis.npy"))[None, None]
+    previews = preview_spectrograms(bundle, clip_log_mel, config.preview_samples, config.seed)
+    assert [label for _, label, _ in previews] == ["reconstruction", "sample 1", "sample 2"]
+    for _, label, log_mel in previews:
+        (sound,) = bundle.render(log_mel[None], [phase_generator(config.seed, label)])
+        name = f"epoch-{epoch:04}-{label.replace(' ', '-')}"
+        write_wav(tmp_path / f"{name}.wav", sound, bundle.spectrogram.sample_rate)
+        assert (tmp_path / f"{name}.wav").read_bytes() == (orphan.previews / f"{name}.wav").read_bytes()
+        assert np.array_equal(log_mel[0].numpy(), np.load(orphan.previews / f"{name}.npy"))
+
+
+def test_bundle_encodes_draws_decodes_and_renders(orphan: RunDirectory) -> None:
+    bundle = load_bundle(orphan.path)
+    waveform = torch.from_numpy(tone(220.0, 0.25)).float()[None]
+    log_mel = bundle.log_mel(waveform)
+    latent = bundle.encode(log_mel)
+    assert log_mel.shape == (1, 1, 128, 24)
+    assert latent.shape == (1, 4)
+    one_pass = bundle.encode(log_mel, steps=0)
+    error, error_of_one_pass = (
+        (bundle.decode(each) - log_mel).square().mean().sqrt() for each in (latent, one_pass)
+    )
+    assert error < error_of_one_pass
+    assert error < log_mel.std()
+    new = bundle.decode(bundle.draw(3, generator(0, "test")))
+    sounds = bundle.render(new, [generator(0, "phase", number) for number in range(3)])
+    assert [sound.shape for sound in sounds] == [(12_000,)] * 3
+    assert all(np.isfinite(sound).all() and np.abs(sound).max() > 0 for sound in sounds)
+    with pytest.raises(ValueError, match=r"must be \[batch, 12000\]"):
+        bundle.log_mel(waveform[:, :100])
+
+
+def test_checkpoint_file_is_a_bundle_of_its_own(orphan: RunDirectory, tmp_path: Path) -> None:
+    file = Path(shutil.copy(orphan.checkpoints / "best.pt", tmp_path / "mine.pt"))
+    of_run, of_file = load_bundle(orphan.path), load_bundle(file)
+    assert torch.equal(of_run.latents.means, of_file.latents.means)
+    draws = [bundle.draw(2, generator(1, "same")) for bundle in (of_run, of_file)]
+    assert torch.equal(of_run.decode(draws[0]), of_file.decode(draws[1]))
+
+
+def test_gain_brings_sounds_to_the_level_of_training_and_back(orphan: RunDirectory, tmp_path: Path) -> None:
+    state = read_checkpoint(orphan.checkpoints / "best.pt")
+    state["task"]["gain"] = 4.0
+    del state["format_version"]
+    file = tmp_path / "quiet.pt"
+    file.write_bytes(serialise(state))
+    plain, levelled = load_bundle(orphan.path), load_bundle(file)
+    waveform = torch.from_numpy(0.2 * tone(220.0, 0.25)).float()[None]
+    assert torch.allclose(levelled.log_mel(waveform), plain.log_mel(4 * waveform), atol=1e-5)
+    log_mel = plain.log_mel(waveform)
+    (loud,), (quiet,) = (each.render(log_mel, [generator(0, "phase")]) for each in (plain, levelled))
+    np.testing.assert_allclose(loud, 4 * quiet, atol=1e-6)
+
+
+def test_latents_take_little_of_a_checkpoint(orphan: RunDirectory) -> None:
+    state = read_checkpoint(orphan.checkpoints / "best.pt")
+    assert len(serialise({"latents": state["task"]["latents"]})) < 10_000  # 16 chunks of 4 dimensions
+
+
+@pytest.mark.parametrize(
+    ("which", "message"), [(5, "no checkpoint '5'"), ("oldest", "no checkpoint 'oldest'")]
+)
+def test_missing_checkpoint_is_named(orphan: RunDirectory, which: str | int, message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        load_bundle(orphan.path, which)
+
+
+def test_unknown_device_is_named(orphan: RunDirectory) -> None:
+    with pytest.raises(ConfigError, match="no device 'tpu'"):
+        load_bundle(orphan.path, device="tpu")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.pop("ema_model"),
+        lambda state: state["config"].update(latent_dim=8),
+        lambda state: state["config"].update(colour="red"),
+        lambda state: state["spectrogram"].update(n_mels=64),
+        lambda state: state["task"]["latents"].update(means=torch.zeros(3, 4)),
+        lambda state: state["task"]["latents"].update(neighbours=torch.full((8, 4), 99, dtype=torch.int32)),
+        lambda state: state["task"].pop("latents"),
+        lambda state: state.update(task=None),
+    ],
+)
+def test_checkpoint_that_holds_no_usable_model_is_refused(
+    orphan: RunDirectory, tmp_path: Path, change: object
+) -> None:
+    state = read_checkpoint(orphan.checkpoints / "best.pt")
+    change(state)  # type: ignore[operator]
+    del state["format_version"]
+    file = tmp_path / "odd.pt"
+    file.write_bytes(serialise(state))
+    with pytest.raises(CheckpointError, match=r"odd\.pt"):
+        load_bundle(file)
+
+
+def test_sound_of_a_bundle_can_be_written_and_read(orphan: RunDirectory, tmp_path: Path) -> None:
+    bundle = load_bundle(orphan.path)
+    (sound,) = bundle.render(bundle.decode(bundle.draw(1, generator(0, "new"))), [generator(0, "phase")])
+    write_wav(tmp_path / "new.wav", sound, bundle.spectrogram.sample_rate)
+    assert soundfile.info(tmp_path / "new.wav").frames == bundle.chunk_samples

@@ -1,0 +1,75 @@
+"""A run of format 3, cancelled in its second epoch while previews were pending, still opens and continues.
+
+`tests/data/run-of-format-3.tar.xz` holds such a run as that version left it, its sounds, and how that version
+finished it.
+"""
+
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.checkpoints.archive import read_checkpoint
+from core.errors import CheckpointError
+from core.events import EpochFinished, PreviewReady, RunState, StepFinished
+from core.runs import RunDirectory, RunHistory, summarise
+from core.synthesis import load_bundle
+from tests.training import end, logged, newest_state, of, train
+
+ARCHIVE = Path(__file__).parents[2] / "data" / "run-of-format-3.tar.xz"
+
+
+@pytest.fixture
+def old_run(tmp_path: Path) -> RunDirectory:
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    run = RunDirectory(tmp_path / "run")
+    record = json.loads(run.run_file.read_text())
+    record["folder"] = str(tmp_path / "sounds")
+    run.run_file.write_text(json.dumps(record))
+    return run
+
+
+def expected(run: RunDirectory) -> dict:
+    return json.loads((run.path.parent / "expected.json").read_text())
+
+
+def test_run_of_format_3_is_shown_and_its_previews_play(old_run: RunDirectory) -> None:
+    summary = summarise(old_run)
+    assert (summary.state, summary.step, summary.problem) == (RunState.CANCELLED, 8, "")
+    assert summary.manifest is not None
+    assert summary.manifest.config.model == "pca_unet"
+    history = RunHistory()
+    for event in logged(old_run):
+        history.apply(event, 0.0)
+    assert history.step_metrics["kl_loss"].newest is not None
+    assert history.last_epoch is not None
+    assert history.last_epoch.metrics["latent_dimensions"] == 2
+    for preview in history.previews:
+        samples, sample_rate = soundfile.read(old_run.path / preview.path)
+        assert sample_rate == 48_000
+        assert np.abs(samples).max() > 0.1
+
+
+def test_run_of_format_3_resumes_to_what_that_version_made_of_it(old_run: RunDirectory) -> None:
+    state = read_checkpoint(old_run.checkpoints / "step-000000008.pt")
+    assert (state["format_version"], state["previews"]["epoch"]) == (3, 1)  # pending ones
+    events = train(old_run)
+    assert end(events).state == "finished"
+    wanted = expected(old_run)
+    losses = [each.train_loss for each in of(StepFinished, events)]
+    validation = [each.validation_loss for each in of(EpochFinished, events)]
+    assert losses == pytest.approx(wanted["train_loss"], abs=1e-3)  # another CPU rounds otherwise
+    assert validation == pytest.approx(wanted["validation_loss"], abs=1e-3)
+    assert sorted(path.name for path in old_run.previews.glob("*.wav")) == wanted["previews"]
+    assert {each.epoch for each in of(PreviewReady, events)} == {0, 1, 2, 3}
+    assert newest_state(old_run)["format_version"] == 4
+    assert load_bundle(old_run.path, "newest").chunk_samples == 12_000
+
+
+def test_checkpoint_of_format_3_is_no_bundle_until_it_was_resumed(old_run: RunDirectory) -> None:
+    with pytest.raises(CheckpointError, match=r"no latent distribution.*resume the run once"):
+        load_bundle(old_run.path, "newest")
