@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from core.engine import Runner
 from core.events import (
@@ -84,6 +84,8 @@ def look(
     def compare(app: SdaApp, ready: Ready) -> None:
         async def prepare(pilot: Pilot[Leave]) -> None:
             await ready(app, pilot)
+            for field in app.screen.query(Input):
+                field.cursor_blink = False
             await pilot.pause()
 
         assert snap_compare(app, terminal_size=size, run_before=prepare)
