@@ -50,6 +50,8 @@ STEP_TIME_S = 0.5
 CHECKPOINT_BYTES = 41_400_000
 ENVELOPE = tuple(round(math.exp(-index / 20) * abs(math.sin(index)), 3) for index in range(100))
 
+EMPTY_CHART = "The&#160;first&#160;point&#160;comes"  # as SVG has it
+
 sizes = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "120x36"])
 
 Snapshot = Callable[..., bool]
@@ -172,7 +174,7 @@ def test_dashboard_loading(look: Look, home: Path) -> None:
 @sizes
 def test_dashboard_training(look: Look, home: Path) -> None:
     with training(make_run(home, "drums-001", trained(TRAINED_EPOCHS))) as run:
-        look(SdaApp(home / "runs", attached=run), until_titled("epoch 27/40"))
+        look(SdaApp(home / "runs", attached=run), until_drawn("epoch 27/40"))
 
 
 @sizes
@@ -184,7 +186,7 @@ def test_dashboard_training_with_warnings(look: Look, home: Path) -> None:
         Warned(WarningKind.OVERFITTING, "Overfitting: held-out sounds get worse.", TRAINED_STEPS),
     ]
     with training(make_run(home, "drums-001", [*trained(TRAINED_EPOCHS), *warnings])) as run:
-        look(SdaApp(home / "runs", attached=run), until_titled("epoch 27/40"))
+        look(SdaApp(home / "runs", attached=run), until_drawn("epoch 27/40"))
 
 
 @sizes
@@ -193,18 +195,18 @@ def test_dashboard_failed(look: Look, home: Path) -> None:
         "failed", TRAINED_STEPS, TRAINED_EPOCHS, TOTAL_STEPS, EPOCHS, "The device was lost; see run.log."
     )
     run = make_run(home, "drums-001", [*trained(TRAINED_EPOCHS), end])
-    look(SdaApp(home / "runs", attached=run), until_titled("failed"))
+    look(SdaApp(home / "runs", attached=run), until_drawn("failed"))
 
 
 @sizes
 def test_dashboard_interrupted(look: Look, home: Path) -> None:
     run = make_run(home, "drums-001", trained(TRAINED_EPOCHS))
-    look(SdaApp(home / "runs", attached=run), until_titled("interrupted"))
+    look(SdaApp(home / "runs", attached=run), until_drawn("interrupted"))
 
 
 @sizes
 def test_dashboard_finished(look: Look, home: Path) -> None:
-    look(SdaApp(home / "runs", attached=make_run(home, "drums-001", finished())), until_titled("finished"))
+    look(SdaApp(home / "runs", attached=make_run(home, "drums-001", finished())), until_drawn("finished"))
 
 
 def until_titled(words: str) -> Ready:
@@ -212,6 +214,16 @@ def until_titled(words: str) -> Ready:
 
     async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
         await until(pilot, lambda: words in str(app.screen.query_one(TitleBar).render()), words)
+
+    return ready
+
+
+def until_drawn(words: str) -> Ready:
+    """Wait until the curves are drawn too: on a busy machine they get their size after the first drawing."""
+
+    async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
+        await until_titled(words)(app, pilot)
+        await until(pilot, lambda: EMPTY_CHART not in app.export_screenshot(), "charts")
 
     return ready
 
