@@ -10,7 +10,7 @@ from textual_plotext import Plot
 
 from core.errors import RunError
 from core.events import CheckpointSaved, PreviewReady, RunState, StepFinished, Warned, WarningKind
-from core.runs import EventFollower, RunDirectory, summarise
+from core.runs import EventFollower, EventLog, RunDirectory, summarise
 from sda_tui.app import Leave
 from sda_tui.keymap import KEYMAP
 from sda_tui.screens.choice import ChoiceScreen
@@ -23,6 +23,7 @@ from sda_tui.widgets.charts import SHORTEST_INTERVAL_S, LossChart, StepChart
 from sda_tui.widgets.metric_table import MetricTable
 from sda_tui.widgets.preview_list import PreviewList
 from sda_tui.widgets.quality_bar import QualityBar
+from sda_tui.widgets.waveform import Waveform
 from tests.conftest import MakeRun
 from tests.sda_tui.driving import (
     NARROW,
@@ -181,6 +182,23 @@ async def test_the_first_epoch_of_the_list_is_named_after_scrolling_back(
         await pilot.press(*["pageup"] * 6)
         assert previews.highlighted == 1
         await until(pilot, lambda: previews.scroll_offset.y == 0)
+
+
+async def test_nothing_stays_chosen_when_a_resume_drops_every_preview(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    run = make_run()
+    write_run(run, a_step(1, 1.0), *previews_of(0, 5))
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        previews = screen.query_one(PreviewList)
+        await until(pilot, lambda: "epoch-0005-reconstruction.wav" in text(app, "#playback"))
+        log = EventLog(run.events)
+        log.keep(lambda event: not isinstance(event, PreviewReady | StepFinished))
+        log.close()
+        await until(pilot, lambda: previews.option_count == 0)
+        await until(pilot, lambda: "before the first step" in text(app, "#playback"))
+        assert not screen.query_one(Waveform).envelope
 
 
 async def test_losses_that_are_not_finite_do_not_harm_the_screen(tmp_path: Path, make_run: MakeRun) -> None:
