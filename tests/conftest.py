@@ -46,6 +46,7 @@ SLOW_PLACES = (
     "tests/core/synthesis/test_previews.py",
     "tests/core/test_engine.py",
     "tests/sda_tui/test_app.py",
+    "tests/sda_tui/test_dashboard.py",
     "tests/sda_tui/test_playback.py",
     "tests/sda_tui/test_terminal.py",
     "tests/test_imports.py",
