@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import quality
+import quality_models
 
 from core.model.reconstruction import Reconstruction, reconstruct
 from core.synthesis.latents import LatentDistribution, fit_latents, nearest_sounds
@@ -27,15 +28,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=quality.SONIC_PI)
+    parser.add_argument("folder", nargs="?", type=Path, default=quality_models.SONIC_PI)
     parser.add_argument("--files", type=int, help="of the folder, drawn by the seed")
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
-    report = quality.scan_folder(arguments.folder)
+    report = quality_models.scan_folder(arguments.folder)
     found: dict[str, list[quality.Scores]] = {}
     for seed in range(arguments.seeds):
-        sounds = quality.split_sounds(report, arguments.folder, seed, arguments.files)
-        model = quality.linear(quality.LATENTS, PCA_CROPS)(sounds, 0).eval()
+        sounds = quality_models.split_sounds(report, arguments.folder, seed, arguments.files)
+        model = quality_models.linear(quality_models.LATENTS, PCA_CROPS)(sounds, 0).eval()
         training, held_out = reconstruct(model, sounds.train), reconstruct(model, sounds.held_out)
         for name, fitted in ways(training).items():
             scores = quality.measure_samples(model, fitted, training, held_out, seed)

@@ -40,13 +40,13 @@ TINY: dict[str, SettingValue] = {
 
 # The slow tier: tests that train, sleep, start a program or drive the app, by fixture or by module.
 # A single test elsewhere that takes more than half a second has the marker itself.
-SLOW_FIXTURES = {"sda_tui", "snap_compare", "sound_server", "training", "uninterrupted"}
-SLOW_FUNCTIONS = {"Popen", "Terminal", "running", "sleep", "subprocess", "train", "train_to"}
+SLOW_FIXTURES = {"orphan", "sda_tui", "snap_compare", "sound_server", "training", "uninterrupted"}
+SLOW_FUNCTIONS = {"Popen", "Terminal", "running", "sleep", "subprocess", "train", "train_run", "train_to"}
 SLOW_PLACES = (
-    "tests/core/synthesis/test_render.py",
+    "tests/core/synthesis/test_previews.py",
     "tests/core/test_engine.py",
-    "tests/core/training/",
     "tests/sda_tui/test_app.py",
+    "tests/sda_tui/test_dashboard.py",
     "tests/sda_tui/test_playback.py",
     "tests/sda_tui/test_terminal.py",
     "tests/test_imports.py",

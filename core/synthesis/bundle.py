@@ -138,7 +138,8 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
         parts = {"model": state["ema_model"], **task}
         return ModelBundle.from_state(parts, config, spectrogram, where)
     except (AttributeError, ConfigError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{name} holds no model that this version can use ({error}).") from error
+        reason = str(error).strip().split("\n")[0][:100].rstrip(":")
+        raise CheckpointError(f"{name} holds no model that this version can use ({reason}).") from error
 
 
 def _find_checkpoint(path: Path, which: str | int) -> Path:

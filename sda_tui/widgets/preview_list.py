@@ -153,6 +153,8 @@ class PreviewList(OptionList, inherit_bindings=False):
         self.set_options(options)
         choose = keep or self._newest()
         self.highlighted = self.get_option_index(choose.path) if choose else None
+        if choose is None:  # OptionList posts nothing then
+            self.post_message(self.Chosen(None))
 
     def _line(self, preview: PreviewReady) -> Text:
         is_playing = preview.path == self.playing

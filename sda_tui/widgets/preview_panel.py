@@ -123,3 +123,5 @@ class PreviewPanel(Vertical):
             line.show(f"▶ {playing.position_s:.1f} / {playing.duration_s:.1f} s  ← stops")
         elif chosen is not None:
             line.show(f"■ {chosen.duration_s:.1f} s  {printable(Path(chosen.path).name)}")
+        else:
+            line.show(NO_PREVIEWS)

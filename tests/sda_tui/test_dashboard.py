@@ -1,0 +1,299 @@
+"""The dashboard of a run, driven by keys: previews, banner, charts."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.widgets import Sparkline, Static
+from textual_plotext import Plot
+
+from core.events import CheckpointSaved, PreviewReady, RunState, StepFinished, Warned, WarningKind
+from core.runs import EventFollower, EventLog
+from sda_tui.screens.choice import ChoiceScreen
+from sda_tui.screens.dashboard import POLL_INTERVAL_S, DashboardScreen
+from sda_tui.screens.runs import RunsScreen
+from sda_tui.widgets.charts import SHORTEST_INTERVAL_S, LossChart, StepChart
+from sda_tui.widgets.metric_table import MetricTable
+from sda_tui.widgets.preview_list import PreviewList
+from sda_tui.widgets.quality_bar import QualityBar
+from sda_tui.widgets.waveform import Waveform
+from tests.conftest import MakeRun
+from tests.sda_tui.driving import (
+    NARROW,
+    a_step,
+    an_epoch,
+    open_dashboard,
+    running,
+    text,
+    to_dashboard,
+    toasts,
+    until,
+    write_run,
+)
+
+
+async def test_from_a_folder_to_a_cancelled_run_and_on_by_keys(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_dashboard(app, pilot)
+        run = screen.run
+        await until(pilot, lambda: screen.history.training_losses.points(9)[1:] != [], "two epochs")
+        seen = screen.history.step
+        await until(pilot, lambda: screen.history.step > seen, "steps tick")
+        metrics = dict(screen.query_one(MetricTable).metrics)
+        for label in ("Loss", "Recon.", "KL", "KL weight", "Rate", "Validation", "Best", "Memory", "Steps/s"):
+            assert metrics[label] != "–", label
+        assert metrics["Latents"].endswith("/4")
+        assert screen.query_one(QualityBar).quality is not None
+        assert "training" in str(screen.query_one(LossChart).query_one(".legend", Static).render())
+        assert screen.query_one(PreviewList).option_count >= 5
+
+        await pilot.press("s")
+        await until(pilot, lambda: any("Saved at step" in toast for toast in toasts(app)), "manual save")
+        (saved,) = run.checkpoints.glob("*-saved.pt")
+
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
+        assert screen.followed.is_trained_here
+        await pilot.press("c", "y")
+        await until(pilot, lambda: screen.state is RunState.CANCELLED, "cancelled")
+        step = screen.history.step
+        assert (run.checkpoints / f"step-{step:09}.pt").exists()
+
+        await pilot.press("escape", "r")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)
+        assert f"step {step} of" in text(app, "#run-summary")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen), "continued")
+        resumed = app.screen
+        assert isinstance(resumed, DashboardScreen)
+        await until(pilot, lambda: resumed.history.step > step, "steps after the resume")
+        log = EventFollower(run.events).poll(60.0)
+        steps = [event.step for event, _ in log if isinstance(event, StepFinished)]
+        assert steps == list(range(1, len(steps) + 1))
+        assert saved.exists()
+
+
+async def test_a_run_that_ends_is_shown_as_finished(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_dashboard(app, pilot, epochs=2)
+        await until(pilot, lambda: screen.state is RunState.FINISHED)
+        await until(pilot, lambda: any("has finished its 2 epochs" in toast for toast in toasts(app)))
+        await pilot.press("c")
+        assert "This run is not being trained." in toasts(app)[-1]
+
+
+async def test_previews_are_chosen_and_ordered_by_keys(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_dashboard(app, pilot, epochs=2)
+        previews = screen.query_one(PreviewList)
+        await until(pilot, lambda: screen.state is RunState.FINISHED and previews.option_count == 11)
+        assert previews.chosen.path == "previews/epoch-0002-reconstruction.wav"
+        await pilot.press("down")
+        assert previews.chosen.path == "previews/epoch-0002-sample-1.wav"
+        await until(pilot, lambda: "epoch-0002-sample-1.wav" in text(app, "#playback"))
+        await pilot.press("o")
+        assert previews.chosen.path == "previews/epoch-0002-sample-1.wav"
+        assert previews.highlighted == 10
+        await pilot.press("up", "up")
+        assert previews.chosen.path == "previews/epoch-0001-sample-1.wav"
+        await pilot.press("home")
+        assert previews.chosen.path == "previews/original.wav"
+        assert str(previews.get_option_at_index(0).prompt) == "epoch 0, untrained"
+
+
+def preview(epoch: int, kind: str, number: str = "") -> PreviewReady:
+    name = kind if kind in ("original", "resynthesis") and epoch == 0 else f"epoch-{epoch:04}-{kind}{number}"
+    return PreviewReady(epoch, epoch, kind, f"{kind}{number}", f"previews/{name}.wav", 1.0, (1.0,))
+
+
+def previews_of(*epochs: int) -> list[PreviewReady]:
+    """What a run without resynthesis, as older ones are, renders at these epochs."""
+    kinds = (("reconstruction", ""), ("sample", "-1"), ("sample", "-2"))
+    return [preview(0, "original"), *(preview(epoch, *kind) for epoch in epochs for kind in kinds)]
+
+
+async def test_one_key_compares_and_one_goes_back_in_epochs(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    write_run(run, *previews_of(0, 5, 15))
+    async with running(tmp_path, size=NARROW) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        previews = screen.query_one(PreviewList)
+        await until(pilot, lambda: previews.option_count == 13)
+
+        async def press(key: str) -> str:
+            await pilot.press(key)
+            assert previews.chosen is not None
+            return Path(previews.chosen.path).stem
+
+        assert [await press("a") for _ in range(3)] == ["original", "epoch-0015-reconstruction", "original"]
+        await pilot.press("a")
+        assert [await press("b") for _ in range(3)] == [
+            "epoch-0005-reconstruction", "epoch-0000-reconstruction", "epoch-0000-reconstruction"
+        ]  # fmt: skip
+        await until(pilot, lambda: any("this is the oldest" in toast for toast in toasts(app)))
+        await pilot.press("up", "pageup")
+        await pilot.press(*["down"] * 2)
+        assert await press("b") == "epoch-0005-sample-2"
+        write_run(run, *previews_of(20)[1:])
+        await until(pilot, lambda: previews.option_count == 17)
+        sequence = [await press("a") for _ in range(3)]
+        assert sequence == ["epoch-0005-reconstruction", "original", "epoch-0005-reconstruction"]
+
+
+async def test_a_reconstruction_is_compared_with_the_clip_that_it_is_of(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    """When the user's own clip is lost, a held-out one replaces it."""
+    run = make_run()
+    write_run(
+        run, *previews_of(0, 5), preview(10, "original"), preview(10, "resynthesis"), *previews_of(10)[1:]
+    )
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        previews = screen.query_one(PreviewList)
+        await until(pilot, lambda: previews.option_count == 15)
+        await pilot.press("a")
+        assert previews.chosen.path == "previews/epoch-0010-original.wav"
+        await pilot.press("a", "b", "a")
+        assert previews.chosen.path == "previews/original.wav"
+
+
+async def test_the_first_epoch_of_the_list_is_named_after_scrolling_back(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    run = make_run()
+    write_run(run, *previews_of(*range(12)))
+    async with running(tmp_path, size=NARROW) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        previews = screen.query_one(PreviewList)
+        await until(pilot, lambda: previews.option_count == 49)
+        await pilot.press("end")
+        await until(pilot, lambda: previews.scroll_offset.y > 0)
+        await pilot.press(*["pageup"] * 6)
+        assert previews.highlighted == 1
+        await until(pilot, lambda: previews.scroll_offset.y == 0)
+
+
+async def test_nothing_stays_chosen_when_a_resume_drops_every_preview(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    run = make_run()
+    write_run(run, a_step(1, 1.0), *previews_of(0, 5))
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        previews = screen.query_one(PreviewList)
+        await until(pilot, lambda: "epoch-0005-reconstruction.wav" in text(app, "#playback"))
+        log = EventLog(run.events)
+        log.keep(lambda event: not isinstance(event, PreviewReady | StepFinished))
+        log.close()
+        await until(pilot, lambda: previews.option_count == 0)
+        await until(pilot, lambda: "before the first step" in text(app, "#playback"))
+        assert not screen.query_one(Waveform).envelope
+
+
+async def test_losses_that_are_not_finite_do_not_harm_the_screen(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    losses = (1.0, None, float("nan"), float("inf"), -1.0, 1e30, 0.0)
+    write_run(run, *(a_step(number, loss) for number, loss in enumerate(losses, 1)))
+    write_run(run, Warned(WarningKind.NON_FINITE, "3 steps skipped: the loss was not a finite number.", 4))
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: screen.history.step == 7)
+        assert "! 3 steps skipped" in text(app, "#banner")
+        assert screen.state is RunState.INTERRUPTED
+        assert "Its process is gone" in text(app, "#banner")
+        write_run(run, replace(an_epoch(1, 1, 0.1), train_loss=1e30, validation_loss=-1e30))
+        await until(pilot, lambda: screen.history.last_epoch is not None)
+        await pilot.pause(2 * POLL_INTERVAL_S)
+
+
+async def test_warnings_of_harm_come_before_advice(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    warned = [("blur", "Blurred."), ("latent", "Unused."), ("overfitting", "Overfitting."), ("disk", "Full.")]
+    write_run(run, a_step(1, 1.0), *(Warned(WarningKind(kind), message, 1) for kind, message in warned))
+    async with running(tmp_path) as (app, pilot):
+        await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: "Blurred." in text(app, "#banner"))
+        assert text(app, "#banner").splitlines()[-4:] == [
+            "! Full.", "! Overfitting.", "! Unused.", "! Blurred."
+        ]  # fmt: skip
+
+
+async def test_a_warning_stays_until_it_is_cleared(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    write_run(run, a_step(1, 1.0), Warned(WarningKind.DISK, "The disk is full.", 1))
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: "The disk is full." in text(app, "#banner"))
+        write_run(
+            run, Warned(WarningKind.DISK, "", 2), CheckpointSaved(1, 2, "checkpoints/a.pt", "interval", 5)
+        )
+        await until(pilot, lambda: "disk" not in text(app, "#banner"))
+        assert dict(screen.query_one(MetricTable).metrics)["Saved"] == "2 interval"
+
+
+async def test_only_the_detector_reports_overfitting_and_the_best_epoch_has_an_age(
+    tmp_path: Path, make_run: MakeRun, sounds: Path
+) -> None:
+    for index in range(4, 8):
+        (sounds / f"tone-{index}.wav").unlink()
+    run = make_run()  # four files: the end of each is held out, if it is long enough
+    write_run(run, a_step(1, 1.0), an_epoch(46, best_epoch=34, gap=0.9))
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: screen.history.last_epoch is not None)
+        bar = screen.query_one(QualityBar)
+        assert "10% caution: wide gap" in str(bar.render())
+        assert text(app, "#best") == "Best was epoch 34, 12 epochs ago."
+        write_run(run, Warned(WarningKind.OVERFITTING, "Overfitting: held-out sounds get worse.", 1))
+        await until(pilot, lambda: bar.is_overfitting)
+        assert "10% overfitting" in str(bar.render())
+
+
+async def test_few_held_out_files_are_noted_beside_the_best_epoch(
+    tmp_path: Path, make_run: MakeRun, sounds: Path
+) -> None:
+    for index in range(5, 8):
+        (sounds / f"tone-{index}.wav").unlink()
+    run = make_run()
+    assert run.read_manifest().split.validation_files == 2
+    write_run(run, a_step(1, 1.0), an_epoch(7, best_epoch=7, gap=0.05))
+    async with running(tmp_path, size=NARROW) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: screen.history.last_epoch is not None)
+        assert "95% good" in str(screen.query_one(QualityBar).render())
+        best = screen.query_one("#best", Static)
+        assert str(best.render()) == (
+            "Best is epoch 7, the newest. Only 2 files held out: take validation as a hint."
+        )
+        await until(pilot, lambda: 0 < best.size.height <= 3)
+
+
+async def test_charts_are_drawn_where_there_is_room_and_seldom(
+    tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[float] = []
+    build = Plot.build
+    monkeypatch.setattr(Plot, "build", lambda plot: (drawn.append(0), build(plot))[1])
+    run = make_run()
+    write_run(run, *(a_step(number, 1.0) for number in range(1, 1001)), an_epoch(1, 1, 0.1))
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: screen.history.step == 1000)
+        charts = screen.query(StepChart)
+        assert all(chart.region.width > 30 and chart.region.height > 5 for chart in charts)
+        assert not screen.query_one(Sparkline).display
+        while drawn:  # until all that is there is drawn, in more than one go on a busy machine
+            drawn.clear()
+            await pilot.pause(SHORTEST_INTERVAL_S + 2 * POLL_INTERVAL_S)
+        write_run(run, a_step(1001, 1.0))
+        await until(pilot, lambda: dict(screen.query_one(MetricTable).metrics)["Step"].startswith("1001"))
+        assert drawn == []
+        write_run(run, *(a_step(number, 1.0) for number in range(1002, 1101)))
+        await until(pilot, lambda: len(drawn) == len(charts) == 3)
+        await pilot.resize_terminal(*NARROW)
+        await until(pilot, lambda: screen.query_one(Sparkline).display)
+        assert not any(chart.display for chart in charts)
+        assert screen.query_one(LossChart).region.height > 5
