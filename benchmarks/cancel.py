@@ -79,11 +79,11 @@ def cancel_scan(folder: Path) -> float:
 
 
 def cancel_run(
-    runner: Runner, run: RunDirectory, heard: "Heard", begins: Callable[[EngineEvent], bool]
+    runner: Runner, run: RunDirectory, listener: "Listener", begins: Callable[[EngineEvent], bool]
 ) -> float:
-    heard.expect(begins)
+    listener.expect(begins)
     runner.train(run, "cpu")
-    if not heard.begun.wait(PATIENCE_S):
+    if not listener.begun.wait(PATIENCE_S):
         raise RuntimeError("the run did not get there")
     asked_s = time.perf_counter()
     runner.cancel()
@@ -109,7 +109,7 @@ def terminate(folder: Path, run: RunDirectory) -> float:
     return time.perf_counter() - asked_s
 
 
-class Heard:
+class Listener:
     """Listens to the engine until what is expected happens."""
 
     def __init__(self) -> None:
@@ -132,10 +132,10 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    heard = Heard()
-    runner = Runner(heard)
+    listener = Listener()
+    runner = Runner(listener)
     runner.load()
-    heard.begun.wait()
+    listener.begun.wait()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "sounds")
         folder.mkdir()
@@ -155,7 +155,7 @@ def main() -> None:
                 run = RunDirectory.create(
                     Path(temporary, "runs"), f"{phase.replace(' ', '-')}-{repeat}", manifest
                 )
-                answers_s.append(cancel_run(runner, run, heard, begins))
+                answers_s.append(cancel_run(runner, run, listener, begins))
             print(f"| {phase} | {max(answers_s):.2f} |", flush=True)
         exits_s = [
             terminate(folder, RunDirectory(Path(temporary, "runs", f"terminated-{repeat}")))

@@ -47,7 +47,7 @@ def test_runs_follow_each_other_on_one_thread(make_run: MakeRun) -> None:
     assert runner.problem is None
 
 
-def test_devices_are_told_before_anything_else(make_run: MakeRun) -> None:
+def test_devices_are_emitted_before_anything_else(make_run: MakeRun) -> None:
     ears = Ears()
     runner = Runner(ears)
     runner.load()
@@ -58,7 +58,7 @@ def test_devices_are_told_before_anything_else(make_run: MakeRun) -> None:
     assert ready.devices[-1].memory_bytes > 1e8
 
 
-def test_a_second_run_is_refused_while_one_goes_on(make_run: MakeRun) -> None:
+def test_second_run_is_refused_while_one_trains(make_run: MakeRun) -> None:
     ears = Ears()
     runner = Runner(ears)
     runner.train(make_run("first", epochs=500), "cpu")
@@ -87,7 +87,7 @@ def test_a_run_that_waits_for_the_engine_is_cancelled_at_once(make_run: MakeRun)
     assert summarise(run).state is RunState.FINISHED
 
 
-def test_a_run_that_cannot_be_opened_is_told(make_run: MakeRun) -> None:
+def test_run_that_cannot_be_opened_is_reported(make_run: MakeRun) -> None:
     runner, run = Runner(), make_run()
     run.run_file.write_text("{")
     runner.train(run, "cpu")
@@ -97,7 +97,7 @@ def test_a_run_that_cannot_be_opened_is_told(make_run: MakeRun) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch brings another OpenMP")
 @pytest.mark.parametrize("chosen", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}])
-def test_openmp_is_told_how_to_wait_before_torch_loads_unless_the_user_did(chosen: dict[str, str]) -> None:
+def test_openmp_waiting_is_set_before_torch_loads_unless_the_user_did(chosen: dict[str, str]) -> None:
     code = (
         "from core.engine import Runner; r = Runner(lambda _: ready.set()); "
         "import threading; ready = threading.Event(); r.load(); assert ready.wait(60)"

@@ -78,7 +78,7 @@ def test_weights_decay_in_either_method() -> None:
         assert torch.allclose(weight, (1 - 0.1 * rate) * old)
 
 
-def test_a_bad_step_changes_nothing_and_the_next_one_goes_on() -> None:
+def test_bad_step_changes_nothing_and_the_next_one_counts() -> None:
     model = torch.nn.Linear(6, 4)
     spared = copy.deepcopy(model)
     optimizer, reference = Optimizer(grouped(model), 0.1), Optimizer(grouped(spared), 0.1)

@@ -75,7 +75,7 @@ class ToyTask:
         return TaskLoss(schedule["half"] * distance, {"distance": distance})
 
     def validate(self, model: Constant, epoch: int, is_active: IsActive) -> Validation:
-        error = float((model.weight - CONSTANT.to(self.device)).norm())
+        error = float((model.weight.detach() - CONSTANT.to(self.device)).norm())
         message = "" if error < 1 else "far away"
         return Validation(error, error, error, error, {"weights": 3}, {WarningKind.BLUR: message})
 
