@@ -25,10 +25,12 @@ class WarningKind(StrEnum):
     is_counting: bool
     is_lasting: bool
 
-    def __new__(cls, value: str, advice: bool = False, counting: bool = False, lasting: bool = False) -> Self:
+    def __new__(cls, value: str, *flags: str) -> Self:
         kind = str.__new__(cls, value)
         kind._value_ = value
-        kind.is_advice, kind.is_counting, kind.is_lasting = advice, counting or advice, lasting
+        kind.is_advice = "advice" in flags
+        kind.is_counting = "counting" in flags
+        kind.is_lasting = "lasting" in flags
         return kind
 
     CHECKPOINT = "checkpoint"  # a damaged one was skipped
@@ -36,16 +38,16 @@ class WarningKind(StrEnum):
     UNREADABLE = "unreadable"  # sounds could not be decoded
     CLIP = "clip"  # the user's own preview clip is missing
     SPACE = "space"  # the disk will be full before the run ends
-    DISK = "disk", False, False, True  # a checkpoint could not be written
+    DISK = "disk", "lasting"  # a checkpoint could not be written
     LOG = "log"  # the event log could not be written
-    PREVIEW = "preview", False, False, True  # previews could not be rendered or written
+    PREVIEW = "preview", "lasting"  # previews could not be rendered or written
     MEMORY = "memory"  # the batch was halved
-    NON_FINITE = "non_finite", False, True  # steps were skipped
+    NON_FINITE = "non_finite", "counting"  # steps were skipped
     ROLLBACK = "rollback"  # the run returned to a checkpoint
-    OVERFITTING = "overfitting", True
-    MEMORISATION = "memorisation", True
-    LATENT = "latent", True
-    BLUR = "blur", True
+    OVERFITTING = "overfitting", "advice", "counting"
+    MEMORISATION = "memorisation", "advice", "counting"  # new sounds repeat training sounds
+    LATENT = "latent", "advice", "counting"  # latent dimensions are unused
+    BLUR = "blur", "advice", "counting"
 
 
 class RunState(StrEnum):

@@ -93,13 +93,17 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.cache import cache_command
 
         return cache_command(parsed.clear)
-    from sda_tui.headless.train import resume_command, train_command
-
     if parsed.command == "resume":
+        from sda_tui.headless.train import resume_command
+
         return resume_command(parsed.run, parsed.runs, parsed.set, parsed.device)
-    return train_command(
-        parsed.folder, parsed.runs, parsed.set, parsed.device, parsed.preset, parsed.name, parsed.seed
-    )
+    if parsed.command == "train":
+        from sda_tui.headless.train import train_command
+
+        return train_command(
+            parsed.folder, parsed.runs, parsed.set, parsed.device, parsed.preset, parsed.name, parsed.seed
+        )
+    raise ValueError(f"the command {parsed.command} is not handled")
 
 
 def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:

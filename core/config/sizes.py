@@ -164,7 +164,7 @@ class ConvolutionalConfig(NetworkConfig):
         return layers
 
 
-# By the value of the setting `model`; the first is the default.
+# By the value of the setting `model`.
 MODELS: Mapping[str, type[NetworkConfig]] = MappingProxyType(
     {"pca_unet": PcaUnetConfig, "convolutional": ConvolutionalConfig}
 )

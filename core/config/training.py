@@ -181,11 +181,12 @@ class TrainingConfig:
     @property
     def augments(self) -> bool:
         """Whether training chunks ever differ from those in the files."""
-        altered = (
-            self.gain_probability, self.time_shift_probability, self.pitch_shift_probability,
-            self.speed_probability, self.noise_probability,
-        )  # fmt: skip
-        return self.random_crop_probability > 0 or (self.augmentation_strength > 0 and max(altered) > 0)
+        scaled = [
+            value
+            for name, value in self.values().items()
+            if name.endswith("_probability") and name != "random_crop_probability"
+        ]
+        return self.random_crop_probability > 0 or (self.augmentation_strength > 0 and max(scaled) > 0)
 
     @property
     def spectrogram(self) -> SpectrogramConfig:
