@@ -26,6 +26,8 @@ class WarningKind(StrEnum):
     is_lasting: bool
 
     def __new__(cls, value: str, *flags: str) -> Self:
+        if unknown := set(flags) - {"advice", "counting", "lasting"}:
+            raise ValueError(f"{value} has unknown flags {unknown}")
         kind = str.__new__(cls, value)
         kind._value_ = value
         kind.is_advice = "advice" in flags

@@ -10,7 +10,8 @@ def printable(text: str) -> str:
     return "".join("�" if unicodedata.category(char) in {"Cc", "Cs"} else char for char in decoded)
 
 
-def join_sentences(*parts: str) -> str:
+def join_remarks(*parts: str) -> str:
+    """Remarks on one file, those that are not empty: "cut short; clipped"."""
     return "; ".join(part for part in parts if part)
 
 

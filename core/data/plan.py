@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from core.config import suggest_preset
 from core.data.report import FileReport, ScanReport, Verdict
 from core.data.split import chunk_starts, split_files
-from core.text import join_sentences, printable
+from core.text import join_remarks, printable
 
 
 def plan(
@@ -37,7 +37,7 @@ def with_chunks(file: FileReport, chunk_duration_s: float) -> FileReport:
     if verdict is Verdict.PADDED:
         verdict = Verdict.USED
     if file.duration_s < chunk_duration_s:
-        detail = join_sentences(f"under a chunk of {chunk_duration_s:g} s; padded", detail)
+        detail = join_remarks(f"under a chunk of {chunk_duration_s:g} s; padded", detail)
         if verdict is Verdict.USED:
             verdict = Verdict.PADDED
     return dataclasses.replace(file, chunks=chunks, verdict=verdict, detail=detail)

@@ -23,7 +23,7 @@ from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
 from core.errors import AudioFileError, Cancelled, DatasetError, UnsupportedFormatError
 from core.paths import RUN_FILE, expand
-from core.text import join_sentences, printable
+from core.text import join_remarks, printable
 
 WORKERS = min(8, (os.cpu_count() or 1) + 2)
 AHEAD = 4 * WORKERS  # files handed to the workers before the first of them is done
@@ -242,7 +242,7 @@ def _judge(report: FileReport, sound: SoundReader, found: _Measurement) -> FileR
     )
 
     def verdict(verdict: Verdict, *details: str, usable: bool = True) -> FileReport:
-        remark = join_sentences(*details)
+        remark = join_remarks(*details)
         return dataclasses.replace(report, verdict=verdict, detail=remark, remark=remark, usable=usable)
 
     if sound.frames_read == 0:

@@ -17,7 +17,7 @@ class ActiveWarnings:
         self._step = step
         self._messages: dict[WarningKind, str] = {}
 
-    def __contains__(self, kind: object) -> bool:
+    def is_active(self, kind: WarningKind) -> bool:
         return kind in self._messages
 
     @property

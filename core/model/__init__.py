@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import torch
+
 from core.config import ConvolutionalConfig, NetworkConfig, PcaUnetConfig
 from core.model.convolutional import ConvolutionalVAE
 from core.model.pca_unet import PcaUnetVAE
@@ -11,12 +13,18 @@ from core.model.vae import VAE
 
 __all__ = ["VAE", "build_model"]
 
-
+CPU = torch.device("cpu")
 BUILDERS: Mapping[type[NetworkConfig], Callable[[Any], VAE]] = MappingProxyType(
     {PcaUnetConfig: PcaUnetVAE, ConvolutionalConfig: ConvolutionalVAE}
 )
 
 
-def build_model(config: NetworkConfig) -> VAE:
-    """A model of this shape, with random weights."""
-    return BUILDERS[type(config)](config)
+def build_model(config: NetworkConfig, device: torch.device = CPU) -> VAE:
+    """A model of this shape on a device, with weights drawn at random on the CPU.
+
+    On CUDA its convolutions have the memory format that they are fastest in.
+    """
+    model = BUILDERS[type(config)](config).to(device)
+    if device.type == "cuda":
+        model.to(memory_format=model.cuda_memory_format)  # type: ignore[call-overload]
+    return model

@@ -1,4 +1,4 @@
-"""How the weights move, and the moving average of them that is listened to."""
+"""AdamW, Muon, and the exponential moving average of the weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from core.optim.groups import ParameterGroup
 
 BETAS = (0.9, 0.99)  # short memory: a run on few sounds has few steps
 EPSILON = 1e-8
-MUON_RATE = 20.0  # times the learning rate; 5 and 50 learned more slowly
+MUON_LR_SCALE = 20.0  # times the learning rate; 5 and 50 learned more slowly
 MUON_MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients that bring singular values near 1 in 5 iterations
 NEWTON_SCHULZ_ITERATIONS = 5
@@ -32,8 +32,8 @@ class Optimizer:
     def step(self, learning_rate: Tensor, is_good: Tensor) -> None:
         """Move every weight against its gradient if `is_good` [], a truth value on the device of the weights.
 
-        Nobody waits for that value or for `learning_rate` [], except on MPS, whose fused AdamW takes no heed
-        of the former.  A lack of memory leaves all as it was.
+        No host sync for that value or for `learning_rate` [], except on MPS, whose fused AdamW ignores the
+        former.  A lack of memory leaves all as it was.
         """
         if is_good.device.type == "mps" and not is_good:
             return
@@ -117,7 +117,7 @@ class _Stack:
     """Weights of one shape, which move together: a kernel for each would take longer than what it does."""
 
     parameters: list[nn.Parameter]
-    rate: float
+    lr_scale: float
     decays: bool
 
     def matrices(self, tensors: Sequence[Tensor]) -> Tensor:
@@ -155,7 +155,7 @@ class Muon:
             if stack.decays:
                 step.add_(stack.matrices(stack.parameters), alpha=self.weight_decay)
             momenta.append(momentum)
-            steps.append(torch.where(is_good, step * (learning_rate * MUON_RATE * stack.rate), 0.0))
+            steps.append(torch.where(is_good, step * (learning_rate * MUON_LR_SCALE * stack.lr_scale), 0.0))
         _copy(momenta, self._momenta)  # from here on nothing needs memory
         for stack, step in zip(self._stacks, steps, strict=True):
             for parameter, each in zip(stack.parameters, step, strict=True):
@@ -196,7 +196,7 @@ def _copy(source: Sequence[Tensor], target: Sequence[Tensor]) -> None:
 
 
 @torch.no_grad()
-def update_ema(average: nn.Module, model: nn.Module, replaced: Tensor) -> None:
-    """Move the average of the weights towards them by this share [] of the way."""
-    averaged: list[Tensor] = list(average.parameters())
-    torch._foreach_lerp_(averaged, list(model.parameters()), [replaced] * len(averaged))
+def update_ema(ema_model: nn.Module, model: nn.Module, ema_weight: Tensor) -> None:
+    """Move the EMA model's weights towards the model's by this share [] of the way."""
+    averaged: list[Tensor] = list(ema_model.parameters())
+    torch._foreach_lerp_(averaged, list(model.parameters()), [ema_weight] * len(averaged))

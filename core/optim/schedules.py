@@ -5,7 +5,7 @@ import math
 from core.config import TrainingConfig
 
 FINAL_LEARNING_RATE_FRACTION = 0.01
-AVERAGE_EXPONENT = 7.94  # the average's width is a tenth of the run, whatever its length
+EMA_EXPONENT = 7.94  # the average's width is a tenth of the run, whatever its length
 
 
 def learning_rate(config: TrainingConfig, step: int, total_steps: int) -> float:
@@ -30,4 +30,4 @@ def ema_weight(step: int) -> float:
 
     Karras et al., "Analyzing and Improving the Training Dynamics of Diffusion Models", CVPR 2024.
     """
-    return float(1 - (1 - 1 / (step + 1)) ** AVERAGE_EXPONENT)
+    return float(1 - (1 - 1 / (step + 1)) ** EMA_EXPONENT)

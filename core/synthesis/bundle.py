@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.audio.files import Samples
 from core.audio.spectrogram import LogMelSpectrogram
-from core.checkpoints.archive import read_checkpoint
+from core.checkpoints.archive import FORMAT_VERSION, read_checkpoint
 from core.checkpoints.folder import CheckpointFolder
 from core.config import ResolvedConfig, SpectrogramConfig
 from core.device import choose_device
@@ -19,11 +19,11 @@ from core.errors import CheckpointError, ConfigError
 from core.model import VAE, build_model
 from core.runs import RunDirectory
 from core.synthesis.latents import LatentDistribution
-from core.synthesis.refine import refine_latents
+from core.synthesis.refine import STEPS, refine_latents
 from core.synthesis.render import SoundRenderer, audible
 from core.text import printable
+from core.threads import use_threads
 
-REFINEMENT_STEPS = 60
 UNCHANGED_GAIN = 1.0
 
 
@@ -56,7 +56,7 @@ class ModelBundle:
         return log_mel
 
     def encode(
-        self, log_mel: Tensor, steps: int = REFINEMENT_STEPS, cancelled: Callable[[], bool] = lambda: False
+        self, log_mel: Tensor, steps: int = STEPS, cancelled: Callable[[], bool] = lambda: False
     ) -> Tensor:
         """Log-mel spectrograms [batch, 1, mels, frames] to their latents [batch, latent].
 
@@ -102,15 +102,15 @@ class ModelBundle:
     ) -> Self:
         """Read what `state_dict` gave, for a run with this configuration.
 
-        Raises KeyError, RuntimeError, TypeError or ValueError if it does not fit.
+        Raises AttributeError, KeyError, RuntimeError, TypeError or ValueError if it does not fit.
         """
-        model = build_model(config.model_config(spectrogram))
+        model = build_model(config.model_config(spectrogram), device)
         model.load_state_dict(state["model"])
         latents = LatentDistribution.from_state(state["latents"], device)
         if latents.means.shape[1] != config.latent_dim:
             raise ValueError("its latents are not of this model")
         samples = config.chunk_samples(spectrogram)
-        return cls(model.to(device).eval(), spectrogram, latents, samples, float(state["gain"]))
+        return cls(model.eval(), spectrogram, latents, samples, float(state["gain"]))
 
     @cached_property
     def _analysis(self) -> LogMelSpectrogram:
@@ -121,6 +121,9 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
     """The model of a run directory or of a checkpoint file, ready to encode, draw, decode and render.
 
     `which` chooses the checkpoint of a run: best (lowest validation loss), newest, or the number of a step.
+    Its latents are those of the last validation or preview before it.  On a CPU torch computes from now on
+    with as many threads as the run did, since they decide how sums are rounded.
+
     Raises CheckpointError if there is none such, or it cannot be used; ConfigError for an unknown device.
     """
     where = choose_device(device)
@@ -129,14 +132,19 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
     name = printable(file.name)
     task = state.get("task")
     if not isinstance(task, Mapping) or task.get("latents") is None:
+        older = state["format_version"] < FORMAT_VERSION
+        why = "as older versions wrote none" if older else "as the run was stopped before its first previews"
         raise CheckpointError(
-            f"{name} has no latent distribution: it was saved by an older version; resume the run once."
+            f"{name} has no latent distribution, {why}: resume the run, and take its newest checkpoint."
         )
+    use_threads(where, state.get("threads"))
     try:
         config = ResolvedConfig.from_dict(state["config"])
         spectrogram = SpectrogramConfig(**state["spectrogram"])
         parts = {"model": state["ema_model"], **task}
         return ModelBundle.from_state(parts, config, spectrogram, where)
+    except torch.OutOfMemoryError:
+        raise
     except (AttributeError, ConfigError, KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().split("\n")[0][:100].rstrip(":")
         raise CheckpointError(f"{name} holds no model that this version can use ({reason}).") from error

@@ -16,12 +16,12 @@ from core.errors import Cancelled
 from core.events import PreviewKind, PreviewReady
 from core.seeding import generator
 from core.synthesis.bundle import ModelBundle
-from core.synthesis.refine import refine_latents
+from core.synthesis.refine import STEP_SIZE, refine_latents
 from core.synthesis.render import SoundRenderer
 from core.threads import one_core_threads
 
 ENVELOPE_POINTS = 120
-QUICK_REFINEMENT = 14, 0.05  # steps and their size: nearly nine tenths of what 60 such steps gain
+QUICK_REFINEMENT_STEPS = 14  # nearly nine tenths of what 60 gain
 
 Spectrogram = tuple[PreviewKind, str, Tensor]  # kind, label and log-mel [1, mels, frames] of a preview
 
@@ -135,8 +135,7 @@ def phase_generator(seed: int, label: str) -> torch.Generator:
 
 def _nearest_latents(bundle: ModelBundle, clip_log_mel: Tensor, cancelled: Callable[[], bool]) -> Tensor:
     """Latents [1, latent] of the clip.  A single sound takes several cores longer than one."""
-    steps, step_size = QUICK_REFINEMENT
-    arguments = bundle.model, clip_log_mel, steps, step_size, cancelled
+    arguments = bundle.model, clip_log_mel, QUICK_REFINEMENT_STEPS, STEP_SIZE, cancelled
     if bundle.device.type != "cpu":
         return refine_latents(*arguments)
     with one_core_threads(1, "latents") as executor:

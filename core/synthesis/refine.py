@@ -23,7 +23,7 @@ def refine_latents(
     step_size: float = STEP_SIZE,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Tensor:
-    """Latents [batch, latent] whose images are no farther from `log_mel` [batch, 1, mels, frames].
+    """Latents [batch, latent] which decode no farther from `log_mel` [batch, 1, mels, frames].
 
     Gradient steps on the squared error, from the encoder's answer: Kim et al., "Semi-Amortized Variational
     Autoencoders", ICML 2018.  Each keeps the nearest that it came by.  The model stays as it is.

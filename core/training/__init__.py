@@ -1,1 +1,1 @@
-"""The training loop and what goes on beside it."""
+"""The training loop, the task that it trains, and what runs beside it."""

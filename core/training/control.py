@@ -34,12 +34,13 @@ class Control:
         if self.is_cancelled():
             raise Cancelled
 
-    def take_save_request(self) -> bool:
-        """Whether a save was requested since the last call."""
+    def is_save_requested(self) -> bool:
         self._poll()
-        is_requested = self._save.is_set()
+        return self._save.is_set()
+
+    def take_save_request(self) -> None:
+        """Take the request for a save as answered."""
         self._save.clear()
-        return is_requested
 
     def _poll(self) -> None:
         now_s = time.monotonic()

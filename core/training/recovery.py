@@ -13,7 +13,7 @@ MOST_ROLLBACKS = 3
 
 
 class NonFiniteStreak(Exception):
-    """So many steps in a row were not finite that the run must return to a checkpoint."""
+    """Too many steps in a row were not finite: the run must return to a checkpoint."""
 
 
 class Recovery:
@@ -37,7 +37,7 @@ class Recovery:
         self.learning_rate_scale = 1.0
         self._rollbacks = 0
         self._skipped_steps = 0
-        self._bad_steps = 0  # of them, the last ones in a row
+        self._bad_steps = 0  # consecutive ones up to now
 
     def note_step(self, step: int, is_finite: bool) -> None:
         """Take in a step that was taken, or skipped as its loss or gradient was not finite.
@@ -70,8 +70,10 @@ class Recovery:
                 "to a good checkpoint at half the learning rate; start again with a smaller learning_rate."
             )
         active = self._warnings.kinds
-        self._restore_newest()
-        self._bad_steps, self._rollbacks, self.learning_rate_scale = 0, rollbacks, scale
+        try:
+            self._restore_newest()
+        finally:  # also where the log could not be rewound
+            self._bad_steps, self._rollbacks, self.learning_rate_scale = 0, rollbacks, scale
         self._warnings.repeat(active)
         self._warnings.set(
             WarningKind.ROLLBACK,
@@ -92,7 +94,7 @@ class Recovery:
         self._progress.batch_size = size // 2
         self._warnings.set(
             WarningKind.MEMORY,
-            f"The device ran out of memory: batches now have {size // 2} chunks, not {size}.",
+            f"The device ran out of memory: the batch size is now {size // 2}, not {size}.",
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from typing import Protocol
 
+import torch
+
+from core.device import memory_use
+from core.diagnostics.overfitting import quality
 from core.errors import RunError
 from core.events import (
     CheckpointSaved,
@@ -13,8 +17,10 @@ from core.events import (
     Warned,
     WarningKind,
 )
-from core.runs import EventLog
-from core.training.state import ResumePoint
+from core.runs import EventLog, RunManifest
+from core.training.eta import RunClock
+from core.training.state import Progress, ResumePoint
+from core.training.task import Validation
 
 Listener = Callable[[RunEvent], None]
 
@@ -61,3 +67,35 @@ class RunReporter:
             raise RunError(
                 f"The log of the run cannot be rewritten ({error.strerror}); free some space."
             ) from error
+
+
+def epoch_event(
+    manifest: RunManifest,
+    progress: Progress,
+    device: torch.device,
+    clock: RunClock,
+    result: Validation,
+    gap: float,
+) -> EpochFinished:
+    """What is reported of the epoch that was validated last; `gap` is its overfitting gap."""
+    epoch, epochs = progress.validated_epochs, manifest.config.epochs
+    memory = memory_use(device)
+    return EpochFinished(
+        epoch=epoch,
+        total_epochs=epochs,
+        step=progress.step,
+        train_loss=result.train_loss,
+        validation_loss=result.validation_loss,
+        train_error=result.train_error,
+        validation_error=result.validation_error,
+        overfitting_gap=gap,
+        quality=quality(gap),
+        best_validation_loss=progress.best_loss,
+        best_epoch=progress.best_epoch,
+        elapsed_s=clock.elapsed_s,
+        eta_s=clock.estimate_s(manifest.total_steps - progress.step, epochs - epoch),
+        memory_used_bytes=memory.used_bytes,
+        memory_peak_bytes=memory.peak_bytes,
+        memory_total_bytes=memory.total_bytes,
+        metrics=result.metrics,
+    )

@@ -17,6 +17,7 @@ from core.text import printable
 from core.threads import use_threads
 from core.training.control import Control
 from core.training.migration import read_newest
+from core.training.recovery import NonFiniteStreak
 from core.training.reporter import Listener, RunReporter
 from core.training.state import ResumePoint
 from core.training.task import SetUp, SetupContext
@@ -157,6 +158,8 @@ class TrainingRun:
         """Keep the state that the run ends in; a message if that failed."""
         if self._trainer is None:
             return ""
+        with contextlib.suppress(NonFiniteStreak):  # the run ends here anyway
+            self._trainer.steps.flush()
         self._trainer.save(reason)
         self._trainer.writer.finish()
         return self._trainer.writer.problem

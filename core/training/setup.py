@@ -68,9 +68,7 @@ def build_setup(context: SetupContext) -> TrainingSetup:
     batches = TrainingBatches(sounds.train, spectrogram, config, manifest.steps_per_epoch, device)
 
     torch.manual_seed(derive_seed(config.seed, "weights"))
-    model = build_model(config.model_config(manifest.spectrogram)).to(device)
-    if device.type == "cuda":
-        model.to(memory_format=model.cuda_memory_format)  # type: ignore[call-overload]
+    model = build_model(config.model_config(manifest.spectrogram), device)
     if context.is_new:
         _initialise(model, batches, config.seed, cancelled, context.emit)
 

@@ -84,7 +84,7 @@ class TrainingState:
         return {**states, "task": self._task.state_dict(self.ema_model)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Raises AttributeError, KeyError, RuntimeError, TypeError or ValueError for one of another run."""
+        """Raises AttributeError, KeyError, RuntimeError, TypeError or ValueError if it does not fit."""
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
         self._task.load_state_dict(state["task"])

@@ -1,6 +1,6 @@
 """One update of the weights by one batch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,25 +17,19 @@ from core.training.task import Task
 class StepInputs:
     """All that a step depends on besides the weights, on their device, each tensor of a fixed shape.
 
-    The task's `batch`, and scalars [] that follow from the step: `learning_rate`, `ema_weight` (the weight of
-    the new weights in the moving average), and the task's own `schedule` by name.
+    The task's `batch`, and `scalars` [2 + names] that follow from the step: the learning rate, the weight of
+    the new weights in their moving average, and what the task's schedule calls by these `names`.
     """
 
     batch: tuple[Tensor, ...]
-    learning_rate: Tensor
-    ema_weight: Tensor
-    schedule: Mapping[str, Tensor]
+    scalars: Tensor
+    names: tuple[str, ...]
 
     def tensors(self) -> list[Tensor]:
-        return [*self.batch, self.learning_rate, self.ema_weight, *self.schedule.values()]
+        return [*self.batch, self.scalars]
 
     def clone(self) -> Self:
-        return type(self)(
-            tuple(each.clone() for each in self.batch),
-            self.learning_rate.clone(),
-            self.ema_weight.clone(),
-            {name: each.clone() for name, each in self.schedule.items()},
-        )
+        return type(self)(tuple(each.clone() for each in self.batch), self.scalars.clone(), self.names)
 
 
 class TrainingStep:
@@ -59,17 +53,18 @@ class TrainingStep:
         raise until something is changed.  Raises OutOfMemoryError; all is then as it was.
         """
         state = self._state
+        learning_rate, ema_weight, *weights = inputs.scalars
         state.model.train()
         state.optimizer.zero_grad()
-        loss = self._task.step(inputs.batch, inputs.schedule)
+        loss = self._task.step(inputs.batch, dict(zip(inputs.names, weights, strict=True)))
         check()
         loss.total.backward()  # type: ignore[no-untyped-call]
         check()
         norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), self._clip_norm)
         self.metric_names = ("train_loss", *loss.parts, "gradient_norm")
         metrics = torch.stack([loss.total, *loss.parts.values(), norm]).detach()
-        state.optimizer.step(inputs.learning_rate, metrics.isfinite().all())
-        update_ema(state.ema_model, state.model, inputs.ema_weight)
+        state.optimizer.step(learning_rate, metrics.isfinite().all())
+        update_ema(state.ema_model, state.model, ema_weight)
         return metrics
 
     def written(self) -> list[Tensor]:

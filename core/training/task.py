@@ -70,7 +70,10 @@ class Task(Protocol):
 
     @property
     def model(self) -> nn.Module:
-        """Its parameters are trained; the trainer keeps a moving average of them, the EMA model."""
+        """Its parameters are trained; the trainer keeps a moving average of them, the EMA model.
+
+        A step changes none of its buffers: the EMA model and the check of a CUDA graph cover parameters.
+        """
 
     @property
     def device(self) -> torch.device: ...
@@ -89,11 +92,14 @@ class Task(Protocol):
     def schedule(self, step: int) -> Mapping[str, float]:
         """Weights of the loss that follow from the step, by name; reported with each step."""
 
-    def batch(self, step: int, size: int, check: Callable[[], None]) -> tuple[Tensor, ...]:
+    def batch(self, step: int, size: int) -> tuple[Tensor, ...]:
         """The training batch of a step, on the device.  A function of the step alone.
 
-        `check` may raise Cancelled.  Raises OutOfMemoryError.
+        Raises OutOfMemoryError.
         """
+
+    def weights_change(self) -> None:
+        """Drop what was computed from the weights, which the next step changes."""
 
     def step(self, batch: tuple[Tensor, ...], schedule: Mapping[str, Tensor]) -> TaskLoss:
         """Forward pass in training mode, which gradients can flow through.  No host sync."""

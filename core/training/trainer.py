@@ -1,7 +1,9 @@
 """The training loop."""
 
+import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 from functools import partial
 
 import torch
@@ -9,21 +11,20 @@ import torch
 from core.checkpoints.archive import State
 from core.checkpoints.folder import CheckpointFolder
 from core.checkpoints.writer import CheckpointWriter
-from core.device import memory_use
-from core.diagnostics.overfitting import OverfittingDetector, overfitting_gap, quality
+from core.diagnostics.overfitting import OverfittingDetector, overfitting_gap
 from core.diagnostics.warnings import ActiveWarnings
 from core.errors import Cancelled, CheckpointError
-from core.events import EpochFinished, WarningKind
+from core.events import WarningKind
 from core.runs import RunDirectory, RunManifest
 from core.training.control import Control
 from core.training.eta import RunClock
 from core.training.migration import read_newest
 from core.training.previews import Previewer
 from core.training.recovery import NonFiniteStreak, Recovery
-from core.training.reporter import Reporter
-from core.training.state import ResumePoint, TrainingState
-from core.training.steps import Stepper
-from core.training.task import Task, Validation
+from core.training.reporter import Reporter, epoch_event
+from core.training.state import Progress, ResumePoint, TrainingState
+from core.training.stepper import Stepper
+from core.training.task import Task
 
 
 class Trainer:
@@ -78,30 +79,43 @@ class Trainer:
             self.save("start")
         self.warnings.repeat()
         try:
-            self._do_what_is_due()
-            while self.progress.step < self.manifest.total_steps:
-                self._control.raise_if_cancelled()
-                self.train_step()
-                self._do_what_is_due()
+            while True:
+                with self._rolling_back():
+                    self._do_what_is_due()
+                    if self.progress.step >= self.manifest.total_steps:
+                        break
+                    self._control.raise_if_cancelled()
+                    self.train_step()
             self.previewer.finish(self._control.is_cancelled)
         except Cancelled:
-            self._settle()
+            with self._rolling_back():
+                self.steps.flush()
             raise
 
+    @contextlib.contextmanager
+    def _rolling_back(self) -> Iterator[None]:
+        """Return to the newest checkpoint if too many steps in a row turn out to be bad."""
+        try:
+            yield
+        except NonFiniteStreak:
+            self._recovery.roll_back()
+
     def _do_what_is_due(self) -> None:
-        """Between two steps: report, save, validate, render.  A rollback may change what is due."""
-        if self._is_at_epoch_end():
-            self._settle()
+        """Between two steps: report, save, validate, render.  Raises Cancelled, NonFiniteStreak."""
+        is_save_requested, is_checkpoint_due = self._control.is_save_requested(), self._is_checkpoint_due()
+        if self._is_at_epoch_end() or is_save_requested or is_checkpoint_due:
+            self.steps.flush()
         self.writer.collect()
         self.previewer.collect()
-        if self._control.take_save_request():
+        if is_save_requested:
+            self._control.take_save_request()
             self.save("manual", by_hand=True)
         self.previewer.render_resumed(self._control.is_cancelled)
         if self._is_validation_due():
             self.validate()
         if self._is_preview_due():
             self.render_previews()
-        if self._is_checkpoint_due():
+        if is_checkpoint_due and self.writer.requested_step < self.progress.step:
             self.save("interval")
 
     def _is_at_epoch_end(self) -> bool:
@@ -123,25 +137,21 @@ class Trainer:
     # -- steps ------------------------------------------------------------------------------------------
 
     def train_step(self) -> None:
-        """Change the weights by one batch, unless the device has too little memory for it."""
+        """Change the weights by one batch, unless the device has too little memory for it.
+
+        Raises Cancelled, NonFiniteStreak if earlier steps turn out to be bad, TrainingError.
+        """
         try:
             self.steps.take()
+            is_out_of_memory = False
         except torch.OutOfMemoryError:
+            is_out_of_memory = True  # answered below: here the error still holds the step's tensors
+        if is_out_of_memory:
             self.steps.rebuild()  # a captured graph holds memory of its own
-            if not self._settle():
-                self._recovery.recover_from_oom(str(self.device), self.task.memory_advice)
-        else:
-            if self.steps.is_flush_due:
-                self._settle()
-
-    def _settle(self) -> bool:
-        """Flush, and after too many bad steps roll back; whether the run is at another step now."""
-        try:
             self.steps.flush()
-        except NonFiniteStreak:
-            self._recovery.roll_back()
-            return True
-        return False
+            self._recovery.recover_from_oom(str(self.device), self.task.memory_advice)
+        elif self.steps.is_flush_due:
+            self.steps.flush()
 
     def _quiesce(self) -> None:
         """Let no other thread use the device."""
@@ -161,45 +171,25 @@ class Trainer:
     def validate(self) -> None:
         """Measure the EMA model, and report it."""
         started_s = time.perf_counter()
-        result = self.task.validate(self.state.ema_model, self.epoch, self.warnings.__contains__)
+        result = self.task.validate(self.state.ema_model, self.epoch, self.warnings.is_active)
         self._clock.add_evaluation(time.perf_counter() - started_s)
         self.progress.record_validation(self.epoch, result.validation_loss)
         gap = overfitting_gap(result.train_error, result.validation_error)
-        self._reporter.emit(self._epoch_event(result, gap))
+        self._reporter.emit(epoch_event(self.manifest, self.progress, self.device, self._clock, result, gap))
         self._detector.update(self.epoch, result.validation_loss, gap)
         note = self.manifest.split.confidence_note
         self.warnings.set(WarningKind.OVERFITTING, self._detector.warning(self.epoch, note))
         for kind, message in result.warnings.items():
             self.warnings.set(kind, message)
         if self.progress.best_epoch == self.epoch:
-            self.writer.keep_best(self.snapshot(), self.epoch, self.progress.step)
-
-    def _epoch_event(self, result: Validation, gap: float) -> EpochFinished:
-        progress, memory = self.progress, memory_use(self.device)
-        steps_left = self.manifest.total_steps - progress.step
-        return EpochFinished(
-            epoch=self.epoch,
-            total_epochs=self.config.epochs,
-            step=progress.step,
-            train_loss=result.train_loss,
-            validation_loss=result.validation_loss,
-            train_error=result.train_error,
-            validation_error=result.validation_error,
-            overfitting_gap=gap,
-            quality=quality(gap),
-            best_validation_loss=progress.best_loss,
-            best_epoch=progress.best_epoch,
-            elapsed_s=self._clock.elapsed_s,
-            eta_s=self._clock.estimate_s(steps_left, self.config.epochs - self.epoch),
-            memory_used_bytes=memory.used_bytes,
-            memory_peak_bytes=memory.peak_bytes,
-            memory_total_bytes=memory.total_bytes,
-            metrics=result.metrics,
-        )
+            best = self.snapshot()
+            best["previews"]["pending"] = None  # another model's, which takes as much space again
+            self.writer.keep_best(best, self.epoch, self.progress.step)
 
     def render_previews(self) -> None:
-        """Judge the new sounds of the EMA model, and begin to render its previews."""
-        source, warnings = self.task.previews(self.state.ema_model, self.warnings.__contains__)
+        """Judge the new sounds of the EMA model, and begin to render its previews.  Raises Cancelled."""
+        self.previewer.finish(self._control.is_cancelled)  # its model is freed before this one is copied
+        source, warnings = self.task.previews(self.state.ema_model, self.warnings.is_active)
         for kind, message in warnings.items():
             self.warnings.set(kind, message)
         self.previewer.render(source, self.epoch, self.progress.step, self._control.is_cancelled)
@@ -207,8 +197,7 @@ class Trainer:
     # -- checkpoints ------------------------------------------------------------------------------------
 
     def save(self, reason: str, by_hand: bool = False) -> None:
-        """Begin to write a checkpoint, of this very step unless bad steps make the run roll back first."""
-        self._settle()
+        """Begin to write a checkpoint of this very step, whose metrics and those before are flushed."""
         self.writer.save(self.snapshot(), self.epoch, self.progress.step, reason, by_hand)
 
     def snapshot(self) -> State:
@@ -227,12 +216,14 @@ class Trainer:
         if state.get("spectrogram") != dataclasses.asdict(self.manifest.spectrogram):
             raise CheckpointError(f"{name} was made with another spectrogram; its sounds would not fit.")
         try:
+            if not Progress(**state["progress"]).fits(self.manifest.total_steps, self.config.batch_size):
+                raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible.")
             self.state.load_state_dict(state)
+        except torch.OutOfMemoryError:
+            raise
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
-        if not self.progress.fits(self.manifest.total_steps, self.config.batch_size):
-            raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible here.")
-        self.steps.forget()
+        self.steps.drop_pending()
         self.writer.forget(self.progress.step)
         self._checkpoints.resumed_from = name
 

@@ -14,6 +14,7 @@ from core.device import has_bfloat16, to_device
 from core.diagnostics.evaluation import blur_warning, evaluate
 from core.diagnostics.latent_usage import latent_warning
 from core.diagnostics.memorisation import memorisation_warning, nearness
+from core.errors import Cancelled
 from core.events import PreviewReady, WarningKind
 from core.model import VAE
 from core.model.losses import active_dimensions, gaussian_kl, losses
@@ -22,7 +23,7 @@ from core.optim.groups import ParameterGroup
 from core.optim.schedules import kl_weight
 from core.runs import RunManifest
 from core.seeding import generator
-from core.synthesis.bundle import ModelBundle
+from core.synthesis.bundle import UNCHANGED_GAIN, ModelBundle
 from core.synthesis.latents import LatentDistribution, find_neighbours, fit_latents
 from core.synthesis.previews import PreviewRenderer
 from core.training.setup import TrainingSetup, build_setup
@@ -36,8 +37,9 @@ BLUR_REPORTED_FROM = 0.2  # of the run: before, every model is blurred
 class VaeTask:
     """Reconstruction of log-mel spectrograms through a Gaussian latent: see `core.model.losses`.
 
-    What the EMA model makes of the two fixed sets is kept from its validation to the next step, since
-    previews and checkpoints need it too.
+    What the EMA model makes of the two fixed sets is kept until the next step, since validation and previews
+    both need it.  The latents of the training set, which every checkpoint holds, are those of the last
+    validation or preview: to fit them for each checkpoint would keep a cancel waiting.
     """
 
     def __init__(self, setup: TrainingSetup, manifest: RunManifest, cancelled: Callable[[], bool]) -> None:
@@ -49,8 +51,9 @@ class VaeTask:
         self._config = manifest.config
         self._cancelled = cancelled
         self._autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device))
-        self._training: Reconstruction | None = None
+        self._training: Reconstruction | None = None  # by the EMA model, as is the next
         self._validation: Reconstruction | None = None
+        self._latents: LatentDistribution | None = None
 
     @classmethod
     def set_up(cls, context: SetupContext) -> "VaeTask":
@@ -73,14 +76,14 @@ class VaeTask:
     def schedule(self, step: int) -> Mapping[str, float]:
         return {"kl_weight": kl_weight(self._config, step, self._manifest.total_steps)}
 
-    def batch(self, step: int, size: int, check: Callable[[], None]) -> tuple[Tensor, ...]:
+    def batch(self, step: int, size: int) -> tuple[Tensor, ...]:
         """Log-mel spectrograms [batch, 1, mels, frames] and the noise of the posterior [batch, latent]."""
-        self._forget_reconstructions()
         draws = generator(self._config.seed, "posterior", step)
         noise = torch.randn(size, self._config.latent_dim, generator=draws)
-        log_mel = self._setup.batches.batch(step, size)
-        check()
-        return log_mel, to_device(noise, self.device)
+        return self._setup.batches.batch(step, size), to_device(noise, self.device)
+
+    def weights_change(self) -> None:
+        self._training = self._validation = None
 
     def step(self, batch: tuple[Tensor, ...], schedule: Mapping[str, Tensor]) -> TaskLoss:
         log_mel, noise = batch
@@ -98,10 +101,12 @@ class VaeTask:
 
     def validate(self, model: VAE, epoch: int, is_active: IsActive) -> Validation:
         """Root-mean-square errors of log-mel in natural-log units; KL divergence in nats, no free bits."""
+        training = self._reconstruct_training(model)
         train, validation = (
             evaluate(each, model.scale, self._config)
-            for each in (self._training_side(model, self._cancelled), self._validation_side(model))
+            for each in (training, self._reconstruct_validation(model))
         )
+        self._latents = self._fit(training)
         nats = validation.kl_per_dimension
         warnings = {WarningKind.LATENT: latent_warning(nats)}
         if epoch >= BLUR_REPORTED_FROM * self._config.epochs:
@@ -124,8 +129,8 @@ class VaeTask:
         )
 
     def previews(self, model: VAE, is_active: IsActive) -> tuple["VaePreviews", Messages]:
-        training, validation = self._training_side(model, self._cancelled), self._validation_side(model)
-        latents = self._fit(training)
+        training, validation = self._reconstruct_training(model), self._reconstruct_validation(model)
+        self._latents = latents = self._fit(training)
         ratio = nearness(model, latents, training, validation, self._config.seed)
         message = memorisation_warning(ratio, is_active(WarningKind.MEMORISATION))
         source = VaePreviews(self._setup.previews, self._bundle(copy.deepcopy(model), latents))
@@ -133,47 +138,45 @@ class VaeTask:
 
     # -- state ------------------------------------------------------------------------------------------
 
-    def load_previews(self, state: Mapping[str, Any]) -> "VaePreviews":
+    def load_previews(self, state: Mapping[str, Any]) -> "VaePreviews | UnfittedPreviews":
         model = copy.deepcopy(self.model).eval()
         model.load_state_dict(state["model"])
-        fitted = state["latents"]
-        latents = (
-            self._fit(reconstruct(model, self._setup.training_set, self._cancelled))
-            if fitted is None  # by a version that did not keep them
-            else LatentDistribution.from_state(fitted, self.device)
-        )
+        if state["latents"] is None:  # by a version that did not keep them
+            return UnfittedPreviews(self._setup, model, self._bundle)
+        latents = LatentDistribution.from_state(state["latents"], self.device)
         return VaePreviews(self._setup.previews, self._bundle(model, latents))
 
     def state_dict(self, model: VAE) -> dict[str, Any]:
-        """What `load_bundle` needs besides the model: the latents of the training sounds, and the gain."""
+        """What `load_bundle` needs besides the model: latents of the training sounds, and the gain.
+
+        The latents are None if there were none yet, and fitting them was cancelled or found no memory.
+        """
         try:
-            latents = self._fit(self._training_side(model, lambda: False))
-        except torch.OutOfMemoryError:
-            logger.warning("too little memory to fit the latents: this checkpoint cannot make new sounds")
-            return {"latents": None}
-        bundle = self._bundle(model, latents)
-        return {"latents": latents.state_dict(), "gain": bundle.gain}
+            self._latents = self._latents or self._fit(self._reconstruct_training(model))
+        except (Cancelled, RuntimeError) as error:
+            logger.warning("this checkpoint has no latents to draw new sounds from (%s)", error)
+        latents = self._latents
+        return {"latents": latents.state_dict() if latents else None, "gain": UNCHANGED_GAIN}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._forget_reconstructions()
+        fitted = state["latents"]
+        self._latents = LatentDistribution.from_state(fitted, self.device) if fitted is not None else None
+        self.weights_change()
 
     def close(self) -> None:
         self._setup.batches.close()
 
     # -- what the EMA model makes of the fixed sets -----------------------------------------------------
 
-    def _training_side(self, model: VAE, cancelled: Callable[[], bool]) -> Reconstruction:
+    def _reconstruct_training(self, model: VAE) -> Reconstruction:
         if self._training is None:
-            self._training = reconstruct(model, self._setup.training_set, cancelled)
+            self._training = reconstruct(model, self._setup.training_set, self._cancelled)
         return self._training
 
-    def _validation_side(self, model: VAE) -> Reconstruction:
+    def _reconstruct_validation(self, model: VAE) -> Reconstruction:
         if self._validation is None:
             self._validation = reconstruct(model, self._setup.validation_set, self._cancelled)
         return self._validation
-
-    def _forget_reconstructions(self) -> None:
-        self._training = self._validation = None
 
     @cached_property
     def _neighbours(self) -> Tensor:
@@ -200,3 +203,19 @@ class VaePreviews:
 
     def state_dict(self) -> dict[str, Any]:
         return self.bundle.state_dict()
+
+
+@dataclass(frozen=True)
+class UnfittedPreviews:
+    """Previews of a checkpoint of format 3, whose latents are fitted when they are rendered."""
+
+    setup: TrainingSetup
+    model: VAE
+    bundle_of: Callable[[VAE, LatentDistribution], ModelBundle]
+
+    def render(self, epoch: int, step: int, cancelled: Callable[[], bool]) -> Iterator[PreviewReady]:
+        latents = fit_latents(reconstruct(self.model, self.setup.training_set, cancelled))
+        yield from self.setup.previews.render(self.bundle_of(self.model, latents), epoch, step, cancelled)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"model": self.model.state_dict(), "latents": None}

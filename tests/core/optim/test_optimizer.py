@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.optim.groups import ParameterGroup
-from core.optim.optimizer import BETAS, MUON_RATE, Optimizer, orthogonalised, update_ema
+from core.optim.optimizer import BETAS, MUON_LR_SCALE, Optimizer, orthogonalised, update_ema
 from core.optim.schedules import ema_weight
 
 GOOD, BAD = torch.tensor(True), torch.tensor(False)
@@ -40,7 +40,7 @@ def test_orthogonalised_steps_are_those_of_torchs_muon() -> None:
     ours = torch.nn.Sequential(*(torch.nn.Linear(*shape, bias=False) for shape in shapes))
     theirs = copy.deepcopy(ours)
     optimizer = Optimizer([ParameterGroup(list(ours.parameters()), use_muon=True)], 0.1)
-    reference = torch.optim.Muon(theirs.parameters(), lr=MUON_RATE * 1e-3, weight_decay=0.1)
+    reference = torch.optim.Muon(theirs.parameters(), lr=MUON_LR_SCALE * 1e-3, weight_decay=0.1)
     before = [weight.detach().clone() for weight in ours.parameters()]
     draws = torch.Generator().manual_seed(0)
     for _ in range(5):
@@ -74,7 +74,7 @@ def test_weights_decay_in_either_method() -> None:
     for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)
     optimizer.step(torch.tensor(0.1), GOOD)
-    for weight, old, rate in zip(model.parameters(), before, (0.1 * MUON_RATE, 0.1), strict=True):
+    for weight, old, rate in zip(model.parameters(), before, (0.1 * MUON_LR_SCALE, 0.1), strict=True):
         assert torch.allclose(weight, (1 - 0.1 * rate) * old)
 
 

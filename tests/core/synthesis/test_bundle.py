@@ -14,6 +14,7 @@ from core.errors import CheckpointError, ConfigError
 from core.runs import RunDirectory
 from core.seeding import generator
 from core.synthesis import load_bundle
+from core.synthesis.latents import LatentDistribution
 from core.synthesis.previews import phase_generator, preview_spectrograms
 from tests.conftest import create_run, write_tones
 from tests.sounds import tone
@@ -91,9 +92,10 @@ def test_gain_brings_sounds_to_the_level_of_training_and_back(orphan: RunDirecto
     np.testing.assert_allclose(loud, 4 * quiet, atol=1e-6)
 
 
-def test_latents_take_little_of_a_checkpoint(orphan: RunDirectory) -> None:
-    state = read_checkpoint(orphan.checkpoints / "best.pt")
-    assert len(serialise({"latents": state["task"]["latents"]})) < 10_000  # 16 chunks of 4 dimensions
+def test_latents_of_256_chunks_take_a_fifth_of_a_megabyte() -> None:
+    means, neighbours = torch.zeros(256, 64), torch.zeros(256, 102, dtype=torch.long)
+    latents = LatentDistribution(means, neighbours, torch.zeros(64))
+    assert len(serialise({"latents": latents.state_dict()})) < 200_000
 
 
 @pytest.mark.parametrize(

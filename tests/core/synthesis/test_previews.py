@@ -17,7 +17,7 @@ from core.model import VAE, build_model
 from core.model.reconstruction import reconstruct
 from core.synthesis.bundle import ModelBundle
 from core.synthesis.latents import fit_latents
-from core.synthesis.previews import QUICK_REFINEMENT, PreviewRenderer
+from core.synthesis.previews import QUICK_REFINEMENT_STEPS, PreviewRenderer
 from tests.sounds import tone
 
 SPECTROGRAM = SpectrogramConfig()
@@ -131,7 +131,7 @@ def test_silent_clip_and_exploding_model_give_finite_sounds(tmp_path: Path, mode
         assert np.isfinite(each.envelope).all()
 
 
-@pytest.mark.parametrize("checks", [3, QUICK_REFINEMENT[0] + 4])
+@pytest.mark.parametrize("checks", [3, QUICK_REFINEMENT_STEPS + 4])
 def test_rendering_is_cancelled_in_refinement_and_in_inversion(
     tmp_path: Path, model: VAE, checks: int
 ) -> None:

@@ -9,7 +9,7 @@ import torch
 from core.events import EpochFinished, PreviewReady, RunEvent, StepFinished, Warned
 from core.runs import RunDirectory
 from core.training.step import TrainingStep
-from core.training.steps import FLUSH_INTERVALS_S
+from core.training.stepper import FLUSH_INTERVALS_S
 from tests import training
 from tests.conftest import MakeRun
 from tests.training import assert_same_outcome, end, hold_previews, newest_state, of
@@ -54,7 +54,7 @@ def test_replayed_steps_equal_eager_steps(
     replayed, eager = (make_exact_run(name, model=model) for name in ("replayed", "eager"))
     train(replayed)
     assert "captured in a CUDA graph" in replayed.log.read_text()
-    monkeypatch.setattr("core.training.steps.CudaGraphStep", lambda step, _: step)
+    monkeypatch.setattr("core.training.stepper.CudaGraphStep", lambda step, _: step)
     train(eager)
     assert_same_outcome(replayed, eager)
 

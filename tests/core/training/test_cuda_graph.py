@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from core.data.batches import TrainingBatches
 from core.events import StepFinished, Warned
 from core.runs import RunDirectory
-from core.training import steps
+from core.training import stepper
 from core.training.cuda_graph import CudaGraphStep
 from core.training.step import StepInputs, TrainingStep
 from tests.conftest import MakeRun
@@ -76,7 +76,7 @@ def capture_with(monkeypatch: pytest.MonkeyPatch, capture: Callable[[Work], Work
                 sizes.append(self.captured_size)
             return metrics
 
-    monkeypatch.setattr(steps, "TrainingStep", lambda *args: Replayed(TrainingStep(*args)))
+    monkeypatch.setattr(stepper, "TrainingStep", lambda *args: Replayed(TrainingStep(*args)))
     return sizes
 
 
@@ -102,7 +102,7 @@ def test_capture_begins_when_nothing_else_uses_the_device(
             return taped(work)
 
     monkeypatch.setattr(
-        steps, "TrainingStep", lambda *args: Replayed(TrainingStep(*args), lambda: calls.append("quiesce"))
+        stepper, "TrainingStep", lambda *args: Replayed(TrainingStep(*args), lambda: calls.append("quiesce"))
     )
     train(make_run())
     assert calls == ["quiesce", "capture"]

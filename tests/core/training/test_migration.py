@@ -11,12 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
-from core.checkpoints.archive import read_checkpoint
+from core.checkpoints.archive import read_checkpoint, serialise
+from core.checkpoints.folder import CheckpointFolder
+from core.diagnostics.overfitting import OverfittingDetector
 from core.errors import CheckpointError
 from core.events import EpochFinished, PreviewReady, RunState, StepFinished
 from core.runs import RunDirectory, RunHistory, summarise
 from core.synthesis import load_bundle
+from core.training.migration import read_newest
 from tests.training import end, logged, newest_state, of, train
 
 ARCHIVE = Path(__file__).parents[2] / "data" / "run-of-format-3.tar.xz"
@@ -71,5 +75,50 @@ def test_run_of_format_3_resumes_to_what_that_version_made_of_it(old_run: RunDir
 
 
 def test_checkpoint_of_format_3_is_no_bundle_until_it_was_resumed(old_run: RunDirectory) -> None:
-    with pytest.raises(CheckpointError, match=r"no latent distribution.*resume the run once"):
+    with pytest.raises(CheckpointError, match=r"no latent distribution, as older versions wrote none"):
         load_bundle(old_run.path, "newest")
+
+
+def test_nothing_of_a_checkpoint_of_format_3_is_lost(old_run: RunDirectory) -> None:
+    path = old_run.checkpoints / "step-000000008.pt"
+    state = read_checkpoint(path)
+    history = [
+        {"epoch": epoch, "validation_loss": abs(epoch - 20) / 10, "overfitting_gap": 0.2 + epoch / 100}
+        for epoch in range(1, 61)
+    ]
+    state["progress"] |= {
+        "history": history, "validated_epochs": 60, "best_loss": 0.0, "best_epoch": 20, "rollbacks": 2,
+        "skipped_steps": 23, "bad_steps": 3, "learning_rate_scale": 0.25, "elapsed_s": 77.0,
+        "step_time_s": 0.5, "evaluation_time_s": 1.5, "warnings": {"blur": "Blurred."}, "previewed_epoch": 55,
+    }  # fmt: skip
+    path.write_bytes(serialise(state))  # which keeps the version that is in it
+    migrated, _, problems = read_newest(CheckpointFolder(old_run.checkpoints), validation_files=4)
+    detector = OverfittingDetector(4)
+    for epoch in history:
+        detector.update(epoch["epoch"], epoch["validation_loss"], epoch["overfitting_gap"])
+    assert problems == []
+    assert detector.is_overfitting
+    assert migrated["overfitting"] == detector.state_dict()
+    assert migrated["progress"] == {
+        "batch_size": 2, "step": 8, "validated_epochs": 60, "best_loss": 0.0, "best_epoch": 20,
+    }  # fmt: skip
+    assert migrated["recovery"] == {
+        "learning_rate_scale": 0.25, "rollbacks": 2, "skipped_steps": 23, "bad_steps": 3,
+    }  # fmt: skip
+    assert migrated["clock"] == {"elapsed_s": 77.0, "step_time_s": 0.5, "evaluation_time_s": 1.5}
+    assert migrated["warnings"] == {"blur": "Blurred."}
+    assert migrated["previews"]["done_epoch"] == 55
+    assert (migrated["previews"]["pending"]["epoch"], migrated["previews"]["pending"]["step"]) == (1, 6)
+    for here, there in (("model", "model"), ("ema_model", "average")):
+        assert [*migrated[here]] == [name.replace("places", "position_bias") for name in state[there]]
+        assert all(
+            torch.equal(*pair) for pair in zip(migrated[here].values(), state[there].values(), strict=True)
+        )
+
+
+def test_pending_previews_of_format_3_sound_as_that_version_made_them(old_run: RunDirectory) -> None:
+    train(old_run)
+    mels = sorted((old_run.path.parent / "expected").glob("epoch-0001-*.npy"))
+    assert len(mels) == 2
+    for mel in mels:
+        np.testing.assert_allclose(np.load(old_run.previews / mel.name), np.load(mel), atol=0.01)

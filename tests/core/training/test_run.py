@@ -1,6 +1,7 @@
 """Whole runs: finished, cancelled anywhere, resumed."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -216,6 +217,23 @@ def test_a_preview_uses_what_validation_has_just_computed(
     assert len(passes) == 2 * 3  # both sides, once for each
 
 
+def test_cancel_within_an_epoch_does_not_run_the_network_for_its_checkpoint(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latents in it are those of the last validation."""
+    run = make_run(epochs=3)
+    passes: list[int] = []
+    monkeypatch.setattr(
+        vae_task, "reconstruct", lambda *arguments: passes.append(1) or reconstruct(*arguments)
+    )
+    train_to(run, 12)
+    assert len(passes) == 2 * 2  # both sides, before the first step and after the first epoch
+    means = newest_state(run)["task"]["latents"]["means"]
+    assert torch.equal(
+        means, read_checkpoint(run.checkpoints / "step-000000008.pt")["task"]["latents"]["means"]
+    )
+
+
 def test_a_checkpoint_saved_by_hand_is_of_that_step_and_stays(make_run: MakeRun) -> None:
     run = make_run(epochs=8, checkpoint_interval=1)
     control = Control(run.requests)
@@ -345,8 +363,10 @@ def test_a_run_without_any_whole_checkpoint_does_not_start_over(make_run: MakeRu
     assert "checkpoints of run are gone" in end(train(run)).message
 
 
-@pytest.mark.parametrize(("name", "value"), [("batch_size", 10**12), ("step", 10**12), ("step", -1)])
-def test_checkpoint_with_impossible_sizes_is_refused(make_run: MakeRun, name: str, value: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("batch_size", 10**12), ("step", 10**12), ("step", -1), ("batch_size", "8")]
+)
+def test_checkpoint_with_impossible_sizes_is_refused(make_run: MakeRun, name: str, value: int | str) -> None:
     run = make_run()
     train_to(run, 3)
     state = newest_state(run)
@@ -355,7 +375,7 @@ def test_checkpoint_with_impossible_sizes_is_refused(make_run: MakeRun, name: st
     CheckpointFolder(run.checkpoints).save(serialise(state), 4)
     last = end(train(run))
     assert last.state == "failed"
-    assert "step-000000004.pt is not of this run" in last.message
+    assert re.search(r"step-000000004\.pt (is not of|does not fit the model of) this run", last.message)
 
 
 @pytest.mark.parametrize(

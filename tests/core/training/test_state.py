@@ -64,12 +64,6 @@ def test_name_of_a_part_is_taken_once(name: str) -> None:
         new_state().register(**{name: Counter()})
 
 
-def test_reading_the_state_changes_nothing() -> None:
-    state = new_state()
-    assert state.state_dict().keys() == state.state_dict().keys()
-    assert state.progress == Progress(batch_size=2)
-
-
 def test_best_epoch_is_that_of_the_lowest_finite_loss() -> None:
     progress = Progress(batch_size=1)
     for epoch, loss in enumerate((float("nan"), 3.0, 1.0, 2.0, float("nan")), 1):

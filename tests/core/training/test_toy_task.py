@@ -1,5 +1,8 @@
 """A second thing to train: what the trainer does for a VAE, it does for any task."""
 
+import math
+import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +17,9 @@ from core.optim.groups import ParameterGroup
 from core.runs import RunDirectory
 from core.seeding import generator
 from core.training.control import Control
+from core.training.recovery import Recovery
 from core.training.run import train_run
+from core.training.stepper import FLUSH_INTERVALS_S
 from core.training.task import IsActive, Messages, SetupContext, TaskLoss, Validation
 from tests.conftest import MakeRun
 from tests.training import assert_same_outcome, cancel_when, end, logged, newest_state, of
@@ -64,10 +69,12 @@ class ToyTask:
     def schedule(self, step: int) -> Mapping[str, float]:
         return {"half": HALF}
 
-    def batch(self, step: int, size: int, check: Callable[[], None]) -> tuple[Tensor, ...]:
-        check()
+    def batch(self, step: int, size: int) -> tuple[Tensor, ...]:
         noise = torch.randn(size, 3, generator=generator(self._seed, "toy", step))
         return ((CONSTANT + 0.1 * noise).to(self.device),)
+
+    def weights_change(self) -> None:
+        """Nothing is kept that depends on the weights."""
 
     def step(self, batch: tuple[Tensor, ...], schedule: Mapping[str, Tensor]) -> TaskLoss:
         (target,) = batch
@@ -170,7 +177,7 @@ def test_toy_task_rolls_back_and_halves_the_batch(make_run: MakeRun, monkeypatch
     events = train(run)
     messages = " ".join(getattr(each, "message", "") for each in events)
     assert end(events).state == "finished"
-    assert "batches now have 1 chunks, not 2" in messages
+    assert "the batch size is now 1, not 2" in messages
     assert "with 0.5 times the learning rate" in messages
     assert [each.step for each in of(StepFinished, events)] == list(range(1, 49))
 
@@ -182,3 +189,75 @@ def test_toy_task_is_captured_in_a_cuda_graph(make_run: MakeRun) -> None:
     assert end(events).state == "finished"
     assert "steps of 2 items are captured in a CUDA graph" in run.log.read_text()
     assert of(EpochFinished, events)[-1].validation_loss < 0.2
+
+
+def test_pending_previews_of_a_toy_task_are_rendered_after_a_resume(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stopped = make_run("whole", **SETTINGS), make_run("stopped", **SETTINGS)
+    train(whole)
+    real = ToyPreviews.render
+
+    def hold(
+        self: ToyPreviews, epoch: int, step: int, cancelled: Callable[[], bool]
+    ) -> Iterator[PreviewReady]:
+        deadline_s = time.monotonic() + 20
+        while epoch == 2 and not cancelled() and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        yield from real(self, epoch, step, cancelled)
+
+    control = Control(stopped.requests)
+    listener = cancel_when(control, lambda event: isinstance(event, StepFinished) and event.step == 18)
+    with monkeypatch.context() as patch:
+        patch.setattr(ToyPreviews, "render", hold)
+        train_run(stopped, "cpu", control, listener, ToyTask)
+    assert newest_state(stopped)["previews"]["pending"]["epoch"] == 2
+    train(stopped)
+    assert_same_outcome(stopped, whole)
+
+
+def test_lack_of_memory_with_pending_metrics_halves_the_batch(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, where the metrics of steps are fetched some time later."""
+    real = ToyTask.step
+    calls = 0
+
+    def step(self: ToyTask, batch: tuple[Tensor, ...], schedule: Mapping[str, Tensor]) -> TaskLoss:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(self, batch, schedule)
+
+    monkeypatch.setattr(ToyTask, "step", step)
+    monkeypatch.setitem(FLUSH_INTERVALS_S, "cpu", math.inf)
+    events = train(make_run(**SETTINGS))
+    assert end(events).state == "finished"
+    assert any("the batch size is now 1, not 2" in getattr(each, "message", "") for each in events)
+    assert [each.step for each in of(StepFinished, events)] == list(range(1, 49))
+
+
+def test_tensors_of_a_step_without_memory_are_freed_before_recovery(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[weakref.ref[Tensor]] = []
+    was_freed: list[bool] = []
+    real = Recovery.recover_from_oom
+
+    def step(self: ToyTask, batch: tuple[Tensor, ...], schedule: Mapping[str, Tensor]) -> TaskLoss:
+        activations = batch[0] * 2
+        held.append(weakref.ref(activations))
+        raise torch.OutOfMemoryError("out of memory")
+
+    def recover(self: Recovery, *arguments: str) -> None:
+        was_freed.append(held[-1]() is None)
+        real(self, *arguments)
+
+    monkeypatch.setattr(ToyTask, "step", step)
+    monkeypatch.setattr(Recovery, "recover_from_oom", recover)
+    last = end(train(make_run(**SETTINGS)))
+    assert last.state == "failed"
+    assert was_freed
+    assert all(was_freed)
+    assert "not enough memory for three weights; choose another device" in last.message

@@ -21,7 +21,7 @@ from core.events import RunEvent, StepFinished, Warned, WarningKind
 from core.model import VAE
 from core.runs import RunDirectory, summarise
 from core.training.control import Control
-from core.training.steps import FLUSH_INTERVALS_S, Stepper
+from core.training.stepper import FLUSH_INTERVALS_S, Stepper
 from tests.conftest import MakeRun, file_size_limit
 from tests.sounds import write_tone
 from tests.training import (
@@ -170,7 +170,7 @@ def test_lack_of_memory_halves_the_batch_and_continues(
     events = train(run)
     assert end(events).state == "finished"
     messages = [each.message for each in of(Warned, events) if each.kind == "memory"]
-    assert "batches now have 1 chunks, not 2" in messages[-1]
+    assert "the batch size is now 1, not 2" in messages[-1]
     assert [each.step for each in of(StepFinished, events)] == list(
         range(1, run.read_manifest().total_steps + 1)
     )

@@ -1,4 +1,4 @@
-"""Training steps one after the other, reported when the device has come to their metrics."""
+"""Training steps one after the other, whose metrics are fetched from the device some time later."""
 
 import math
 import time
@@ -26,11 +26,13 @@ FLUSH_INTERVALS_S = {"cpu": 0.0, "cuda": 0.1, "mps": 0.1}  # each flush is a hos
 
 @dataclass(frozen=True)
 class PendingStep:
-    """A step that was taken, whose metrics [metrics] are still on the device."""
+    """A step that was taken.  Its metrics [names], the loss first and the gradient's norm last, are still on
+    the device."""
 
     step: int
     learning_rate: float
     schedule: Mapping[str, float]
+    names: tuple[str, ...]
     metrics: Tensor
 
 
@@ -83,22 +85,22 @@ class Stepper:
         step = progress.step
         rate = learning_rate(config, step, self._manifest.total_steps) * self._recovery.learning_rate_scale
         schedule = self._task.schedule(step)
+        self._task.weights_change()
         metrics = self.update(step, rate, schedule)
         progress.step += 1
-        self._pending.append(PendingStep(progress.step, rate, schedule, metrics))
+        self._pending.append(PendingStep(progress.step, rate, schedule, self.step.metric_names, metrics))
 
     def update(self, step: int, rate: float, schedule: Mapping[str, float]) -> Tensor:
         """The metrics of one update of the weights, on the device.  No host sync.
 
         No weight changes if one of them is not finite.  Raises as `take` does.
         """
-        check = self._control.raise_if_cancelled
-        batch = self._task.batch(step, self._state.progress.batch_size, check)
+        batch = self._task.batch(step, self._state.progress.batch_size)
+        self._control.raise_if_cancelled()
         torch.manual_seed(derive_seed(self._manifest.config.seed, "dropout", step))
-        scalars = to_device(torch.tensor([rate, ema_weight(step), *schedule.values()]), self._task.device)
-        device_rate, device_ema_weight, *weights = scalars
-        named = dict(zip(schedule, weights, strict=True))
-        return self.step(StepInputs(batch, device_rate, device_ema_weight, named), check)
+        scalars = torch.tensor([rate, ema_weight(step), *schedule.values()])
+        inputs = StepInputs(batch, to_device(scalars, self._task.device), tuple(schedule))
+        return self.step(inputs, self._control.raise_if_cancelled)
 
     def flush(self) -> None:
         """Wait for the metrics of pending steps, and report these.
@@ -116,13 +118,13 @@ class Stepper:
             self._emit(self._event(taken, numbers if is_finite else [None] * len(numbers), step_time_s))
             self._recovery.note_step(taken.step, is_finite)
 
-    def forget(self) -> None:
-        """Drop pending steps: the run is at another step."""
+    def drop_pending(self) -> None:
+        """Report no pending step any more: the run is at another one."""
         self._pending.clear()
 
     def _event(self, taken: PendingStep, numbers: list[float | None], step_time_s: float) -> StepFinished:
         loss, *parts, gradient_norm = numbers
-        _, *names, _ = self.step.metric_names
+        _, *names, _ = taken.names
         return StepFinished(
             epoch=(taken.step - 1) // self._manifest.steps_per_epoch + 1,
             step=taken.step,
