@@ -100,7 +100,7 @@ class ReportCache:
         if self._now == self._before:
             return
         with contextlib.suppress(OSError):
-            _write(self._file, json.dumps(self._now, default=vars).encode())
+            write_with_checksum(self._file, json.dumps(self._now, default=vars).encode())
 
     def _read(self) -> dict[str, tuple[str, FileReport]]:
         try:
@@ -154,7 +154,7 @@ class SampleCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             is_disk_free = shutil.disk_usage(path.parent).free > RESERVE_BYTES + samples.nbytes
             if is_disk_free and self._has_room_for(samples.nbytes):
-                _write(path, SCALE.pack(scale) + samples.tobytes())
+                write_with_checksum(path, SCALE.pack(scale) + samples.tobytes())
 
     def _has_room_for(self, size_bytes: int) -> bool:
         """Whether this dataset may take so much more of the cache, and reserve it then."""
@@ -169,7 +169,7 @@ class SampleCache:
         return self._folder / content_hash[:2] / f"{content_hash}-{sample_rate}-{first}-{last}"
 
 
-def _write(path: Path, body: bytes) -> None:
+def write_with_checksum(path: Path, body: bytes) -> None:
     """Write a file of the cache, behind its checksum.  Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, CHECKSUM.pack(zlib.crc32(body)) + body, is_durable=False)

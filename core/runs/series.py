@@ -19,6 +19,10 @@ class Series:
         self._stretch = 1  # points in each
         self._filled = 0  # points in the last one, unless it is full
 
+    def __len__(self) -> int:
+        """Number of stretches."""
+        return len(self._lowest)
+
     def append(self, x: float, y: float) -> None:
         self.newest = (x, y)
         if self._filled == 0:

@@ -112,7 +112,8 @@ class SettingsScreen(Screen[None]):
             self._estimate_timer.stop()
         self._estimate_timer = self.set_timer(ESTIMATE_DELAY_S, self._show_estimate)
 
-    def _manifest(self) -> RunManifest:
+    def manifest(self) -> RunManifest:
+        """What a run started now would do.  Raises SdaError."""
         config = self._preset.config().with_settings(self._changes)
         return RunManifest.from_scan(self._report, self._preset.name, config)
 
@@ -126,7 +127,7 @@ class SettingsScreen(Screen[None]):
         if self._problems:
             estimate.update(Text("✗ " + " ".join(self._problems.values())))
             return
-        manifest = self._manifest()
+        manifest = self.manifest()
         run = estimate_run(manifest)
         work = (
             "" if 0.9 < run.work < 1.1 else f"; a chunk takes {run.work:.2g} times as much computing as usual"
@@ -151,7 +152,7 @@ class SettingsScreen(Screen[None]):
         name = self.query_one("#name", Input).value.strip()
         device = str(self.query_one("#device", Select).value) or None
         try:
-            run = self._session.start(name, self._manifest(), device)
+            run = self._session.start(name, self.manifest(), device)
         except SdaError as error:
             self.notify(explain(error), title="Cannot start", severity="error", timeout=10)
         else:

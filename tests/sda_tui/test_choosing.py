@@ -105,8 +105,9 @@ async def test_a_path_is_typed_with_completion(
     async with running(tmp_path) as (app, pilot):
         await pilot.press("slash", "s", "o")
         field = app.screen.query_one("#path", Input)
-        await until(pilot, lambda: field._suggestion == "sounds/")
-        await pilot.press("right", "enter")
+        while field.value != "sounds/":  # until the suggestion is there, which takes a moment
+            await pilot.press("right")
+        await pilot.press("enter")
         await until(pilot, lambda: app.screen.is_ready)
         assert "8 files" in text(app, "#scan-status")
 
@@ -228,7 +229,7 @@ async def test_an_own_clip_is_checked_while_typing(tmp_path: Path, sounds: Path)
         row.query_one(Input).value = str(sounds / "tone-1.wav")
         await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
         assert "preset: empty" in str(row.query_one(".setting-mark", Static).render())
-        assert screen._manifest().config.preview_clip == str(sounds / "tone-1.wav")
+        assert screen.manifest().config.preview_clip == str(sounds / "tone-1.wav")
 
 
 async def test_changes_survive_another_preset_until_reset(tmp_path: Path, sounds: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -162,8 +163,9 @@ def player(
     player = PortAudioPlayer(problems.append)
     yield player, problems
     player.stop()
-    with player._output:  # the thread that plays has ended
-        pass
+    for thread in threading.enumerate():
+        if thread.name == "playback":
+            thread.join()
 
 
 def wait_until_silent(player: PortAudioPlayer) -> None:
