@@ -34,6 +34,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/cancel.py
 	$(BIN)/python benchmarks/threads.py
 	$(BIN)/python benchmarks/sizes.py
+	$(BIN)/python benchmarks/snapshot.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/quality.py
 
