@@ -240,7 +240,6 @@ def _accepted_types(kind: type[RunEvent]) -> dict[str, tuple[type, ...]]:
 
 
 ACCEPTED_TYPES = {kind: _accepted_types(kind) for kind in EVENT_TYPES.values()}
-METRIC_TYPES = (float, int, type(None), tuple)
 
 
 def to_json(event: RunEvent, time_s: float) -> str:
@@ -273,7 +272,7 @@ def from_json(line: str) -> tuple[RunEvent, float] | None:
             value = tuple(plain) if isinstance(plain, list) else plain
             if name in accepted:
                 values[name] = WarningKind(str(value)) if accepted[name] == (WarningKind,) else value
-            elif isinstance(value, METRIC_TYPES):
+            elif all(map(_is_number, value if isinstance(value, tuple) else (value,))):
                 metrics[name] = value
         if not all(isinstance(value, accepted[name]) for name, value in values.items()):
             return None
@@ -282,8 +281,15 @@ def from_json(line: str) -> tuple[RunEvent, float] | None:
         if kind in (StepFinished, EpochFinished):
             values["metrics"] = metrics
         return kind(**values), time_s
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def _is_number(value: object) -> bool:
+    """Whether a metric may have this value: null, or what a float can hold.  Raises OverflowError."""
+    if value is None:
+        return True
+    return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(float(value))
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """A trained model ready for use: everything to make sound, without the dataset, the trainer or a live run."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from core.config import ResolvedConfig, SpectrogramConfig
 from core.device import choose_device
 from core.errors import CheckpointError, ConfigError
 from core.model import VAE, build_model
+from core.paths import expand
 from core.runs import RunDirectory
 from core.synthesis.latents import LatentDistribution
 from core.synthesis.refine import STEPS, refine_latents
@@ -109,8 +111,10 @@ class ModelBundle:
         latents = LatentDistribution.from_state(state["latents"], device)
         if latents.means.shape[1] != config.latent_dim:
             raise ValueError("its latents are not of this model")
-        samples = config.chunk_samples(spectrogram)
-        return cls(model.eval(), spectrogram, latents, samples, float(state["gain"]))
+        gain = float(state["gain"])
+        if not 0 < gain < math.inf:
+            raise ValueError(f"its gain is {gain}")
+        return cls(model.eval(), spectrogram, latents, config.chunk_samples(spectrogram), gain)
 
     @cached_property
     def _analysis(self) -> LogMelSpectrogram:
@@ -127,15 +131,14 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
     Raises CheckpointError if there is none such, or it cannot be used; ConfigError for an unknown device.
     """
     where = choose_device(device)
-    file = _find_checkpoint(Path(path), which)
+    file = _find_checkpoint(expand(Path(path)), which)
     state = read_checkpoint(file)
     name = printable(file.name)
     task = state.get("task")
     if not isinstance(task, Mapping) or task.get("latents") is None:
-        older = state["format_version"] < FORMAT_VERSION
-        why = "as older versions wrote none" if older else "as the run was stopped before its first previews"
+        why = ", as older versions wrote none" if state["format_version"] < FORMAT_VERSION else ""
         raise CheckpointError(
-            f"{name} has no latent distribution, {why}: resume the run, and take its newest checkpoint."
+            f"{name} has no latent distribution{why}; train the run further, and take its newest checkpoint."
         )
     use_threads(where, state.get("threads"))
     try:
@@ -153,8 +156,12 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
 def _find_checkpoint(path: Path, which: str | int) -> Path:
     if path.is_file():
         return path
-    folder = CheckpointFolder(RunDirectory(path).checkpoints)
-    file = folder.find(which)
+    run = RunDirectory(path)
+    if not run.run_file.is_file():
+        raise CheckpointError(
+            f"{printable(str(run.path))} is neither a run nor a checkpoint; check the path."
+        )
+    file = CheckpointFolder(run.checkpoints).find(which)
     if file is None:
         raise CheckpointError(f"There is no checkpoint '{which}' in {printable(str(path))}.")
     return file

@@ -140,10 +140,10 @@ class Previewer:
 
         Raises KeyError, RuntimeError, TypeError or ValueError.
         """
-        pending = state["pending"]
-        resumed = pending and PendingPreviews(
-            self._load_source(pending["source"]), int(pending["epoch"]), int(pending["step"])
-        )
+        pending, resumed = state["pending"], None
+        if pending is not None:
+            source = self._load_source(pending["source"])
+            resumed = PendingPreviews(source, int(pending["epoch"]), int(pending["step"]))
         self._abandon()
         self.done_epoch = int(state["done_epoch"])
         self._resumed = resumed

@@ -42,7 +42,10 @@ class Progress:
 
     def fits(self, total_steps: int, largest_batch: int) -> bool:
         """Whether a run of so many steps in batches of at most this size can be here."""
-        return 0 <= self.step <= total_steps and 1 <= self.batch_size <= largest_batch
+        counts = (self.step, self.batch_size, self.validated_epochs, self.best_epoch)
+        if not all(isinstance(count, int) and count >= 0 for count in counts):
+            return False
+        return self.step <= total_steps and 1 <= self.batch_size <= largest_batch
 
     def state_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -105,5 +108,5 @@ class ResumePoint:
             progress = state["progress"]
             previewed = state["previews"]["done_epoch"]
             return cls(int(progress["step"]), int(progress["validated_epochs"]), int(previewed))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise CheckpointError(f"{name} does not hold how far the run has come ({error}).") from error

@@ -222,7 +222,8 @@ class Trainer:
         except torch.OutOfMemoryError:
             raise
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{name} does not fit the model of this run; choose another.") from error
+            reason = str(error).strip().split("\n")[0][:100].rstrip(":")
+            raise CheckpointError(f"{name} does not fit the model of this run ({reason}).") from error
         self.steps.drop_pending()
         self.writer.forget(self.progress.step)
         self._checkpoints.resumed_from = name

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -49,7 +50,19 @@ def test_a_number_that_is_not_finite_becomes_null() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{", "[]", "null", '{"event":"future","time":1}', '{"event":"step","time":1}']
+    "line",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"event":"future","time":1}',
+        '{"event":"step","time":1}',
+        "[" * 100_000,
+        f'{{"event":"load","time":1{"0" * 400},"phase":"decoding","done":1,"total":2}}',
+        f'{{"event":"step","time":1,"epoch":1,"step":1,"total_steps":1,"train_loss":1,"learning_rate":1,'
+        f'"gradient_norm":1,"step_time_s":1,"kl_loss":1{"0" * 400}}}',
+    ],
 )
 def test_a_damaged_or_unknown_line_is_no_event(line: str) -> None:
     assert from_json(line) is None
@@ -64,6 +77,14 @@ def test_metrics_are_written_beside_the_common_fields() -> None:
 def test_metric_with_the_name_of_a_field_is_refused() -> None:
     with pytest.raises(ValueError, match="train_loss"):
         to_json(StepFinished(1, 3, 100, -0.5, 1e-3, 0.25, 0.125, {"train_loss": 1.0}), 0.0)
+
+
+def test_what_is_no_number_is_no_metric() -> None:
+    step = next(event for event in EVENTS if isinstance(event, StepFinished))
+    line = to_json(step, 0.0)[:-1] + ',"a":true,"b":["x"],"c":{},"d":[1,null],"e":null}'
+    read = from_json(line)
+    assert read is not None
+    assert read[0] == replace(step, metrics={**step.metrics, "d": (1, None), "e": None})
 
 
 def test_warning_of_an_unknown_kind_is_no_event() -> None:

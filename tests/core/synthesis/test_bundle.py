@@ -106,6 +106,12 @@ def test_missing_checkpoint_is_named(orphan: RunDirectory, which: str | int, mes
         load_bundle(orphan.path, which)
 
 
+def test_path_that_is_no_run_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(CheckpointError, match="neither a run nor a checkpoint"):
+            load_bundle(path)
+
+
 def test_unknown_device_is_named(orphan: RunDirectory) -> None:
     with pytest.raises(ConfigError, match="no device 'tpu'"):
         load_bundle(orphan.path, device="tpu")
@@ -121,6 +127,7 @@ def test_unknown_device_is_named(orphan: RunDirectory) -> None:
         lambda state: state["task"]["latents"].update(means=torch.zeros(3, 4)),
         lambda state: state["task"]["latents"].update(neighbours=torch.full((8, 4), 99, dtype=torch.int32)),
         lambda state: state["task"].pop("latents"),
+        lambda state: state["task"].update(gain=0.0),
         lambda state: state.update(task=None),
     ],
 )

@@ -379,7 +379,7 @@ def test_checkpoint_with_impossible_sizes_is_refused(make_run: MakeRun, name: st
 
 
 @pytest.mark.parametrize(
-    "pending", [[1], {"epoch": 0}, {"epoch": 0, "step": 0, "source": {"model": {}, "latents": None}}]
+    "pending", [{}, [1], {"epoch": 0}, {"epoch": 0, "step": 0, "source": {"model": {}, "latents": None}}]
 )
 def test_checkpoint_with_impossible_pending_previews_is_refused(make_run: MakeRun, pending: object) -> None:
     run = make_run()
