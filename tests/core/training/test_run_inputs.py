@@ -1,4 +1,4 @@
-"""Whole runs on every preset, on sounds of any length, and on odd ones."""
+"""Whole runs on every preset, on sounds of any length, on odd ones, and with a clip of one's own."""
 
 from pathlib import Path
 
@@ -8,10 +8,11 @@ import soundfile
 import torch
 
 from core.config import PRESETS
-from core.events import StepFinished
+from core.events import PreviewReady, StepFinished, Warned
+from core.training.control import Control
 from tests.conftest import MakeRun
 from tests.sounds import write_tone
-from tests.training import end, of, train
+from tests.training import assert_same_outcome, cancel_when, end, of, train, train_to
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,44 @@ def test_one_sample_constant_and_near_silence_give_finite_losses(make_run: MakeR
     events = train(make_run("odd", folder, epochs=3, augmentation_expansion=4))
     assert end(events).state == "finished"
     assert all(each.train_loss is not None for each in of(StepFinished, events))
+
+
+def test_an_own_clip_stays_the_same_whatever_becomes_of_its_file(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = write_tone(tmp_path / "Mine.flac", 333.0, 0.5)
+    monkeypatch.chdir(tmp_path)
+    whole, stopped = (make_run(name, preview_clip="Mine.flac", epochs=1) for name in ("whole", "stopped"))
+    monkeypatch.chdir("/")
+    assert stopped.read_manifest().config.preview_clip == str(mine)
+    originals = [each for each in of(PreviewReady, train(whole)) if each.kind == "original"]
+    assert [each.label for each in originals] == ["original · Mine.flac (own file)"]
+    train_to(stopped, 3)
+    mine.unlink()
+    train(stopped)
+    assert_same_outcome(stopped, whole)
+
+
+def test_lost_own_clip_is_warned_of_and_replaced_by_a_held_out_one(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(preview_clip=str(write_tone(tmp_path / "mine.wav", 333.0, 0.5)), epochs=1)
+    control = Control(run.requests)
+    train(run, cancel_when(control, lambda event: isinstance(event, PreviewReady)), control)
+    run.clip.unlink()  # the file itself may be another by now
+    events = train(run)
+    assert end(events).state == "finished"
+    (warning,) = (each.message for each in of(Warned, events) if each.kind == "clip")
+    assert "clip.wav cannot be used: there is no such file. Previews continue with a held-out" in warning
+    labels = {each.path: each.label for each in of(PreviewReady, events)}
+    assert labels["previews/original.wav"] == "original · mine.wav (own file)"
+    assert labels["previews/epoch-0001-original.wav"].startswith("original · tone-")
+
+
+def test_an_own_clip_that_cannot_be_read_ends_a_run_before_it_begins(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run(preview_clip=str(tmp_path / "mine.wav"))
+    (tmp_path / "mine.wav").write_bytes(b"no sound")
+    events = train(run)
+    assert end(events).state == "failed"
+    assert "The preview clip" in end(events).message
+    assert not of(StepFinished, events)
