@@ -285,7 +285,7 @@ async def test_charts_are_drawn_where_there_is_room_and_seldom(
         charts = screen.query(StepChart)
         assert all(chart.region.width > 30 and chart.region.height > 5 for chart in charts)
         assert not screen.query_one(Sparkline).display
-        while drawn:  # until all that is there is drawn, in more than one go on a busy machine
+        while drawn:  # until all that is there is drawn, which takes more than one turn on a busy machine
             drawn.clear()
             await pilot.pause(SHORTEST_INTERVAL_S + 2 * POLL_INTERVAL_S)
         write_run(run, a_step(1001, 1.0))
