@@ -8,6 +8,8 @@ from pathlib import Path
 from core.atomic import write_atomically
 from core.checkpoints.archive import State, read_checkpoint
 from core.errors import CheckpointError, DamagedCheckpointError
+from core.runs import RunDirectory
+from core.text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +95,24 @@ class CheckpointFolder:
                 path.unlink()
             except OSError as error:
                 logger.warning("Cannot delete the old checkpoint %s: %s", path.name, error.strerror)
+
+
+def find_checkpoint(path: Path, which: str | int = BEST_NAME) -> Path:
+    """The checkpoint file at this path, or the one that `which` means of the run there.
+
+    Raises CheckpointError if there is none.
+    """
+    if path.is_file():
+        return path
+    run = RunDirectory(path)
+    if not run.run_file.is_file():
+        raise CheckpointError(
+            f"{printable(str(run.path))} is neither a run nor a checkpoint; check the path."
+        )
+    file = CheckpointFolder(run.checkpoints).find(which)
+    if file is None:
+        raise CheckpointError(f"There is no checkpoint '{which}' in {printable(str(path))}.")
+    return file
 
 
 def _step_of(path: Path) -> int:

@@ -13,13 +13,12 @@ from torch import Tensor
 from core.audio.files import Samples
 from core.audio.spectrogram import LogMelSpectrogram
 from core.checkpoints.archive import FORMAT_VERSION, read_checkpoint
-from core.checkpoints.folder import CheckpointFolder
+from core.checkpoints.folder import find_checkpoint
 from core.config import ResolvedConfig, SpectrogramConfig
 from core.device import choose_device
 from core.errors import CheckpointError, ConfigError
 from core.model import VAE, build_model
 from core.paths import expand
-from core.runs import RunDirectory
 from core.synthesis.latents import LatentDistribution
 from core.synthesis.refine import STEPS, refine_latents
 from core.synthesis.render import SoundRenderer, audible
@@ -131,7 +130,7 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
     Raises CheckpointError if there is none such, or it cannot be used; ConfigError for an unknown device.
     """
     where = choose_device(device)
-    file = _find_checkpoint(expand(Path(path)), which)
+    file = find_checkpoint(expand(Path(path)), which)
     state = read_checkpoint(file)
     name = printable(file.name)
     task = state.get("task")
@@ -151,17 +150,3 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
     except (AttributeError, ConfigError, KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().split("\n")[0][:100].rstrip(":")
         raise CheckpointError(f"{name} holds no model that this version can use ({reason}).") from error
-
-
-def _find_checkpoint(path: Path, which: str | int) -> Path:
-    if path.is_file():
-        return path
-    run = RunDirectory(path)
-    if not run.run_file.is_file():
-        raise CheckpointError(
-            f"{printable(str(run.path))} is neither a run nor a checkpoint; check the path."
-        )
-    file = CheckpointFolder(run.checkpoints).find(which)
-    if file is None:
-        raise CheckpointError(f"There is no checkpoint '{which}' in {printable(str(path))}.")
-    return file
