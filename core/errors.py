@@ -3,7 +3,7 @@
 Messages name no command: front ends add what to type, from the values that the errors carry.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.text import printable
@@ -75,6 +75,16 @@ class RunFinishedError(RunError):
 
 class CheckpointError(SdaError):
     """A checkpoint that is damaged, foreign or does not fit the run."""
+
+
+class CheckpointNotFoundError(CheckpointError):
+    """No checkpoint in `folder` is meant by `which`; `there` are the words and steps that would be."""
+
+    def __init__(self, which: str, folder: Path, there: Sequence[str]) -> None:
+        choices = f"there are {', '.join(there)}" if there else "there is none"
+        super().__init__(
+            f"There is no checkpoint '{printable(which)}' in {printable(str(folder))}; {choices}."
+        )
 
 
 class DamagedCheckpointError(CheckpointError):

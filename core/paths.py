@@ -17,6 +17,14 @@ def expand(path: Path) -> Path:
         raise SdaError(f"There is no user {path.parts[0][1:]!r}; write the path {path} in full.") from None
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file that may be looked at; never raises, whatever the path."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a folder that may not be entered, or a name that cannot be one
+        return False
+
+
 def default_root() -> Path:
     """The folder of all runs: `$SDA_RUNS`, else `./runs`."""
     return Path(os.environ.get(ROOT_VARIABLE) or "runs")

@@ -2,22 +2,19 @@
 
 import contextlib
 import logging
-import re
 from pathlib import Path
 
 from core.atomic import write_atomically
 from core.checkpoints.archive import State, read_checkpoint
 from core.errors import CheckpointError, DamagedCheckpointError
-from core.runs import RunDirectory
+from core.runs import RunDirectory, choose_checkpoint
+from core.runs.checkpoints import BEST, BEST_FILE, CheckpointFile, checkpoint_files
 from core.text import printable
 
 logger = logging.getLogger(__name__)
 
 KEPT = 3
-BEST = "best.pt"
-BEST_NAME, NEWEST_NAME = "best", "newest"  # how a user calls them
 DAMAGED_SUFFIX = ".damaged"
-_NAME = re.compile(r"step-(\d{9,})(-saved)?\.pt")
 
 
 class CheckpointFolder:
@@ -36,14 +33,14 @@ class CheckpointFolder:
 
         Raises OSError if it cannot be written; all others are then untouched.
         """
-        path = self.path / f"step-{step:09}{'-saved' if by_hand else ''}.pt"
+        path = self.path / CheckpointFile.name(step, by_hand)
         write_atomically(path, data)
         self._delete_old(path)
         return path
 
     def save_best(self, data: bytes) -> Path:
         """Replace the best checkpoint.  Raises OSError; the one before is then untouched."""
-        path = self.path / BEST
+        path = self.path / BEST_FILE
         write_atomically(path, data)
         return path
 
@@ -71,23 +68,12 @@ class CheckpointFolder:
             raise CheckpointError(f"No checkpoint can be used. {' '.join(problems)}")
         raise CheckpointError(f"There is no checkpoint in {self.path}.")
 
-    def find(self, which: str | int) -> Path | None:
-        """The checkpoint that is meant by best, newest or the number of a step, if there is one."""
-        if which == BEST_NAME:
-            best = self.path / BEST
-            return best if best.exists() else None
-        steps = self.by_age()
-        if which != NEWEST_NAME:
-            steps = [path for path in steps if str(_step_of(path)) == str(which)]
-        return steps[0] if steps else None
-
     def by_age(self) -> list[Path]:
         """Checkpoints of steps, newest first; one saved by hand follows an automatic one of its step."""
-        found = [path for path in self.path.glob("*.pt") if _NAME.fullmatch(path.name)]
-        return sorted(found, key=lambda path: (_step_of(path), not _is_saved_by_hand(path)), reverse=True)
+        return [each.path for each in checkpoint_files(self.path)]
 
     def _delete_old(self, newest: Path) -> None:
-        automatic = [path for path in self.by_age() if not _is_saved_by_hand(path)]
+        automatic = [each.path for each in checkpoint_files(self.path) if not each.is_saved_by_hand]
         for path in automatic[KEPT:]:
             if path == newest or path.name == self.resumed_from:
                 continue
@@ -97,7 +83,7 @@ class CheckpointFolder:
                 logger.warning("Cannot delete the old checkpoint %s: %s", path.name, error.strerror)
 
 
-def find_checkpoint(path: Path, which: str | int = BEST_NAME) -> Path:
+def find_checkpoint(path: Path, which: str | int = BEST) -> Path:
     """The checkpoint file at this path, or the one that `which` means of the run there.
 
     Raises CheckpointError if there is none.
@@ -109,15 +95,4 @@ def find_checkpoint(path: Path, which: str | int = BEST_NAME) -> Path:
         raise CheckpointError(
             f"{printable(str(run.path))} is neither a run nor a checkpoint; check the path."
         )
-    file = CheckpointFolder(run.checkpoints).find(which)
-    if file is None:
-        raise CheckpointError(f"There is no checkpoint '{which}' in {printable(str(path))}.")
-    return file
-
-
-def _step_of(path: Path) -> int:
-    return int(path.stem.split("-")[1])
-
-
-def _is_saved_by_hand(path: Path) -> bool:
-    return path.stem.endswith("-saved")
+    return choose_checkpoint(run.checkpoints, which)

@@ -3,17 +3,20 @@
 Imports no torch.
 """
 
+from core.runs.checkpoints import CheckpointDescription, choose_checkpoint, describe_checkpoints
 from core.runs.directory import RunDirectory
 from core.runs.estimate import RunEstimate, estimate_run
 from core.runs.event_log import EventFollower, EventLog
+from core.runs.find import Target, find_run, find_target, suggest_branch_name, suggest_name
 from core.runs.history import RunHistory
 from core.runs.lock import RunLock
 from core.runs.manifest import DatasetFile, RunManifest
 from core.runs.requests import Request, RunRequests
 from core.runs.series import Point, Series
-from core.runs.summary import RunSummary, find_run, list_runs, suggest_name, summarise
+from core.runs.summary import RunSummary, list_runs, summarise
 
 __all__ = [
+    "CheckpointDescription",
     "DatasetFile",
     "EventFollower",
     "EventLog",
@@ -27,9 +30,14 @@ __all__ = [
     "RunRequests",
     "RunSummary",
     "Series",
+    "Target",
+    "choose_checkpoint",
+    "describe_checkpoints",
     "estimate_run",
     "find_run",
+    "find_target",
     "list_runs",
+    "suggest_branch_name",
     "suggest_name",
     "summarise",
 ]

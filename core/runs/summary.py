@@ -1,16 +1,16 @@
 """Summaries of the runs in a folder."""
 
 import mmap
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.config import SettingValue
-from core.errors import RunError, RunFinishedError, RunNotFoundError
+from core.errors import RunError, RunFinishedError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
-from core.paths import RUN_FILE, expand
+from core.paths import expand
 from core.runs.directory import RunDirectory
+from core.runs.find import is_run
 from core.runs.manifest import RunManifest
 
 TAIL_BYTES = 1 << 16  # of the event log; the end of a run is in it
@@ -53,40 +53,16 @@ class RunSummary:
         return manifest
 
 
-def suggest_name(root: Path, folder: Path) -> str:
-    """A free name for a run on this folder: `drums-001`, `drums-002`, …"""
-    stem = re.sub(r"[^\w+-]+", "-", folder.resolve().name).strip("-_+")[:80] or "run"
-    number = 1
-    while (expand(root) / f"{stem}-{number:03}").exists():
-        number += 1
-    return f"{stem}-{number:03}"
-
-
-def find_run(text: str, root: Path) -> RunDirectory:
-    """The run of this name below `root`, or in the directory of this path.  Raises RunNotFoundError."""
-    for path in (expand(root) / text, expand(Path(text))):
-        if _is_run(path):
-            return RunDirectory(path)
-    raise RunNotFoundError(text, root)
-
-
 def list_runs(root: Path) -> list[RunSummary]:
     """Every run below `root`, newest first.  A root that does not exist has none."""
     try:
-        folders = [path for path in expand(root).iterdir() if _is_run(path)]
+        folders = [path for path in expand(root).iterdir() if is_run(path)]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise RunError(f"Cannot read the folder of runs {root} ({error.strerror}).") from error
     summaries = [summarise(RunDirectory(folder)) for folder in folders]
     return sorted(summaries, key=lambda summary: summary.modified_s, reverse=True)
-
-
-def _is_run(path: Path) -> bool:
-    try:
-        return (path / RUN_FILE).is_file()
-    except OSError:  # a folder that may not be entered, or a name that cannot be one
-        return False
 
 
 def summarise(run: RunDirectory) -> RunSummary:

@@ -1,0 +1,102 @@
+"""The checkpoints of a run by their names, and what its log says about each.  Reads none of them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import CheckpointNotFoundError
+from core.events import CheckpointSaved, EpochFinished, RunEvent
+from core.paths import expand, is_file
+
+BEST_FILE = "best.pt"
+BEST, NEWEST, SAVED = "best", "newest", "saved"  # how a user calls them
+_NAME = re.compile(r"step-(\d{9,})(-saved)?\.pt")
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """The checkpoint of a step, whose name says which, and whether the user saved it."""
+
+    path: Path
+    step: int
+    is_saved_by_hand: bool
+
+    @staticmethod
+    def name(step: int, by_hand: bool = False) -> str:
+        return f"step-{step:09}{'-saved' if by_hand else ''}.pt"
+
+
+def checkpoint_files(folder: Path) -> list[CheckpointFile]:
+    """Those of steps, newest first; one saved by hand follows an automatic one of its step."""
+    found = [
+        CheckpointFile(path, int(match[1]), bool(match[2]))
+        for path in folder.glob("*.pt")
+        if (match := _NAME.fullmatch(path.name))
+    ]
+    return sorted(found, key=lambda each: (each.step, not each.is_saved_by_hand), reverse=True)
+
+
+def choose_checkpoint(folder: Path, which: str | int) -> Path:
+    """The checkpoint in a run's folder of them that a user means.
+
+    That is best, newest, saved (the newest saved by hand), the number of a step, or the name or path of
+    a file, which may lie elsewhere.  Raises CheckpointNotFoundError, which names those that there are.
+    """
+    steps, best = checkpoint_files(folder), folder / BEST_FILE
+    if which == BEST:
+        found = [best] if is_file(best) else []
+    else:
+        found = [each.path for each in steps if _is_meant(each, str(which))]
+        files = (folder / str(which), expand(Path(str(which)))) if which not in (NEWEST, SAVED) else ()
+        found += [path for path in files if is_file(path)]
+    if found:
+        return found[0]
+    there = [NEWEST] * bool(steps) + [BEST] * is_file(best)
+    there += [SAVED] * any(each.is_saved_by_hand for each in steps)
+    raise CheckpointNotFoundError(str(which), folder, (*there, *(str(each.step) for each in steps)))
+
+
+def _is_meant(checkpoint: CheckpointFile, which: str) -> bool:
+    if which == SAVED:
+        return checkpoint.is_saved_by_hand
+    return which in (NEWEST, str(checkpoint.step))
+
+
+@dataclass(frozen=True)
+class CheckpointDescription:
+    """A checkpoint with what the log knows of it; `epoch` counts the whole ones that it has seen.
+
+    `reason` is that of `CheckpointSaved`, empty if the log has no such line, as is `step` None for best then.
+    """
+
+    path: Path
+    step: int | None
+    epoch: int | None
+    validation_loss: float | None
+    reason: str
+
+
+def describe_checkpoints(folder: Path, events: Iterable[RunEvent]) -> list[CheckpointDescription]:
+    """Best first, then those of steps, newest first.  `events` are those of the run's log."""
+    saved: dict[str, CheckpointSaved] = {}
+    losses: dict[int, float | None] = {}
+    for event in events:
+        if isinstance(event, CheckpointSaved):
+            saved[Path(event.path).name] = event
+        elif isinstance(event, EpochFinished):
+            losses[event.epoch] = event.validation_loss
+    best = folder / BEST_FILE
+    files: list[tuple[Path, int | None]] = [(best, None)] if is_file(best) else []
+    files += [(each.path, each.step) for each in checkpoint_files(folder)]
+    return [_describe(path, step, saved.get(path.name), losses) for path, step in files]
+
+
+def _describe(
+    path: Path, step: int | None, saved: CheckpointSaved | None, losses: Mapping[int, float | None]
+) -> CheckpointDescription:
+    if saved is None:
+        return CheckpointDescription(path, step, None, None, "")
+    return CheckpointDescription(
+        path, saved.step if step is None else step, saved.epoch, losses.get(saved.epoch), saved.reason
+    )

@@ -1,0 +1,61 @@
+"""The run that a user means, by a name or a path."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import RunNotFoundError
+from core.paths import RUN_FILE, expand, is_file
+from core.runs.directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Target:
+    """A run, and the checkpoint of it that was named, if one was."""
+
+    run: RunDirectory
+    checkpoint: Path | None
+
+
+def find_target(text: str, root: Path) -> Target:
+    """The run of this name below `root`, or of this path, or whose checkpoint has this path.
+
+    Raises RunNotFoundError.
+    """
+    for path in (expand(root) / text, expand(Path(text))):
+        if is_run(path):
+            return Target(RunDirectory(path), None)
+        if path.suffix == ".pt" and is_file(path):
+            file = path.absolute()
+            for folder in file.parents[:2]:
+                if is_run(folder):
+                    return Target(RunDirectory(folder), file)
+    raise RunNotFoundError(text, root)
+
+
+def find_run(text: str, root: Path) -> RunDirectory:
+    """The run of `find_target`."""
+    return find_target(text, root).run
+
+
+def is_run(path: Path) -> bool:
+    return is_file(path / RUN_FILE)
+
+
+def suggest_name(root: Path, folder: Path) -> str:
+    """A free name for a run on this folder: `drums-001`, `drums-002`, …"""
+    stem = re.sub(r"[^\w+-]+", "-", folder.resolve().name).strip("-_+")[:80] or "run"
+    return next_name(root, stem)
+
+
+def next_name(root: Path, stem: str) -> str:
+    """The first free name of a numbered run below `root`."""
+    number = 1
+    while (expand(root) / f"{stem}-{number:03}").exists():
+        number += 1
+    return f"{stem}-{number:03}"
+
+
+def suggest_branch_name(run: RunDirectory) -> str:
+    """A free name beside a run for one that begins where it was: `drums-002` after `drums-001`."""
+    return next_name(run.path.parent, re.sub(r"-\d{3,}$", "", run.name))
