@@ -17,7 +17,7 @@ test-fast: $(VENV)/.installed
 	$(BIN)/pytest -m "not slow and not audio" --timeout 60
 
 test-faults: $(VENV)/.installed
-	$(BIN)/python -m tests.faults --kills 100
+	$(BIN)/python -m tests.faults
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .

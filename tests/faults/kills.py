@@ -1,21 +1,19 @@
 """Kills training processes, at random moments and at each point of saving, and resumes the runs.
 
 Every one of them must end with the very weights, optimiser, losses and previews of a run that was never
-interrupted.  The suite runs a short version, `make test-faults` the long one.
-
-    python -m tests.faults [--kills 100] [--seed 0]
+interrupted.
 """
 
-import argparse
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import core.atomic
@@ -25,6 +23,7 @@ from core.data.scan import scan
 from core.runs import RunDirectory, RunManifest
 from core.training.control import Control
 from core.training.run import train_run
+from tests.faults.tally import Fault, FaultKind, Tally
 from tests.sounds import write_tone
 from tests.training import assert_same_outcome, logged
 
@@ -106,6 +105,11 @@ def train(run: RunDirectory, install: Callable[[], None] = lambda: None) -> int:
     return in_child(work)
 
 
+def last_event(run: RunDirectory) -> str:
+    lines = run.events.read_bytes().splitlines()
+    return "before anything" if not lines else lines[-1].split(b'"')[3].decode()
+
+
 class Trials:
     """Copies of one run that was never trained, and the run that was never interrupted."""
 
@@ -139,10 +143,12 @@ class Trials:
         self._compare(run)
         return doing
 
-    def kill_at(self, name: str, install: Callable[[], None]) -> None:
+    def kill_at(self, name: str, install: Callable[[], None]) -> str:
         run = self._copy(name)
         assert wait(train(run, install)) == -signal.SIGKILL, "the point was not reached"
+        doing = last_event(run)
         self._compare(run)
+        return doing
 
     def _kill(self, run: RunDirectory, within_s: float) -> str | None:
         """The last event before the kill; None if the run had ended."""
@@ -151,8 +157,7 @@ class Trials:
         os.kill(pid, signal.SIGKILL)
         if wait(pid) == 0:
             return None
-        lines = run.events.read_bytes().splitlines()
-        return "before anything" if not lines else lines[-1].split(b'"')[3].decode()
+        return last_event(run)
 
     def _copy(self, name: str) -> RunDirectory:
         shutil.copytree(self._template.path, self._folder / name)
@@ -165,24 +170,24 @@ class Trials:
         shutil.rmtree(run.path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--kills", type=int, default=100, help="random moments")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        trials = Trials(Path(folder), arguments.seed)
-        for number, (name, install) in enumerate(POINTS.items()):
-            trials.kill_at(f"point-{number}", install)
-            print(f"killed {name}: the same model", flush=True)
-        last_events = Counter(trials.kill_at_random(f"kill-{number}") for number in range(arguments.kills))
-        print(f"killed at {arguments.kills} random moments: the same model each time")
-        print(
-            "last event before the kill:", ", ".join(f"{name} {n}" for name, n in last_events.most_common())
-        )
+def kills_part(folder: Path, seed: int, count: int) -> Tally:
+    """Kill at each point of saving and at `count` random moments."""
+    trials, tally = Trials(folder, seed), Tally()
+    last_events: Counter[str] = Counter()
 
+    def attempt(culprit: str, trial: Callable[[], str]) -> None:
+        started_s = time.monotonic()
+        tally.tried += 1
+        try:
+            last_events[trial()] += 1
+        except AssertionError as error:
+            tally.faults.append(Fault(FaultKind.WRONG, culprit, f"not the same model ({error})"))
+        tally.longest_s = max(tally.longest_s, time.monotonic() - started_s)
 
-if __name__ == "__main__":
-    main()
+    for number, (name, install) in enumerate(POINTS.items()):
+        attempt(f"killed {name}", partial(trials.kill_at, f"point-{number}", install))
+    for number in range(count):
+        attempt(f"kill {number} of seed {seed}", partial(trials.kill_at_random, f"kill-{number}"))
+    tally.peak_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    print("last event before the kill:", ", ".join(f"{name} {n}" for name, n in last_events.most_common()))
+    return tally

@@ -1,0 +1,22 @@
+"""A short version of what `make test-faults` tries at length."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PARTS = {"kills": ("--kills", "1")}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_faults_on_purpose_do_no_harm(part: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults", part, "--jobs", "1", *PARTS[part]],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"| {part} |" in done.stdout
