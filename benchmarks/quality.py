@@ -169,7 +169,7 @@ def measure_samples(
         mmd_fitted=mmd_fitted,
         floor=floor,
         diversity=mean_distance(ours) / mean_distance(held_out.log_mel),
-        memory=nearness(model, fitted, training, held_out, seed),
+        memory=nearness(ours, training, held_out),
     )
 
 

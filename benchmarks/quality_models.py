@@ -132,13 +132,14 @@ def linear(count: int, crops: int = PCA_CROPS) -> Callable[[Sounds, int], VAE]:
 
 
 def engine(preset: str, **settings: SettingValue) -> Callable[[Sounds, int], VAE]:
-    """A model that the program trains with this preset, but for so many steps."""
+    """A model that the program trains with this preset, but for so many steps of `batch_size`."""
 
     def fit(sounds: Sounds, steps: int) -> VAE:
-        epochs = math.ceil(steps * BATCH / len(sounds.store) / 1000)
+        chunks = steps * int(settings.get("batch_size") or BATCH)
+        epochs = math.ceil(chunks / len(sounds.store) / 1000)
         config = find_preset(preset).config().with_settings({
             "seed": sounds.seed, "batch_size": BATCH, "latent_dim": LATENTS, "chunk_duration_s": CHUNK_S,
-            "epochs": epochs, "augmentation_expansion": max(1, steps * BATCH // len(sounds.store) // epochs),
+            "epochs": epochs, "augmentation_expansion": max(1, chunks // len(sounds.store) // epochs),
             "preview_samples": 0, "preview_interval": 100_000, **settings,
         })  # fmt: skip
         with tempfile.TemporaryDirectory() as folder:

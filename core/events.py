@@ -46,10 +46,12 @@ class WarningKind(StrEnum):
     MEMORY = "memory"  # the batch was halved
     NON_FINITE = "non_finite", "counting"  # steps were skipped
     ROLLBACK = "rollback"  # the run returned to a checkpoint
-    OVERFITTING = "overfitting", "advice", "counting"
-    MEMORISATION = "memorisation", "advice", "counting"  # new sounds repeat training sounds
-    LATENT = "latent", "advice", "counting"  # latent dimensions are unused
-    BLUR = "blur", "advice", "counting"
+    COLLAPSE = "collapse", "advice"  # the latent carries nothing
+    OVERFITTING = "overfitting", "advice"
+    MEMORISATION = "memorisation", "advice"  # new sounds repeat training sounds
+    SAMENESS = "sameness", "advice"  # new sounds are all alike
+    LATENT = "latent", "advice"  # latent dimensions are unused
+    BLUR = "blur", "advice"
 
 
 class RunState(StrEnum):

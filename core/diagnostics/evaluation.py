@@ -1,6 +1,5 @@
 """Measuring a model on fixed chunks."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -62,8 +61,7 @@ def blur_warning(detail: float, is_active: bool = False) -> str:
     """A message with advice if reconstructions keep little detail; `is_active` if the last one had it."""
     if not detail < (NO_LONGER_BLURRED if is_active else BLURRED):
         return ""
-    percent = math.floor(100 * max(detail, 0.0))  # of a model gone wrong it may be below any number
     return (
-        f"Blurred: reconstructions give back {percent} % of the detail of validation "
-        "sounds. Longer training sharpens them, or a smaller chunk_duration_s in a new run."
+        "Blurred: reconstructions give back less than a fifth of the detail of held-out sounds. Longer "
+        "training sharpens them, or a smaller chunk_duration_s in a new run."
     )

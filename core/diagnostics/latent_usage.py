@@ -1,42 +1,35 @@
-"""Which latent dimensions carry something, as a message."""
+"""Whether the latent carries anything, and whether it has dimensions to spare, as messages.
 
-from collections.abc import Sequence
+Messages hold no figure that moves from epoch to epoch.  What is active is withdrawn at a higher limit than it
+was reported at, so that a model at the limit does not make it come and go.
+"""
 
 from torch import Tensor
 
 from core.model.losses import ACTIVE_KL_NATS
 
-COLLAPSED_KL_NATS = 0.5  # in all dimensions together
-MOST_NAMED = 6
+COLLAPSED, NO_LONGER_COLLAPSED = 0.5, 0.6  # nats, of the dimension that carries most
+UNUSED, NO_LONGER_UNUSED = ACTIVE_KL_NATS, 1.5 * ACTIVE_KL_NATS  # nats
+SPARE_FRACTION = 0.5  # of the dimensions
 
 
-def latent_warning(kl_per_dimension: Tensor) -> str:
-    """A message with advice if some of the latent dimensions [latent], in nats, carry next to nothing.
-
-    Dimensions are counted from 1.
-    """
-    if float(kl_per_dimension.sum()) < COLLAPSED_KL_NATS:
-        return "The latent carries nothing (posterior collapse): lower kl_weight or raise kl_warmup_fraction."
-    count = len(kl_per_dimension)
-    unused = [index + 1 for index in range(count) if float(kl_per_dimension[index]) < ACTIVE_KL_NATS]
-    if not unused:
+def collapse_warning(kl_per_dimension: Tensor, is_active: bool = False) -> str:
+    """A message with advice if no dimension [latent], in nats, carries anything (posterior collapse)."""
+    if not float(kl_per_dimension.max()) < (NO_LONGER_COLLAPSED if is_active else COLLAPSED):
         return ""
-    subject = f"Latent dimension {unused[0]}" if len(unused) == 1 else f"Latent dimensions {ranges(unused)}"
-    verb = "carries" if len(unused) == 1 else "carry"
     return (
-        f"{subject} of {count} {verb} next to nothing (under {ACTIVE_KL_NATS:g} nat): in a new run, "
-        f"latent_dim={max(2, count - len(unused))} would do, or a lower kl_weight fills them."
+        "Posterior collapse: no latent dimension carries anything, so all sounds come out alike. In a new "
+        "run, a smaller kl_weight lets them carry more."
     )
 
 
-def ranges(numbers: Sequence[int]) -> str:
-    """Ascending numbers in short: "3, 7–12", and no more than a few: "1, 3, 5, 7, 9, 11 and 20 more"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    named = ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:MOST_NAMED])
-    more = sum(map(len, runs[MOST_NAMED:]))
-    return f"{named} and {more} more" if more else named
+def spare_warning(kl_per_dimension: Tensor, is_active: bool = False) -> str:
+    """A message with advice if more than half of the dimensions [latent], in nats, carry next to nothing."""
+    count = len(kl_per_dimension)
+    unused = int((kl_per_dimension < (NO_LONGER_UNUSED if is_active else UNUSED)).sum())
+    if not unused > SPARE_FRACTION * count:
+        return ""
+    return (
+        f"More than half of the {count} latent dimensions carry next to nothing: in a new run, "
+        f"latent_dim={max(2, count // 2)} would do."
+    )

@@ -5,21 +5,14 @@ import math
 import torch
 from torch import Tensor
 
-from core.model import VAE
 from core.model.reconstruction import Reconstruction
-from core.seeding import generator
-from core.synthesis.latents import LatentDistribution
 
-SAMPLES = 64
 REPEATING, NO_LONGER_REPEATING = 0.3, 0.36  # of held-out sounds' distance; near-copies have less
 SMALLEST_DISTANCE = 1e-6
 
 
-@torch.no_grad()
-def nearness(
-    model: VAE, fitted: LatentDistribution, training: Reconstruction, validation: Reconstruction, seed: int
-) -> float:
-    """Median distance of new sounds to the nearest training sound, relative to that of held-out ones.
+def nearness(new: Tensor, training: Reconstruction, validation: Reconstruction) -> float:
+    """Median distance of new sounds [sounds, …] to the nearest training sound, relative to held-out ones'.
 
     Near 1 for sounds as new as held-out ones, near 0 for copies; NaN if held-out sounds are training sounds.
     Both sides are compared as the model reconstructs them, so that blur does not count.  After Meehan,
@@ -27,7 +20,6 @@ def nearness(
     """
     if torch.equal(validation.log_mel, training.log_mel):
         return math.nan
-    new = model.eval().decode(fitted.draw(SAMPLES, generator(seed, "memorisation")))
     held_out_distance = nearest_distance(validation.decoded, training.decoded)
     return nearest_distance(new, training.decoded) / max(held_out_distance, SMALLEST_DISTANCE)
 
@@ -37,8 +29,8 @@ def memorisation_warning(ratio: float, is_active: bool = False) -> str:
     if not ratio < (NO_LONGER_REPEATING if is_active else REPEATING):
         return ""
     return (
-        f"New sounds repeat training sounds: they are {math.floor(100 * ratio)} % as far from them as "
-        "held-out ones. More sounds or more augmentation make them newer."
+        "New sounds repeat training sounds: they are not half as far from them as held-out ones. More sounds "
+        "or more augmentation make them newer."
     )
 
 

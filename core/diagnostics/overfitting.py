@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.data.report import FEWEST_FILES_FOR_CONFIDENCE
-from core.text import describe_best
 
 GAP_LIMIT = 0.2
 SMALLEST_GAP = -0.99  # held-out sounds a hundred times better: keeps the logarithm finite
@@ -115,15 +114,14 @@ class OverfittingDetector:
         self._is_worse = is_worse or (self._is_worse and self.is_overfitting)
         self.is_overfitting = self.is_overfitting or is_worse or has_stalled
 
-    def warning(self, epoch: int, note: str = "") -> str:
+    def warning(self, note: str = "") -> str:
         """A message with advice, empty while all is well; `note` says how far to trust it."""
         if not self.is_overfitting:
             return ""
         held_out = "get worse" if self._is_worse else "no longer do"
         sentences = (
-            "Overfitting: training sounds get better, held-out ones "
-            f"{held_out} ({self._gaps[-1]:.0%} apart).",
-            describe_best(self.best_epoch, epoch),
+            f"Overfitting: training sounds get better, held-out ones {held_out}.",
+            f"Best was epoch {self.best_epoch}.",
             "More sounds, augmentation or dropout help; training continues until you stop it.",
             note,
         )

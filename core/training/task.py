@@ -107,7 +107,7 @@ class Task(Protocol):
     def validate(self, model: Any, epoch: int, is_active: IsActive) -> Validation:
         """Measure a model at the end of an epoch.  Raises Cancelled."""
 
-    def previews(self, model: Any, is_active: IsActive) -> tuple[PreviewSource, Messages]:
+    def previews(self, model: Any, epoch: int, is_active: IsActive) -> tuple[PreviewSource, Messages]:
         """A source of previews that keeps a copy of the model, and what was found wrong with its sounds.
 
         Raises Cancelled.

@@ -178,7 +178,7 @@ class Trainer:
         self._reporter.emit(epoch_event(self.manifest, self.progress, self.device, self._clock, result, gap))
         self._detector.update(self.epoch, result.validation_loss, gap)
         note = self.manifest.split.confidence_note
-        self.warnings.set(WarningKind.OVERFITTING, self._detector.warning(self.epoch, note))
+        self.warnings.set(WarningKind.OVERFITTING, self._detector.warning(note))
         for kind, message in result.warnings.items():
             self.warnings.set(kind, message)
         if self.progress.best_epoch == self.epoch:
@@ -189,7 +189,7 @@ class Trainer:
     def render_previews(self) -> None:
         """Judge the new sounds of the EMA model, and begin to render its previews.  Raises Cancelled."""
         self.previewer.finish(self._control.is_cancelled)  # its model is freed before this one is copied
-        source, warnings = self.task.previews(self.state.ema_model, self.warnings.is_active)
+        source, warnings = self.task.previews(self.state.ema_model, self.epoch, self.warnings.is_active)
         for kind, message in warnings.items():
             self.warnings.set(kind, message)
         self.previewer.render(source, self.epoch, self.progress.step, self._control.is_cancelled)

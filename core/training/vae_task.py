@@ -12,8 +12,9 @@ from torch import Tensor
 
 from core.device import has_bfloat16, to_device
 from core.diagnostics.evaluation import blur_warning, evaluate
-from core.diagnostics.latent_usage import latent_warning
+from core.diagnostics.latent_usage import collapse_warning, spare_warning
 from core.diagnostics.memorisation import memorisation_warning, nearness
+from core.diagnostics.sameness import diversity, sameness_warning
 from core.errors import Cancelled
 from core.events import PreviewReady, WarningKind
 from core.model import VAE
@@ -31,7 +32,8 @@ from core.training.task import IsActive, Messages, SetupContext, TaskLoss, Valid
 
 logger = logging.getLogger(__name__)
 
-BLUR_REPORTED_FROM = 0.2  # of the run: before, every model is blurred
+JUDGED_SOUNDS = 64  # new ones, at each preview
+EARLY = 0.2  # of the run: until then the sounds of some models are blurred, and all alike
 
 
 class VaeTask:
@@ -108,8 +110,10 @@ class VaeTask:
         )
         self._latents = self._fit(training)
         nats = validation.kl_per_dimension
-        warnings = {WarningKind.LATENT: latent_warning(nats)}
-        if epoch >= BLUR_REPORTED_FROM * self._config.epochs:
+        collapse = collapse_warning(nats, is_active(WarningKind.COLLAPSE))
+        spare = "" if collapse else spare_warning(nats, is_active(WarningKind.LATENT))
+        warnings = {WarningKind.COLLAPSE: collapse, WarningKind.LATENT: spare}
+        if not self._is_early(epoch):
             warnings[WarningKind.BLUR] = blur_warning(validation.detail, is_active(WarningKind.BLUR))
         return Validation(
             train_loss=train.loss,
@@ -128,13 +132,18 @@ class VaeTask:
             warnings=warnings,
         )
 
-    def previews(self, model: VAE, is_active: IsActive) -> tuple["VaePreviews", Messages]:
+    def previews(self, model: VAE, epoch: int, is_active: IsActive) -> tuple["VaePreviews", Messages]:
         training, validation = self._reconstruct_training(model), self._reconstruct_validation(model)
         self._latents = latents = self._fit(training)
-        ratio = nearness(model, latents, training, validation, self._config.seed)
-        message = memorisation_warning(ratio, is_active(WarningKind.MEMORISATION))
-        source = VaePreviews(self._setup.previews, self._bundle(copy.deepcopy(model), latents))
-        return source, {WarningKind.MEMORISATION: message}
+        new = self._new_sounds(model, latents)
+        nearest = nearness(new, training, validation)
+        warnings = {
+            WarningKind.MEMORISATION: memorisation_warning(nearest, is_active(WarningKind.MEMORISATION))
+        }
+        if not self._is_early(epoch):
+            differ = diversity(new, training, validation)
+            warnings[WarningKind.SAMENESS] = sameness_warning(differ, is_active(WarningKind.SAMENESS))
+        return VaePreviews(self._setup.previews, self._bundle(copy.deepcopy(model), latents)), warnings
 
     # -- state ------------------------------------------------------------------------------------------
 
@@ -177,6 +186,15 @@ class VaeTask:
         if self._validation is None:
             self._validation = reconstruct(model, self._setup.validation_set, self._cancelled)
         return self._validation
+
+    def _is_early(self, epoch: int) -> bool:
+        return epoch < EARLY * self._config.epochs
+
+    @torch.no_grad()
+    def _new_sounds(self, model: VAE, latents: LatentDistribution) -> Tensor:
+        """Log-mel spectrograms [sounds, 1, mels, frames] from the same draws each time."""
+        draws = generator(self._config.seed, "new sounds")
+        return model.decode(latents.draw(JUDGED_SOUNDS, draws))
 
     @cached_property
     def _neighbours(self) -> Tensor:

@@ -86,7 +86,7 @@ class ToyTask:
         message = "" if error < 1 else "far away"
         return Validation(error, error, error, error, {"weights": 3}, {WarningKind.BLUR: message})
 
-    def previews(self, model: Constant, is_active: IsActive) -> tuple[ToyPreviews, Messages]:
+    def previews(self, model: Constant, epoch: int, is_active: IsActive) -> tuple[ToyPreviews, Messages]:
         return ToyPreviews(model.weight.detach().clone()), {}
 
     def load_previews(self, state: Mapping[str, Any]) -> ToyPreviews:

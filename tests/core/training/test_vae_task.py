@@ -1,0 +1,32 @@
+"""What a VAE's training reports of the model: whole runs that collapse, and runs that are well."""
+
+from collections import defaultdict
+
+from core.events import Warned, WarningKind
+from tests.conftest import MakeRun
+from tests.training import of, train
+
+JUDGEMENTS = {kind for kind in WarningKind if kind.is_advice}
+
+
+def judgements(events: list) -> dict[WarningKind, list[str]]:
+    """Every message of each kind that judges the model, in order."""
+    found = defaultdict(list)
+    for each in of(Warned, events):
+        if each.kind in JUDGEMENTS:
+            found[each.kind].append(each.message)
+    return dict(found)
+
+
+def test_a_run_whose_latent_collapses_says_so_once(make_run: MakeRun) -> None:
+    settings = {"kl_weight": 1000.0, "free_bits": 0.0, "kl_warmup_fraction": 0.0, "learning_rate": 0.01}
+    run = make_run(model="convolutional", epochs=12, **settings)
+    found = judgements(train(run))
+    (message,) = found[WarningKind.COLLAPSE]
+    assert "Posterior collapse" in message
+    assert WarningKind.LATENT not in found
+
+
+def test_a_healthy_run_is_not_warned_of(make_run: MakeRun) -> None:
+    found = judgements(train(make_run(epochs=6)))
+    assert not {WarningKind.COLLAPSE, WarningKind.LATENT, WarningKind.SAMENESS} & found.keys()
