@@ -19,6 +19,12 @@ def audio(arguments: argparse.Namespace, folder: Path) -> Tally:
     return audio_part(folder, arguments.seed, arguments.audio, arguments.jobs, arguments.keep)
 
 
+def runs(arguments: argparse.Namespace, folder: Path) -> Tally:
+    from tests.faults.runs import runs_part
+
+    return runs_part(folder, arguments.seed, arguments.runs, arguments.attached, arguments.jobs)
+
+
 def kills(arguments: argparse.Namespace, folder: Path) -> Tally:
     from tests.faults.kills import kills_part
 
@@ -26,7 +32,7 @@ def kills(arguments: argparse.Namespace, folder: Path) -> Tally:
 
 
 # In this order: whatever is forked before torch is imported is smaller and starts sooner.
-PARTS: dict[str, Callable[[argparse.Namespace, Path], Tally]] = {"audio": audio, "kills": kills}
+PARTS: dict[str, Callable[[argparse.Namespace, Path], Tally]] = {"audio": audio, "runs": runs, "kills": kills}
 
 
 def main() -> int:
@@ -39,6 +45,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--audio", type=int, default=5000, help="damaged sounds")
+    parser.add_argument("--runs", type=int, default=1000, help="hostile run directories")
+    parser.add_argument("--attached", type=int, default=100, help="of these shown by the app in a terminal")
     parser.add_argument("--kills", type=int, default=100, help="random moments")
     parser.add_argument("--keep", type=Path, help="a folder for the inputs that something went wrong with")
     arguments = parser.parse_args()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import signal
 import sys
@@ -20,7 +21,7 @@ POLL_S = 0.005
 TOLD_STATUSES = {0, 1, 2, 130}  # README: done, failed, wrong usage, cancelled
 ROOT = Path(__file__).parents[2]
 OF_PYTHON = (b"Traceback (most recent call last)", b"unexpected error", b"Fatal Python error")
-OTHER_CONTROLS = {*range(32), 127} - set(b"\n\t")
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,17 @@ class Outcome:
         return []
 
     def raw_controls(self, culprit: str) -> list[Fault]:
-        """Control bytes in the output, which a terminal would obey."""
-        said = self.stderr + self.stdout
-        at = next((index for index, byte in enumerate(said) if byte in OTHER_CONTROLS), None)
-        if at is None:
+        """Characters in the output that a terminal would obey, or bytes that are no text."""
+        try:
+            said = (self.stderr + self.stdout).decode("utf-8")
+        except UnicodeDecodeError as error:
+            return [Fault(FaultKind.WRONG, culprit, f"the output is no UTF-8 ({error.reason})")]
+        found = next((match.start() for match in OBEYED.finditer(said)), None)
+        if found is None:
             return []
-        return [Fault(FaultKind.WRONG, culprit, f"raw control byte in {said[max(0, at - 40) : at + 40]!r}")]
+        return [
+            Fault(FaultKind.WRONG, culprit, f"raw in the output: {said[max(0, found - 40) : found + 40]!r}")
+        ]
 
 
 def _last_words(said: bytes) -> str:
@@ -69,10 +75,12 @@ def run_forked(
     limit_s: float,
     environment: Mapping[str, str] | None = None,
     memory_bytes: int | None = None,
+    stop_after_s: float | None = None,
 ) -> Outcome:
     """Do `work`, which returns an exit status, in a fork of this process, which must never compute itself.
 
-    Not started anew: importing takes longer than most of what is tried.
+    Not started anew: importing takes longer than most of what is tried.  With `stop_after_s`, SIGTERM asks
+    it to end long before the limit.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -84,12 +92,7 @@ def run_forked(
             status = 1
             try:
                 os.setsid()
-                for source, target in (
-                    (os.open(os.devnull, os.O_RDONLY), 0),
-                    (stdout.fileno(), 1),
-                    (stderr.fileno(), 2),
-                ):
-                    os.dup2(source, target)
+                use_streams(os.open(os.devnull, os.O_RDONLY), stdout.fileno(), stderr.fileno())
                 os.environ.update(environment or {})
                 if memory_bytes is not None:
                     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
@@ -103,7 +106,8 @@ def run_forked(
                     sys.stdout.flush()
                     sys.stderr.flush()
                 os._exit(status)
-        status, usage, hung = _wait(pid, started_s + limit_s)
+        stop_s = started_s + stop_after_s if stop_after_s is not None else None
+        status, usage, hung = _wait(pid, started_s + limit_s, stop_s)
         duration_s = time.monotonic() - started_s
         stdout.seek(0)
         stderr.seek(0)
@@ -111,7 +115,16 @@ def run_forked(
         return Outcome(status, stdout.read(), stderr.read(), duration_s, first_bytes, peak_bytes, hung)
 
 
-def _wait(pid: int, until_s: float) -> tuple[int, resource.struct_rusage, bool]:
+def use_streams(stdin: int, stdout: int, stderr: int) -> None:
+    """Make these the standard streams of a fork, with objects that know nothing of the former ones."""
+    for source, target in ((stdin, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(source, target)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+
+
+def _wait(pid: int, until_s: float, stop_s: float | None) -> tuple[int, resource.struct_rusage, bool]:
     """The exit status and what was used; whether the process had to be killed, with all it started."""
     hung = False
     while True:
@@ -120,7 +133,11 @@ def _wait(pid: int, until_s: float) -> tuple[int, resource.struct_rusage, bool]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
             return os.waitstatus_to_exitcode(status), usage, hung
-        if time.monotonic() > until_s:
+        now_s = time.monotonic()
+        if stop_s is not None and now_s > stop_s:
+            stop_s = None
+            os.kill(pid, signal.SIGTERM)
+        if now_s > until_s:
             hung = True
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)

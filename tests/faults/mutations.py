@@ -2,7 +2,7 @@
 
 import random
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tests.faults.sounds import SeedSound
 
@@ -46,34 +46,41 @@ def mutate(seeds: Sequence[SeedSound], draws: random.Random) -> tuple[str, bytes
     sound = draws.choice(seeds)
     data, done = sound.data, []
     for _ in range(draws.choices((1, 2, 3), (6, 3, 1))[0]):
-        kind = draws.choice(KINDS)
-        data = kind(data, sound, seeds, draws)[:LONGEST_MUTANT]
-        done.append(kind.__name__)
+        if draws.random() < 0.5:
+            name, data = damage(data, draws)
+        else:
+            kind = draws.choice(SOUND_KINDS)
+            name, data = kind.__name__, kind(data, sound, seeds, draws)
+        data = data[:LONGEST_MUTANT]
+        done.append(name)
     stem, suffix = sound.name.rsplit(".", 1)
     ending = draws.choice(SUFFIXES) if draws.random() < 0.04 else f".{suffix}"
     return f"{stem}-{suffix}-{'-'.join(done)}{ending}", data
 
 
-Mutation = Callable[[bytes, SeedSound, Sequence[SeedSound], random.Random], bytes]
+def damage(data: bytes, draws: random.Random) -> tuple[str, bytes]:
+    """Bytes changed without knowing what they mean, and how."""
+    kind = draws.choice(BYTE_KINDS)
+    return kind.__name__, kind(data, draws)
 
 
-def flip_bits(data: bytes, sound: SeedSound, seeds: Sequence[SeedSound], draws: random.Random) -> bytes:
+def flip_bits(data: bytes, draws: random.Random) -> bytes:
     changed = bytearray(data)
     for _ in range(draws.choice((1, 1, 1, 2, 4, 16))):
         changed[_place(data, draws)] ^= 1 << draws.randrange(8)
     return bytes(changed)
 
 
-def truncate(data: bytes, sound: SeedSound, seeds: Sequence[SeedSound], draws: random.Random) -> bytes:
+def truncate(data: bytes, draws: random.Random) -> bytes:
     return data[: _place(data, draws) if draws.random() < 0.5 else draws.randrange(len(data) + 1)] or b"R"
 
 
-def remove(data: bytes, sound: SeedSound, seeds: Sequence[SeedSound], draws: random.Random) -> bytes:
+def remove(data: bytes, draws: random.Random) -> bytes:
     first = _place(data, draws)
     return data[:first] + data[first + draws.choice((1, 2, 4, 8, 24, 400)) :] or b"R"
 
 
-def duplicate(data: bytes, sound: SeedSound, seeds: Sequence[SeedSound], draws: random.Random) -> bytes:
+def duplicate(data: bytes, draws: random.Random) -> bytes:
     first = _place(data, draws)
     return data[: first + draws.choice((1, 4, 8, 24, 400, 4000))] + data[first:]
 
@@ -115,10 +122,10 @@ def set_rate(data: bytes, sound: SeedSound, seeds: Sequence[SeedSound], draws: r
         if at >= 0:
             flipped = sound.sample_rate ^ (1 << draws.randrange(32))
             return _replace(data, at, struct.pack(f"{order}I", draws.choice((flipped, *EXTREME_RATES))))
-    return set_number(data, sound, seeds, draws)
+    return set_number(data, draws)
 
 
-def set_number(data: bytes, sound: SeedSound, seeds: Sequence[SeedSound], draws: random.Random) -> bytes:
+def set_number(data: bytes, draws: random.Random) -> bytes:
     """An extreme number of 16 bits, as channels and bits per sample are."""
     at = _place(data, draws) & ~1
     return _replace(data, at, struct.pack(draws.choice("<>") + "H", draws.choice(EXTREMES_16)))
@@ -133,28 +140,15 @@ def swap_header(data: bytes, sound: SeedSound, seeds: Sequence[SeedSound], draws
     return draws.choice(seeds).data[:length] + data[length:]
 
 
-def zero(data: bytes, sound: SeedSound, seeds: Sequence[SeedSound], draws: random.Random) -> bytes:
+def zero(data: bytes, draws: random.Random) -> bytes:
     """A stretch of one byte, as a bad disk or an aborted download leaves it."""
     first = _place(data, draws)
     length = draws.choice((1, 4, 16, 512, len(data)))
     return _replace(data, first, draws.choice((b"\0", b"\xff", b"\x80")) * length)
 
 
-KINDS: tuple[Mutation, ...] = (
-    flip_bits,
-    flip_bits,
-    truncate,
-    remove,
-    duplicate,
-    insert_chunk,
-    set_size,
-    set_size,
-    set_rate,
-    set_number,
-    concatenate,
-    swap_header,
-    zero,
-)
+BYTE_KINDS = (flip_bits, truncate, remove, duplicate, set_number, zero)
+SOUND_KINDS = (insert_chunk, set_size, set_rate, concatenate, swap_header)
 
 
 def _place(data: bytes, draws: random.Random) -> int:
