@@ -1,7 +1,8 @@
 """Plants small mistakes in the code, one at a time, and lists those that no test finds.
 
-`python -m tests.mistakes`, or with words to choose those whose file or line holds one of them.  Each is planted
-in a copy of the project; the tests of its module run first, then those of the fast tier.
+`python -m tests.mistakes`, or with words to choose those whose file or line holds one of them.  The mistakes
+are in `tests/data/mistakes.toml`.  Each is planted in a copy of the project; the tests named there run first,
+then those of the fast tier.
 """
 
 import argparse
@@ -11,14 +12,23 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-
-from tests.mistake_list import MISTAKES, Mistake
 
 PROJECT = Path(__file__).parent.parent
 COPIED = ("core", "sda_tui", "tests", "benchmarks", "screenshots", "pyproject.toml", "README.md", "Makefile")
 TIMEOUT_S = 900
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """`wrong` instead of `right`, which is in the file at `path` once; `tests` run first."""
+
+    path: str
+    right: str
+    wrong: str
+    tests: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,7 @@ class Outcome:
     problem: str = ""
 
 
-def try_mistake(tree: Path, mistake: Mistake, workers: str) -> Outcome:
+def try_mistake(tree: Path, mistake: Mistake, workers: str, is_quick: bool) -> Outcome:
     """Plant a mistake in the copy of the project at `tree`, run the tests, and take it back."""
     path = tree / mistake.path
     right = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -38,7 +48,7 @@ def try_mistake(tree: Path, mistake: Mistake, workers: str) -> Outcome:
         return Outcome(mistake, "", f"its line is there {right.count(mistake.right)} times, not once")
     path.write_text(right.replace(mistake.right, mistake.wrong), encoding="utf-8")
     try:
-        for selection in ([*mistake.tests], ["-m", "not slow and not audio"]):
+        for selection in ([*mistake.tests], [] if is_quick else ["-m", "not slow and not audio"]):
             if found := _failing_test(tree, selection, workers):
                 return Outcome(mistake, found)
     finally:
@@ -63,14 +73,21 @@ def _failing_test(tree: Path, selection: list[str], workers: str) -> str:
     return failed[0].split(" - ")[0] if failed else f"pytest ended with {ended.returncode}"
 
 
+def read_mistakes() -> list[Mistake]:
+    with (PROJECT / "tests/data/mistakes.toml").open("rb") as file:
+        listed = tomllib.load(file)["mistake"]
+    return [Mistake(**{**each, "tests": tuple(each["tests"])}) for each in listed]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*", help="only mistakes whose file or line holds one of these")
     parser.add_argument("--workers", default="2", help="processes that run tests (2)")
+    parser.add_argument("--quick", action="store_true", help="leave out the fast tier")
     parsed = parser.parse_args()
     chosen = [
         each
-        for each in MISTAKES
+        for each in read_mistakes()
         if not parsed.words or any(word in each.path or word in each.wrong for word in parsed.words)
     ]
     outcomes = []
@@ -83,7 +100,7 @@ def main() -> int:
                 shutil.copy(source, target)
         for number, mistake in enumerate(chosen, 1):
             started_s = time.monotonic()
-            outcome = try_mistake(Path(folder), mistake, parsed.workers)
+            outcome = try_mistake(Path(folder), mistake, parsed.workers, parsed.quick)
             outcomes.append(outcome)
             verdict = outcome.problem or outcome.found_by or "NOT FOUND"
             print(

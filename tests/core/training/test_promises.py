@@ -69,7 +69,9 @@ def test_checkpoints_come_at_their_interval(make_run: MakeRun, interval: int) ->
     assert saved == [epoch * STEPS for epoch in range(interval, 6, interval)]
 
 
-@pytest.mark.parametrize(("minutes", "age_s", "is_due"), [(2, 121.0, True), (2, 119.0, False), (5, 121.0, False)])
+@pytest.mark.parametrize(
+    ("minutes", "age_s", "is_due"), [(2, 121.0, True), (2, 119.0, False), (5, 121.0, False)]
+)
 def test_checkpoint_is_due_after_so_many_minutes(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, minutes: float, age_s: float, is_due: bool
 ) -> None:
@@ -109,7 +111,7 @@ def test_gradient_is_clipped_to_its_norm(make_run: MakeRun, clip_norm: float, le
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_step_with_one_bad_number_changes_no_weight(make_run: MakeRun, bad: float) -> None:
-    step, state, task = toy_step(make_run(), 1.0)
+    step, state, _ = toy_step(make_run(), 1.0)
     batch = (torch.tensor([[1.0, bad, 1.0]]),)
     before = state.model.weight.detach().clone()
     step(StepInputs(batch, torch.tensor([0.1, 0.0, 1.0]), ("half",)))
@@ -139,7 +141,9 @@ def test_epoch_event_has_what_is_left_and_what_is_over() -> None:
 @pytest.fixture
 def vae_setup(make_run: MakeRun) -> tuple[RunDirectory, TrainingSetup]:
     run = make_run()
-    context = SetupContext(run, run.read_manifest(), torch.device("cpu"), False, lambda: False, lambda _: None)
+    context = SetupContext(
+        run, run.read_manifest(), torch.device("cpu"), False, lambda: False, lambda _: None
+    )
     return run, build_setup(context)
 
 
