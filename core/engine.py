@@ -9,7 +9,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,12 +144,12 @@ class Runner:
             self._thread.start()
 
     def scan(
-        self, folder: Path, chunk_duration_s: float, seed: int, cancelled: Callable[[], bool]
+        self, chosen: Sequence[Path], chunk_duration_s: float, seed: int, cancelled: Callable[[], bool]
     ) -> Iterator[ScanEvent]:
-        """Examine a folder on the caller's thread; see `core.data.scan.scan`."""
+        """Examine files and folders on the caller's thread; see `core.data.scan.scan`."""
         from core.data.scan import scan
 
-        return scan(folder, chunk_duration_s, seed, cancelled)
+        return scan(chosen, chunk_duration_s, seed, cancelled)
 
     def make_demo(self, folder: Path) -> Path:
         """Synthesise the demo sounds into `folder`, unless they are there."""

@@ -30,14 +30,13 @@ class DatasetError(SdaError):
 
 
 class NoUsableSoundsError(DatasetError):
-    """A folder without a usable sound; `verdicts` holds the number of files of each."""
+    """Files and folders without a usable sound; `verdicts` holds the number of files of each."""
 
-    def __init__(self, folder: str, verdicts: Mapping[str, int]) -> None:
+    def __init__(self, sources: Sequence[Path], verdicts: Mapping[str, int]) -> None:
         reasons = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
-        super().__init__(
-            f"No file in {printable(folder)} can be used ({reasons}); choose a folder with sounds in it."
-        )
-        self.folder = folder
+        where = printable(str(sources[0])) if len(sources) == 1 else "the chosen files and folders"
+        super().__init__(f"Nothing in {where} can be used ({reasons}); choose a folder with sounds in it.")
+        self.sources = tuple(sources)
 
 
 class RunError(SdaError):

@@ -1,6 +1,7 @@
 """Paths as users write them, and the default folder of runs."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import SdaError
@@ -23,6 +24,19 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # a folder that may not be entered, or a name that cannot be one
         return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; never raises, whatever the path."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # it may not be looked at, or is a name that cannot be one
+        return False
+
+
+def source_paths(folder: str, sources: Sequence[str]) -> tuple[Path, ...]:
+    """The files and folders that were chosen as a dataset, from their paths relative to `folder`."""
+    return tuple(Path(folder) / source for source in sources) or (Path(folder),)
 
 
 def default_root() -> Path:

@@ -29,7 +29,7 @@ def command(*words: str | Path) -> str:
 def _advice(error: SdaError) -> str:
     match error:
         case NoUsableSoundsError():
-            return f"{command('scan', Path(error.folder))} shows the reason for each file."
+            return f"{command('scan', *error.sources)} shows the reason for each file."
         case NameTakenError():
             return f"Choose another with --name, or continue that run with {command('resume', error.path)}."
         case RunNotFoundError():

@@ -6,6 +6,7 @@ The top imports only what the first paint needs, which halves the time to it.
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from enum import Enum, auto
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +43,10 @@ class Leave(Enum):
 
 
 class SdaApp(App[Leave]):
-    """Shows the screens of a session with its runs in `root`.  The result is how it was left."""
+    """Shows the screens of a session with its runs in `root`.  The result is how it was left.
+
+    `chosen` are the files and folders that it begins with.
+    """
 
     TITLE = "sda-tui"
     CSS_PATH = "app.tcss"
@@ -68,14 +72,14 @@ class SdaApp(App[Leave]):
     def __init__(
         self,
         root: Path,
-        folder: Path | None = None,
+        chosen: Sequence[Path] = (),
         demo: bool = False,
         attached: "RunDirectory | None" = None,
     ) -> None:
         super().__init__()
         self.animation_level = "none"  # nothing here needs it, and every frame goes over the wire
         self._root = root
-        self._folder = folder
+        self._chosen = chosen
         self._demo = demo
         self._attached = attached
         self._has_shown_no_sound = False
@@ -118,7 +122,7 @@ class SdaApp(App[Leave]):
         from sda_tui.screens.datasets import DatasetScreen
 
         self.session.subscribe(lambda event: self.post_message(self.EngineEventReceived(event)))
-        self.push_screen(DatasetScreen(self.session, self._folder, self._demo))
+        self.push_screen(DatasetScreen(self.session, self._chosen, self._demo))
         if self._attached is not None:
             self.push_screen(self._dashboard(self._attached))
         else:

@@ -11,6 +11,7 @@ from sda_tui.advice import explain
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
 
+SOURCES_HELP = "a folder of sounds; also several, and single files"
 DESCRIPTION = """\
 Train a generative audio model on a small folder of your own sounds, and hear it get better.
 
@@ -73,18 +74,18 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.command == "open":
         from sda_tui.launch import open_app
 
-        return open_app(parsed.folder, parsed.runs, parsed.demo)
+        return open_app(parsed.sources, parsed.runs, parsed.demo)
     if parsed.command == "attach":
         from core.paths import default_root
         from core.runs import find_run
         from sda_tui.launch import open_app
 
         run = find_run(parsed.run, parsed.runs or default_root())
-        return open_app(None, parsed.runs, attached=run)
+        return open_app((), parsed.runs, attached=run)
     if parsed.command == "scan":
         from sda_tui.headless.scan import scan_command
 
-        return scan_command(parsed.folder, as_json=parsed.json)
+        return scan_command(parsed.sources, as_json=parsed.json)
     if parsed.command == "runs":
         from sda_tui.headless.runs import runs_command
 
@@ -101,7 +102,7 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.train import train_command
 
         return train_command(
-            parsed.folder, parsed.runs, parsed.set, parsed.device, parsed.preset, parsed.name, parsed.seed
+            parsed.sources, parsed.runs, parsed.set, parsed.device, parsed.preset, parsed.name, parsed.seed
         )
     raise ValueError(f"the command {parsed.command} is not handled")
 
@@ -114,27 +115,27 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     app = commands.add_parser("open")
-    app.add_argument("folder", nargs="?", type=Path, metavar="FOLDER")
+    app.add_argument("sources", nargs="*", type=_path, metavar="FOLDER")
     app.add_argument("--demo", action="store_true")
     app.prog = parser.prog
 
     scan = commands.add_parser("scan", help="the verdict of every file, the split, the suggested preset")
-    scan.add_argument("folder", type=Path, metavar="FOLDER")
+    scan.add_argument("sources", nargs="+", type=_path, metavar="FOLDER", help=SOURCES_HELP)
     scan.add_argument("--json", action="store_true", help="print one JSON document")
 
     train = commands.add_parser("train", help="train on a folder, with a progress bar")
-    train.add_argument("folder", type=Path, metavar="FOLDER")
+    train.add_argument("sources", nargs="+", type=_path, metavar="FOLDER", help=SOURCES_HELP)
     train.add_argument(
-        "--preset", help="conservative, balanced or aggressive; what scan suggests if left out"
+        "--preset", type=_text, help="conservative, balanced or aggressive; what scan suggests if left out"
     )
-    train.add_argument("--name", help="name of the run; made from the folder's if left out")
+    train.add_argument("--name", type=_text, help="name of the run; made from the folder's if left out")
     train.add_argument("--seed", help="start of all random draws")
 
     resume = commands.add_parser("resume", help="continue a run from its newest checkpoint")
-    resume.add_argument("run", metavar="RUN", help="name of a run, or path of its directory")
+    resume.add_argument("run", type=_text, metavar="RUN", help="name of a run, or path of its directory")
 
     attach = commands.add_parser("attach", help="the dashboard of a run that another process trains")
-    attach.add_argument("run", metavar="RUN", help="name of a run, or path of its directory")
+    attach.add_argument("run", type=_text, metavar="RUN", help="name of a run, or path of its directory")
 
     runs = commands.add_parser("runs", help="every run with its state")
     runs.add_argument("--json", action="store_true", help="print one JSON document")
@@ -146,12 +147,25 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         command.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable"
         )
-        command.add_argument("--device", help="cuda, cuda:1, mps or cpu; the best there is if left out")
+        command.add_argument(
+            "--device", type=_text, help="cuda, cuda:1, mps or cpu; the best there is if left out"
+        )
     for command in (app, train, resume, attach, runs):
         command.add_argument(
-            "--runs", type=Path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
+            "--runs", type=_path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
         )
     return parser, set(commands.choices) - {"open"}
+
+
+def _text(given: str) -> str:
+    """An argument that says something: an empty one is mostly a variable that is not set."""
+    if not given.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return given
+
+
+def _path(given: str) -> Path:
+    return Path(_text(given))
 
 
 def _fail(message: str, status: int) -> int:

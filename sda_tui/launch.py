@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ SWITCH_INTERVAL_S = 0.0005  # the screen gives the interpreter back to the train
 
 
 def open_app(
-    folder: Path | None, root: Path | None, demo: bool = False, attached: "RunDirectory | None" = None
+    chosen: Sequence[Path], root: Path | None, demo: bool = False, attached: "RunDirectory | None" = None
 ) -> int:
     """Show the app, on a run of another process if one is given, and return the exit status.
 
@@ -37,7 +38,7 @@ def open_app(
     if child == 0:
         status = 1
         try:
-            status = _show_safely(folder, root or default_root(), demo, attached)
+            status = _show_safely(chosen, root or default_root(), demo, attached)
         finally:
             os._exit(status)  # whatever happened: beyond this point is the parent's code
     return _wait_for(child)
@@ -54,10 +55,10 @@ def _wait_for(child: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _show_safely(folder: Path | None, root: Path, demo: bool, attached: "RunDirectory | None") -> int:
+def _show_safely(chosen: Sequence[Path], root: Path, demo: bool, attached: "RunDirectory | None") -> int:
     """Show the app and return its exit status; an error is printed."""
     try:
-        return _show(folder, root, demo, attached)
+        return _show(chosen, root, demo, attached)
     except SdaError as error:
         _print(f"sda-tui: {explain(error)}")
     except BaseException:
@@ -69,14 +70,14 @@ def _show_safely(folder: Path | None, root: Path, demo: bool, attached: "RunDire
     return 1
 
 
-def _show(folder: Path | None, root: Path, demo: bool, attached: "RunDirectory | None") -> int:
+def _show(chosen: Sequence[Path], root: Path, demo: bool, attached: "RunDirectory | None") -> int:
     if "SSH_CONNECTION" in os.environ:
         os.environ.setdefault("TEXTUAL_FPS", SSH_FRAMES_PER_S)  # read when Textual is imported
     from sda_tui.app import Leave, SdaApp
 
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with own_terminal(_log_path()):
-        app = SdaApp(expand(root).absolute(), folder, demo, attached)
+        app = SdaApp(expand(root).absolute(), chosen, demo, attached)
         leave = app.run(mouse=True)
         session = app.session
         # The app handled these while it ran.

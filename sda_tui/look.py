@@ -3,7 +3,8 @@
 Colour is never the only sign: a glyph and a word are beside it.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,8 @@ from core.events import RunState
 from core.runs import RunSummary
 from core.text import printable
 from sda_tui import format as fmt
+
+SHOWN_SOURCES = 2  # of several files and folders; the others are counted
 
 
 class Tone(StrEnum):
@@ -57,6 +60,20 @@ def show_path(path: Path | str) -> str:
     if absolute.is_relative_to(home):
         absolute = Path("~") / absolute.relative_to(home)
     return printable(str(absolute))
+
+
+def describe_sources(paths: Sequence[Path]) -> str:
+    """The choice of a dataset in a few words: a path, or "kick.wav, snare.wav and 7 more in ~/drums"."""
+    if len(paths) == 1:
+        return show_path(paths[0])
+    folder = os.path.commonpath([path.parent for path in paths])
+    names = [printable(path.relative_to(folder).as_posix()) for path in paths]
+    shown = (
+        names
+        if len(names) <= SHOWN_SOURCES + 1
+        else [*names[:SHOWN_SOURCES], f"{len(names) - SHOWN_SOURCES} more"]
+    )
+    return f"{', '.join(shown[:-1])} and {shown[-1]} in {show_path(folder)}"
 
 
 def describe_format(file: FileReport) -> str:
@@ -123,7 +140,7 @@ def summary_lines(report: ScanReport) -> list[str]:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in report.verdicts().items())
     rates = ", ".join(f"{fmt.sample_rate(rate)} ×{count}" for rate, count in report.sample_rates().items())
     formats = ", ".join(f"{name} ×{count}" for name, count in report.formats().items())
-    lines = [f"{show_path(report.folder)}: {fmt.count(len(report.files), 'file')} ({verdicts})"]
+    lines = [f"{describe_sources(report.source_paths)}: {fmt.count(len(report.files), 'file')} ({verdicts})"]
     if report.usable_files:
         usable = fmt.count(len(report.usable_files), "file")
         lines += [

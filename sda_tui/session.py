@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from core.data.report import ScanEvent, ScanReport
 from core.engine import EngineEvent, Runner
 from core.errors import Cancelled, RunError, SdaError
 from core.events import DeviceInfo, EngineReady, StateChanged, Warned, WarningKind
-from core.runs import Request, RunDirectory, RunManifest
+from core.runs import Request, RunDirectory, RunManifest, create_run
 from sda_tui.advice import explain
 
 logger = logging.getLogger(__name__)
@@ -35,9 +35,11 @@ ScanDelivery = list[ScanEvent | ScanFailed]
 class Scan:
     """A scan on its own thread.  `deliver` is called there with batches of what was found."""
 
-    def __init__(self, runner: Runner, folder: Path, deliver: Callable[[ScanDelivery], object]) -> None:
+    def __init__(
+        self, runner: Runner, chosen: Sequence[Path], deliver: Callable[[ScanDelivery], object]
+    ) -> None:
         self._runner = runner
-        self._folder = folder
+        self._chosen = chosen
         self._deliver = deliver
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scan", daemon=True)
@@ -53,7 +55,7 @@ class Scan:
         delivered_s = 0.0
         try:
             for event in self._runner.scan(
-                self._folder, config.chunk_duration_s, config.seed, self._cancelled.is_set
+                self._chosen, config.chunk_duration_s, config.seed, self._cancelled.is_set
             ):
                 found.append(event)
                 if isinstance(event, ScanReport) or time.monotonic() - delivered_s > DELIVERY_INTERVAL_S:
@@ -97,20 +99,20 @@ class Session:
     def make_demo(self, folder: Path) -> Path:
         return self._runner.make_demo(folder)
 
-    def scan(self, folder: Path, deliver: Callable[[ScanDelivery], object]) -> None:
-        """Start a scan; one that is still running is cancelled."""
+    def scan(self, chosen: Sequence[Path], deliver: Callable[[ScanDelivery], object]) -> None:
+        """Start a scan of files and folders; one that is still running is cancelled."""
         self.stop_scan()
-        self._scan = Scan(self._runner, folder, deliver)
+        self._scan = Scan(self._runner, chosen, deliver)
 
     def stop_scan(self) -> None:
         if self._scan is not None:
             self._scan.cancel()
             self._scan = None
 
-    def start(self, name: str, manifest: RunManifest, device: str | None) -> RunDirectory:
-        """Make a run and train it.  Raises RunError."""
+    def start(self, name: str | None, manifest: RunManifest, device: str | None) -> RunDirectory:
+        """Make a run, of the first free name if none is given, and train it.  Raises RunError."""
         self._runner.require_idle()
-        run = RunDirectory.create(self.root, name, manifest)
+        run = create_run(self.root, name, manifest)
         self.resume(run, device)
         return run
 

@@ -96,11 +96,17 @@ class ReportCache:
             self._now[report.path] = identity, report
 
     def write(self) -> None:
-        """Write the reports of the files that were looked up."""
-        if self._now == self._before:
+        """Write the reports of the files that were looked up, and of others that are there unchanged."""
+        others = {
+            path: kept
+            for path, kept in self._before.items()
+            if path not in self._now and kept[0] == self.identity(path)
+        }
+        reports = others | self._now
+        if reports == self._before:
             return
         with contextlib.suppress(OSError):
-            write_with_checksum(self._file, json.dumps(self._now, default=vars).encode())
+            write_with_checksum(self._file, json.dumps(reports, default=vars).encode())
 
     def _read(self) -> dict[str, tuple[str, FileReport]]:
         try:

@@ -11,6 +11,7 @@ from core.text import join_remarks, printable
 
 def plan(
     folder: str,
+    sources: tuple[str, ...],
     files: tuple[FileReport, ...],
     chunk_duration_s: float,
     seed: int,
@@ -19,13 +20,13 @@ def plan(
     """The report of a scan whose files have their final verdicts."""
     preset, reason = suggest_preset(sum(file.usable for file in files))
     split = split_files(files, chunk_duration_s, seed)
-    return ScanReport(folder, chunk_duration_s, files, split, preset, reason, notes)
+    return ScanReport(folder, sources, chunk_duration_s, files, split, preset, reason, notes)
 
 
 def replan(report: ScanReport, chunk_duration_s: float, seed: int) -> ScanReport:
     """The same scan seen through another chunk duration or seed; nothing is read again."""
     files = tuple(with_chunks(file, chunk_duration_s) for file in report.files)
-    return plan(report.folder, files, chunk_duration_s, seed, report.notes)
+    return plan(report.folder, report.sources, files, chunk_duration_s, seed, report.notes)
 
 
 def with_chunks(file: FileReport, chunk_duration_s: float) -> FileReport:

@@ -4,8 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 
 from core.errors import NoUsableSoundsError
+from core.paths import source_paths
 from core.text import printable
 
 FEWEST_FILES_FOR_CONFIDENCE = 4  # held out; fewer allow no conclusion about other sounds
@@ -104,18 +106,24 @@ class Split:
 
 @dataclass(frozen=True)
 class ScanReport:
-    """Everything known about a folder: files in the order of their paths, the split, the suggested preset.
+    """Everything known about a dataset: files in the order of their paths, the split, the suggested preset.
 
-    `notes` are messages about folders that were not entered.
+    `sources` are the files and folders that were chosen, relative to `folder`; empty: all of it.  `notes` are
+    messages about folders that were not entered.
     """
 
     folder: str
+    sources: tuple[str, ...]
     chunk_duration_s: float
     files: tuple[FileReport, ...]
     split: Split
     suggested_preset: str
     suggestion_reason: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def source_paths(self) -> tuple[Path, ...]:
+        return source_paths(self.folder, self.sources)
 
     @cached_property
     def usable_files(self) -> tuple[FileReport, ...]:
@@ -133,7 +141,7 @@ class ScanReport:
     def require_usable(self) -> None:
         """Raise NoUsableSoundsError if there is nothing to train on."""
         if not self.usable_files:
-            raise NoUsableSoundsError(self.folder, self.verdicts())
+            raise NoUsableSoundsError(self.source_paths, self.verdicts())
 
     def verdicts(self) -> dict[str, int]:
         """The number of files of each verdict, the most frequent first."""

@@ -1,10 +1,10 @@
-"""A verdict for every file of a folder: headers first, then the samples, in parallel.  Imports no torch."""
+"""A verdict for every file of a dataset: headers first, then the samples, in parallel.  Imports no torch."""
 
 import dataclasses
 import hashlib
 import math
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,9 +20,9 @@ from core.audio.files import LONGEST_READ_S, LOUDEST_PEAK, SoundReader, mix_to_m
 from core.data.cache import ReportCache, trim_cache
 from core.data.plan import find_duplicates, plan, with_chunks
 from core.data.report import FileReport, ScanEvent, ScanProgress, Verdict
+from core.data.sources import Sources
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
 from core.errors import AudioFileError, Cancelled, DatasetError, UnsupportedFormatError
-from core.paths import RUN_FILE, expand
 from core.text import join_remarks, printable
 
 WORKERS = min(8, (os.cpu_count() or 1) + 2)
@@ -36,102 +36,63 @@ Item = TypeVar("Item")
 
 
 def scan(
-    folder: Path, chunk_duration_s: float, seed: int = 0, cancelled: Callable[[], bool] = lambda: False
+    chosen: Path | Sequence[Path],
+    chunk_duration_s: float,
+    seed: int = 0,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[ScanEvent]:
-    """Examine every file below `folder`, following links, and yield results as they arrive.
+    """Examine the chosen files and every file below the chosen folders, and yield results as they arrive.
 
     Yields a FileReport for each file when its header is read (verdict `waiting`, or final where the header
     decides) and again when its samples are, ScanProgress in between, and one ScanReport at the end.  Raises
-    DatasetError if the folder cannot be read or holds no file, Cancelled within a block of samples.
+    DatasetError if nothing can be read there, Cancelled within a block of samples.
     """
-    folder = check_folder(folder)
-    cache = ReportCache(folder)
+    sources = Sources.choose([chosen] if isinstance(chosen, Path) else chosen)
     paths: list[str] = []
     notes: list[str] = []
-    for found in _walk(folder, notes, cancelled):
+    for found in sources.walk(notes, cancelled):
         paths.append(found)
         if len(paths) % 100 == 0:
             yield ScanProgress("finding", len(paths), 0)
     if not paths:
-        raise DatasetError(f"{printable(str(folder))} holds no files; choose a folder with sounds in it.")
+        name = printable(str(sources.folder))
+        raise DatasetError(f"{name} holds no files; choose a folder with sounds in it.")
 
     reports: dict[str, FileReport] = {}
-
-    def collected(events: Iterator[FileReport | ScanProgress]) -> Iterator[FileReport | ScanProgress]:
-        for event in events:
-            if isinstance(event, FileReport):
-                event = with_chunks(event, chunk_duration_s)
-                reports[event.path] = event
-            yield event
-
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="scan") as pool:
-        try:
-            read_header = partial(_read_header, folder, cache, cancelled)
-            yield from collected(_each(pool, read_header, paths, "headers"))
-            waiting = [report for report in reports.values() if report.verdict is Verdict.WAITING]
-            read_samples = partial(_read_samples, folder, cache, cancelled)
-            yield from collected(_each(pool, read_samples, waiting, "samples"))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    cache.write()
-    trim_cache()
+    for event in examine(sources.folder, paths, cancelled):
+        if isinstance(event, FileReport):
+            event = with_chunks(event, chunk_duration_s)
+            reports[event.path] = event
+        yield event
     files = tuple(reports[path] for path in sorted(reports))
     for duplicate in find_duplicates(files):
         reports[duplicate.path] = duplicate
         yield duplicate
     files = tuple(reports[path] for path in sorted(reports))
-    yield plan(str(folder), files, chunk_duration_s, seed, tuple(notes))
+    yield plan(str(sources.folder), sources.paths, files, chunk_duration_s, seed, tuple(notes))
 
 
-def check_folder(folder: Path) -> Path:
-    """The folder as an absolute path.  Raises DatasetError if it is missing, no folder or unreadable."""
-    name = printable(str(folder))
-    absolute = expand(folder).absolute()
-    try:
-        os.scandir(absolute).close()
-    except FileNotFoundError:
-        raise DatasetError(f"There is no folder {name}; check the path.") from None
-    except NotADirectoryError:
-        raise DatasetError(f"{name} is a file; give the folder that it is in.") from None
-    except PermissionError:
-        message = f"You have no permission to read the folder {name}; chmod it or choose another."
-        raise DatasetError(message) from None
-    except OSError as error:
-        raise DatasetError(f"{name} cannot be opened ({error.strerror}).") from None
-    return absolute
+def examine(
+    folder: Path, paths: Sequence[str], cancelled: Callable[[], bool]
+) -> Iterator[FileReport | ScanProgress]:
+    """A report of each of these files of a folder by its header, then by its samples; no chunks yet.
 
-
-def _walk(folder: Path, notes: list[str], cancelled: Callable[[], bool]) -> Iterator[str]:
-    """The path of every file below the folder, each folder once however many links lead to it."""
-    seen: set[tuple[int, int]] = set()
-
-    def note(error: OSError) -> None:
-        notes.append(f"{printable(str(error.filename))} could not be entered ({error.strerror}).")
-
-    for root, folders, names in os.walk(folder, followlinks=True, onerror=note):
-        if cancelled():
-            raise Cancelled
-        here = Path(root)
+    What the cache knows is not decoded again.  Raises Cancelled.
+    """
+    cache = ReportCache(folder)
+    waiting: list[FileReport] = []
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="scan") as pool:
         try:
-            status = here.stat()
-        except OSError as error:  # gone since its name was read
-            note(error)
-            folders.clear()
-            continue
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        if RUN_FILE in names and here != folder:
-            notes.append(f"{printable(root)} was left out: it is a run of sda-tui.")
-            folders.clear()
-            continue
-        hidden = [name for name in folders if name.startswith(".")]
-        notes.extend(f"{printable(str(here / name))} was left out: it is hidden." for name in hidden)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        below = "" if here == folder else f"{here.relative_to(folder).as_posix()}/"
-        yield from (below + name for name in sorted(names))
+            for event in _each(pool, partial(_read_header, folder, cache, cancelled), paths, "headers"):
+                if isinstance(event, FileReport) and event.verdict is Verdict.WAITING:
+                    waiting.append(event)
+                yield event
+            yield from _each(pool, partial(_read_samples, folder, cache, cancelled), waiting, "samples")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    cache.write()
+    trim_cache()
 
 
 def _each(

@@ -7,7 +7,7 @@ from core.runs.checkpoints import CheckpointDescription, choose_checkpoint, desc
 from core.runs.directory import RunDirectory
 from core.runs.estimate import RunEstimate, estimate_run
 from core.runs.event_log import EventFollower, EventLog
-from core.runs.find import Target, find_run, find_target, suggest_branch_name, suggest_name
+from core.runs.find import Target, create_run, find_run, find_target, suggest_branch_name, suggest_name
 from core.runs.history import RunHistory
 from core.runs.lock import RunLock
 from core.runs.manifest import DatasetFile, RunManifest
@@ -32,6 +32,7 @@ __all__ = [
     "Series",
     "Target",
     "choose_checkpoint",
+    "create_run",
     "describe_checkpoints",
     "estimate_run",
     "find_run",

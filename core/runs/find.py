@@ -1,12 +1,15 @@
-"""The run that a user means, by a name or a path."""
+"""The run that a user means, by a name or a path, and names for new ones."""
 
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import RunNotFoundError
+from core.errors import NameTakenError, RunNotFoundError
 from core.paths import RUN_FILE, expand, is_file
 from core.runs.directory import RunDirectory
+from core.runs.manifest import RunManifest
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,31 @@ def is_run(path: Path) -> bool:
     return is_file(path / RUN_FILE)
 
 
-def suggest_name(root: Path, folder: Path) -> str:
-    """A free name for a run on this folder: `drums-001`, `drums-002`, …"""
-    stem = re.sub(r"[^\w+-]+", "-", folder.resolve().name).strip("-_+")[:80] or "run"
+def create_run(root: Path, name: str | None, manifest: RunManifest) -> RunDirectory:
+    """Make the directory of a new run, of the first free name if none is given.
+
+    Raises as `RunDirectory.create` does.
+    """
+    while True:
+        try:
+            suggested = name or suggest_name(root, manifest.source_paths)
+            return RunDirectory.create(root, suggested, manifest)
+        except NameTakenError:
+            if name is not None:
+                raise  # else another process took it in between: the next one
+
+
+def suggest_name(root: Path, sources: Sequence[Path]) -> str:
+    """A free name for a run on these sounds: `drums-001`, `drums-002`, …"""
+    stem = re.sub(r"[^\w+-]+", "-", _name_of(sources)).strip("-_+")[:80] or "run"
     return next_name(root, stem)
+
+
+def _name_of(sources: Sequence[Path]) -> str:
+    first = sources[0].resolve()
+    if len(sources) == 1:
+        return first.stem if is_file(first) else first.name
+    return Path(os.path.commonpath([path.parent for path in sources])).name or first.stem
 
 
 def next_name(root: Path, stem: str) -> str:

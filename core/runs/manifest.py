@@ -13,7 +13,7 @@ from core.config import ResolvedConfig, SettingValue, SpectrogramConfig, Trainin
 from core.data.plan import replan
 from core.data.report import Excerpt, ScanReport, Split
 from core.errors import ConfigError, RunError
-from core.paths import expand
+from core.paths import expand, source_paths
 from core.text import name_some, printable
 
 FORMAT_VERSION = 1
@@ -32,7 +32,7 @@ class DatasetFile:
 
 @dataclass(frozen=True)
 class RunManifest:
-    """What a run does, on which sounds."""
+    """What a run does, on which sounds.  `sources` as in `ScanReport`."""
 
     preset: str
     config: ResolvedConfig
@@ -40,6 +40,7 @@ class RunManifest:
     folder: str
     files: tuple[DatasetFile, ...]
     split: Split
+    sources: tuple[str, ...] = ()
     created: str = ""
     software: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -59,6 +60,7 @@ class RunManifest:
             config=config.resolved(report.split.training_chunks),
             spectrogram=config.spectrogram,
             folder=report.folder,
+            sources=report.sources,
             files=tuple(
                 DatasetFile(file.path, file.size_bytes, file.modified_ns, file.content_hash)
                 for file in report.usable_files
@@ -67,6 +69,10 @@ class RunManifest:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             software=_software(),
         )
+
+    @property
+    def source_paths(self) -> tuple[Path, ...]:
+        return source_paths(self.folder, self.sources)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -118,6 +124,7 @@ class RunManifest:
                     train=_excerpts(split["train"]),
                     validation=_excerpts(split["validation"]),
                 ),
+                sources=_sources(record.get("sources", ())),  # which older versions did not write
                 created=str(record["created"]),
                 software=dict(record["software"]),
             )
@@ -177,6 +184,12 @@ def _excerpts(records: Sequence[Mapping[str, Any]]) -> tuple[Excerpt, ...]:
         starts = tuple(float(start) for start in record["chunk_starts_s"])
         excerpts.append(Excerpt(record["path"], float(record["start_s"]), float(record["stop_s"]), starts))
     return tuple(excerpts)
+
+
+def _sources(paths: Sequence[str]) -> tuple[str, ...]:
+    for path in paths:
+        _refuse_outside(path)
+    return tuple(paths)
 
 
 def _refuse_outside(path: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from sda_tui.look import VERDICTS, describe_format, summary_lines
 from sda_tui.terminal import own_terminal
 
 
-def scan_command(folder: Path, as_json: bool) -> int:
-    """Print the report on a folder.  Raises DatasetError, after printing it, if nothing is usable."""
+def scan_command(sources: Sequence[Path], as_json: bool) -> int:
+    """Print the report on sounds.  Raises DatasetError, after printing it, if nothing is usable."""
     config = TrainingConfig()
-    report = scan_with_progress(folder, config)
+    report = scan_with_progress(sources, config)
     if as_json:
         sys.stdout.write(json.dumps(report_as_dict(report), indent=1) + "\n")
     else:
@@ -33,7 +34,7 @@ def scan_command(folder: Path, as_json: bool) -> int:
     return 0
 
 
-def scan_with_progress(folder: Path, config: TrainingConfig) -> ScanReport:
+def scan_with_progress(sources: Sequence[Path], config: TrainingConfig) -> ScanReport:
     """Scan with a bar on stderr.  Raises DatasetError, and Cancelled after Ctrl-C."""
     stop = threading.Event()
     with own_terminal() as terminal, StopOnSignal(stop.set):
@@ -48,7 +49,7 @@ def scan_with_progress(folder: Path, config: TrainingConfig) -> ScanReport:
         )
         with progress:
             task = progress.add_task("folder", total=None)
-            for event in Runner().scan(folder, config.chunk_duration_s, config.seed, stop.is_set):
+            for event in Runner().scan(sources, config.chunk_duration_s, config.seed, stop.is_set):
                 if isinstance(event, ScanProgress):
                     total = event.total or None
                     progress.update(task, description=event.phase, completed=event.done, total=total)
@@ -61,6 +62,7 @@ def report_as_dict(report: ScanReport) -> dict[str, Any]:
     """The document of `--json`.  Paths are relative to `folder`."""
     return {
         "folder": report.folder,
+        "sources": list(report.sources),
         "chunk_duration_s": report.chunk_duration_s,
         "files": [_file_as_dict(file) for file in report.files],
         "totals": {

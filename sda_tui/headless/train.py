@@ -3,6 +3,7 @@
 import queue
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +17,7 @@ from core.engine import EngineEvent, Runner, check_clip
 from core.errors import SdaError
 from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
 from core.paths import default_root
-from core.runs import RunDirectory, RunHistory, RunManifest, find_run, suggest_name, summarise
+from core.runs import RunDirectory, RunHistory, RunManifest, create_run, find_run, summarise
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.headless.scan import scan_with_progress
@@ -28,7 +29,7 @@ REDRAW_INTERVAL_S = 0.25
 
 
 def train_command(
-    folder: Path,
+    sources: Sequence[Path],
     root: Path | None,
     assignments: list[str],
     device: str | None,
@@ -36,7 +37,7 @@ def train_command(
     name: str | None,
     seed: str | None,
 ) -> int:
-    """Scan a folder and train on it.  Raises SdaError with a message for the user."""
+    """Scan files and folders and train on them.  Raises SdaError with a message for the user."""
     root = root or default_root()
     values = dict(parse_assignment(each) for each in assignments)
     if seed is not None:
@@ -47,13 +48,13 @@ def train_command(
     config = TrainingConfig().with_settings(
         {key: value for key, value in values.items() if key in {"chunk_duration_s", "seed"}}
     )
-    report = scan_with_progress(folder, config)
+    report = scan_with_progress(sources, config)
     preset_name = chosen.name if chosen else report.suggested_preset
     manifest = RunManifest.from_scan(
         report, preset_name, find_preset(preset_name).config().with_settings(values)
     )
     engine.wait_until_loaded()
-    run = RunDirectory.create(root, name or suggest_name(root, folder), manifest)
+    run = create_run(root, name, manifest)
     return engine.follow(run, manifest, summary_lines(report))
 
 

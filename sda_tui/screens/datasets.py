@@ -1,5 +1,6 @@
-"""Choose a folder of sounds, and see what is in it."""
+"""Choose files and folders of sounds, and see what is in them."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,13 +18,13 @@ from core.errors import SdaError
 from core.runs import list_runs
 from core.text import printable
 from sda_tui.keymap import KEYMAP
-from sda_tui.look import show_path, summary_lines
+from sda_tui.look import describe_sources, show_path, summary_lines
 from sda_tui.session import ScanDelivery, ScanFailed, Session
 from sda_tui.widgets.folder_picker import FolderPicker
 from sda_tui.widgets.scan_table import ScanTable
 from sda_tui.widgets.title_bar import TitleBar
 
-RECENT_FOLDERS = 8
+RECENT = 8
 WELCOME = """\
 Choose a folder of sounds: type its path, take a recent one, or find it in the tree.
 No sounds at hand? Press d for the demo.
@@ -56,12 +57,12 @@ class DatasetScreen(Screen[None]):
             self.number = number
             self.found = found
 
-    def __init__(self, session: Session, folder: Path | None, demo: bool) -> None:
+    def __init__(self, session: Session, chosen: Sequence[Path], demo: bool) -> None:
         super().__init__()
         self._session = session
-        self._first_folder = folder
+        self._first_chosen = chosen
         self._first_demo = demo
-        self._folder: Path | None = None
+        self._chosen: Sequence[Path] = ()
         self._scan_number = 0
         self._report: ScanReport | None = None
 
@@ -82,8 +83,8 @@ class DatasetScreen(Screen[None]):
         self._set_scanning(False)
         if self._first_demo:
             self.action_demo()
-        elif self._first_folder is not None:
-            self.choose(self._first_folder)
+        elif self._first_chosen:
+            self.choose(self._first_chosen)
         else:
             self.query_one("#recent").focus()
 
@@ -95,17 +96,17 @@ class DatasetScreen(Screen[None]):
         """Whether a scan has finished and found sounds to train on."""
         return self._report is not None
 
-    def choose(self, folder: Path) -> None:
-        """Scan a folder; a scan in progress is dropped."""
-        self._folder = folder
+    def choose(self, chosen: Sequence[Path]) -> None:
+        """Scan files and folders; a scan in progress is dropped."""
+        self._chosen = chosen
         self._report = None
         self.query_one(ScanTable).empty()
         self.query_one("#totals", Static).update("")
         self._set_scanning(True)
-        self._show_status(f"Scanning {show_path(folder)}")
+        self._show_status(f"Scanning {describe_sources(chosen)}")
         self._scan_number += 1
         number = self._scan_number
-        self._session.scan(folder, lambda found: self.post_message(self.Delivered(number, found)))
+        self._session.scan(chosen, lambda found: self.post_message(self.Delivered(number, found)))
 
     @on(Delivered)
     def take_delivery(self, message: Delivered) -> None:
@@ -126,8 +127,7 @@ class DatasetScreen(Screen[None]):
     def _show_progress(self, progress: ScanProgress) -> None:
         bar = self.query_one("#scan-progress", ProgressBar)
         bar.update(total=progress.total or None, progress=progress.done)
-        assert self._folder is not None
-        self._show_status(f"{show_path(self._folder)}: {PHASES[progress.phase]}, esc stops")
+        self._show_status(f"{describe_sources(self._chosen)}: {PHASES[progress.phase]}, esc stops")
 
     def _show_report(self, report: ScanReport) -> None:
         self._set_scanning(False)
@@ -166,29 +166,29 @@ class DatasetScreen(Screen[None]):
             self.query_one("#scan-progress", ProgressBar).update(total=None, progress=0)
         self.query_one("#proceed", Button).disabled = True
         self.refresh_bindings()
-        self.query_one("#files").display = self._folder is not None
-        self.query_one("#proceed").display = self._folder is not None
+        self.query_one("#files").display = bool(self._chosen)
+        self.query_one("#proceed").display = bool(self._chosen)
 
     @work(thread=True, exclusive=True, group="runs", exit_on_error=False)
     def _read_runs(self) -> None:
-        """Read the runs for recent folders and for those in training."""
+        """Read the runs for recent datasets and for those in training."""
         try:
             summaries = list_runs(self._session.root)
         except SdaError:
             return
-        folders = dict.fromkeys(Path(each.manifest.folder) for each in summaries if each.manifest)
-        recent = [folder for folder in folders if folder.is_dir()][:RECENT_FOLDERS]
+        datasets = dict.fromkeys(each.manifest.source_paths for each in summaries if each.manifest)
+        recent = [paths for paths in datasets if all(map(os.path.exists, paths))][:RECENT]
         active = [each.name for each in summaries if each.state.is_active]
         self.app.call_from_thread(self._show_runs, recent, active)
 
-    def _show_runs(self, recent: Sequence[Path], active: Sequence[str]) -> None:
+    def _show_runs(self, recent: Sequence[Sequence[Path]], active: Sequence[str]) -> None:
         self.query_one(FolderPicker).show_recent(recent)
         training = f"▶ training: {', '.join(map(printable, active))} (r shows it)" if active else ""
         self.query_one(TitleBar).show_parts("choose a folder of sounds", training)
 
     @on(FolderPicker.Picked)
     def pick(self, message: FolderPicker.Picked) -> None:
-        self.choose(message.folder)
+        self.choose(message.paths)
 
     @on(FolderPicker.DemoPicked)
     def action_demo(self) -> None:
@@ -205,7 +205,7 @@ class DatasetScreen(Screen[None]):
             problem = f"Cannot write the demo sounds to {show_path(folder)} ({error.strerror})."
             self.app.call_from_thread(self._show_status, problem, True)
         else:
-            self.app.call_from_thread(self.choose, folder)
+            self.app.call_from_thread(self.choose, [folder])
 
     @on(Button.Pressed, "#proceed")
     def action_proceed(self) -> None:
@@ -228,7 +228,7 @@ class DatasetScreen(Screen[None]):
         if action == "stop_scan":
             return bool(self.query("#scan-progress")) and self.query_one("#scan-progress").display
         if action == "order":
-            return self._folder is not None
+            return bool(self._chosen)
         return True
 
     def action_order(self) -> None:

@@ -18,7 +18,7 @@ from core.runs import RunDirectory, RunSummary, list_runs
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.keymap import KEYMAP
-from sda_tui.look import SUMMARY_COLUMNS, SummaryColumn, describe_state, show_path
+from sda_tui.look import SUMMARY_COLUMNS, SummaryColumn, describe_sources, describe_state, show_path
 from sda_tui.session import Session
 from sda_tui.widgets.table import Table
 from sda_tui.widgets.title_bar import TitleBar
@@ -169,7 +169,7 @@ def _describe(summary: RunSummary) -> str:
     lines = [
         f"{describe_state(summary.state)} after {fmt.duration(summary.elapsed_s)}, at epoch {summary.epoch} "
         f"of {config.epochs}, step {summary.step} of {manifest.total_steps}",
-        f"{fmt.count(len(manifest.files), 'sound')} in {show_path(manifest.folder)}",
+        f"{fmt.count(len(manifest.files), 'sound')} in {describe_sources(manifest.source_paths)}",
         f"preset {manifest.preset}, batches of {config.batch_size}, {config.latent_dim} latents, "
         f"chunks of {config.chunk_duration_s:g} s",
     ]

@@ -1,7 +1,5 @@
 """Accept the suggested preset, or change any of its settings."""
 
-from pathlib import Path
-
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -18,7 +16,7 @@ from core.runs import RunDirectory, RunManifest, estimate_run, suggest_name
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.keymap import KEYMAP
-from sda_tui.look import show_path
+from sda_tui.look import describe_sources
 from sda_tui.session import Session
 from sda_tui.widgets.preset_chooser import PresetChooser
 from sda_tui.widgets.setting_row import SettingRow
@@ -42,6 +40,7 @@ class SettingsScreen(Screen[None]):
         super().__init__()
         self._session = session
         self._report = report
+        self._suggested_name = suggest_name(session.root, report.source_paths)
         self._preset = PRESETS[report.suggested_preset]
         self._changes: dict[str, SettingValue] = {}
         self._problems: dict[str, str] = {}
@@ -49,7 +48,7 @@ class SettingsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         report = self._report
-        yield TitleBar("settings", show_path(report.folder))
+        yield TitleBar("settings", describe_sources(report.source_paths))
         with VerticalScroll(id="settings", can_focus=False):
             sounds = f"{fmt.count(len(report.usable_files), 'file')}, {fmt.sound_duration(report.duration_s)}"
             suggestion = f"{PRESETS[report.suggested_preset].title} is suggested: {report.suggestion_reason}"
@@ -57,7 +56,7 @@ class SettingsScreen(Screen[None]):
             yield PresetChooser(report.suggested_preset, id="presets")
             with Horizontal(classes="choice-line"):
                 yield Label("Name of the run")
-                yield Input(suggest_name(self._session.root, Path(report.folder)), id="name", compact=True)
+                yield Input(self._suggested_name, id="name", compact=True)
             with Horizontal(classes="choice-line"):
                 yield Label("Device")
                 yield Select(
@@ -149,7 +148,8 @@ class SettingsScreen(Screen[None]):
         if self._problems:
             self.notify(" ".join(self._problems.values()), severity="error")
             return
-        name = self.query_one("#name", Input).value.strip()
+        written = self.query_one("#name", Input).value.strip()
+        name = None if written == self._suggested_name else written  # which may be taken by now
         device = str(self.query_one("#device", Select).value) or None
         try:
             run = self._session.start(name, self.manifest(), device)

@@ -8,17 +8,28 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.events import Paste
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import DirectoryTree, Input, OptionList
 from textual.widgets.option_list import Option
 
 from core.errors import SdaError
-from core.paths import expand
+from core.paths import expand, is_folder
 from core.text import printable
 from sda_tui.look import show_path
+from sda_tui.pasted import join_lines, read_paths
 
 DEMO = "demo"
+
+
+class PathInput(Input):
+    """Takes all lines that are pasted: terminals and file managers put a path on each."""
+
+    def on_paste(self, event: Paste) -> None:
+        event.prevent_default()  # Input's own takes the first line alone
+        event.stop()
+        self.replace(join_lines(event.text), *self.selection)
 
 
 class FolderSuggester(Suggester):
@@ -45,16 +56,16 @@ class FolderTree(DirectoryTree):
     ICON_NODE_EXPANDED = "▾ "
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
-        return [path for path in paths if not path.name.startswith(".") and _is_folder(path)]
+        return [path for path in paths if not path.name.startswith(".") and is_folder(path)]
 
 
 class FolderPicker(Vertical):
-    """Posts `Picked` with a folder, or `DemoPicked`."""
+    """Posts `Picked` with files and folders, or `DemoPicked`."""
 
     class Picked(Message):
-        def __init__(self, folder: Path) -> None:
+        def __init__(self, *paths: Path) -> None:
             super().__init__()
-            self.folder = folder
+            self.paths = paths
 
     class DemoPicked(Message):
         """The demo sounds were chosen."""
@@ -62,10 +73,10 @@ class FolderPicker(Vertical):
     def __init__(self, root: Path, id: str | None = None) -> None:
         super().__init__(id=id)
         self._root = root
-        self._recent: list[Path] = []
+        self._recent: list[Sequence[Path]] = []
 
     def compose(self) -> ComposeResult:
-        yield Input(
+        yield PathInput(
             placeholder="Path of a folder of sounds", suggester=FolderSuggester(), id="path", compact=True
         )
         yield OptionList(Option("Demo sounds", id=DEMO), id="recent", compact=True)
@@ -75,13 +86,14 @@ class FolderPicker(Vertical):
         self.query_one("#recent").border_title = "Recent"
         self.query_one("#tree").border_title = "Folders"
 
-    def show_recent(self, folders: Sequence[Path]) -> None:
-        """Offer folders that earlier runs were trained on, newest first."""
-        self._recent = list(folders)
+    def show_recent(self, datasets: Sequence[Sequence[Path]]) -> None:
+        """Offer files and folders that earlier runs were trained on, newest first."""
+        self._recent = list(datasets)
         recent = self.query_one("#recent", OptionList)
         recent.set_options([Option("Demo sounds", id=DEMO)])
-        for index, folder in enumerate(folders):
-            line = Text.assemble(printable(folder.name), (f"  {show_path(folder.parent)}", "dim"))
+        for index, (first, *others) in enumerate(datasets):
+            more = f" and {len(others)} more" if others else ""
+            line = Text.assemble(printable(first.name) + more, (f"  {show_path(first.parent)}", "dim"))
             recent.add_option(Option(line, id=str(index)))
         recent.highlighted = 0
 
@@ -95,8 +107,8 @@ class FolderPicker(Vertical):
     @on(Input.Submitted, "#path")
     def submit_path(self, event: Input.Submitted) -> None:
         event.stop()
-        if event.value.strip():
-            self.post_message(self.Picked(Path(event.value.strip())))
+        if paths := read_paths(event.value):
+            self.post_message(self.Picked(*paths))
 
     @on(OptionList.OptionSelected, "#recent")
     def select_recent(self, event: OptionList.OptionSelected) -> None:
@@ -104,16 +116,9 @@ class FolderPicker(Vertical):
         if event.option.id == DEMO:
             self.post_message(self.DemoPicked())
         elif event.option.id is not None:
-            self.post_message(self.Picked(self._recent[int(event.option.id)]))
+            self.post_message(self.Picked(*self._recent[int(event.option.id)]))
 
     @on(DirectoryTree.DirectorySelected, "#tree")
     def select_in_tree(self, event: DirectoryTree.DirectorySelected) -> None:
         event.stop()
         self.post_message(self.Picked(event.path))
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False

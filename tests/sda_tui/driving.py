@@ -28,7 +28,7 @@ async def running(
     tmp_path: Path, folder: Path | None = None, size: tuple[int, int] = WIDE, demo: bool = False
 ) -> AsyncIterator[tuple[SdaApp, Pilot[Leave]]]:
     """The app in a terminal of this size; the engine is stopped afterwards."""
-    app = SdaApp(tmp_path / "runs", folder, demo)
+    app = SdaApp(tmp_path / "runs", [folder] if folder else [], demo)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: isinstance(app.screen, DatasetScreen), "first screen")
         yield app, pilot

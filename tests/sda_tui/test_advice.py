@@ -34,8 +34,8 @@ from sda_tui.advice import command, explain
             "`sda-tui resume /runs/drums --set epochs=20`.",
         ),
         (
-            NoUsableSoundsError("/sounds", {"unsupported": 2, "clipped": 1}),
-            "No file in /sounds can be used (2 unsupported, 1 clipped); choose a folder with sounds in it. "
+            NoUsableSoundsError([Path("/sounds")], {"unsupported": 2, "clipped": 1}),
+            "Nothing in /sounds can be used (2 unsupported, 1 clipped); choose a folder with sounds in it. "
             "`sda-tui scan /sounds` shows the reason for each file.",
         ),
         (

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from textual.events import Paste
 from textual.widgets import Button, Collapsible, Input, OptionList, Select, Static
 
 from core.config import SETTINGS
@@ -77,12 +79,11 @@ async def test_the_detail_of_the_chosen_file_is_shown_whole(tmp_path: Path, soun
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda folder: folder / "gone", "There is no folder"),
+        (lambda folder: folder / "gone", "There is no file or folder"),
         (lambda folder: folder, "holds no files"),
-        (lambda folder: write_tone(folder / "a.wav"), "is a file"),
         (lambda folder: (folder / "a.txt").write_text("x") and folder, "None of them can be used"),
     ],
-    ids=["missing", "empty", "file", "unusable"],
+    ids=["missing", "empty", "unusable"],
 )
 async def test_a_bad_folder_is_reported_and_blocks_the_next_step(
     tmp_path: Path, make: Callable[[Path], Path], message: str
@@ -110,6 +111,21 @@ async def test_a_path_is_typed_with_completion(
         await pilot.press("enter")
         await until(pilot, lambda: app.screen.is_ready)
         assert "8 files" in text(app, "#scan-status")
+
+
+async def test_pasted_files_and_folders_are_scanned_together(tmp_path: Path, sounds: Path) -> None:
+    mine = tmp_path / "My Sounds"
+    mine.mkdir()
+    write_tone(mine / "mine.wav", 333.0)
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("slash")
+        app.screen.query_one("#path").post_message(Paste(f"file://{quote(str(mine))}\r\n{sounds}\n"))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.is_ready)
+        assert "9 files" in text(app, "#scan-status")
+        assert "My Sounds and sounds in" in text(app, "#scan-status")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
 
 
 async def test_a_folder_is_picked_in_the_tree(

@@ -18,7 +18,7 @@ from core.checkpoints.archive import read_checkpoint
 from core.runs import RunDirectory
 from sda_tui import format as fmt
 from sda_tui.cli import main
-from tests.conftest import Command
+from tests.conftest import TINY, Command
 from tests.sounds import write_tone
 
 QUICK = [
@@ -273,14 +273,24 @@ def test_training_survives_a_hang_up_and_keeps_its_lock(
         (["train", "{sounds}", "--name", "a/b"], 1, "'a/b' cannot name a run"),
         (["train", "{sounds}", "--runs", "/proc"], 1, "Cannot write the run to /proc/sounds-001"),
         (["train"], 2, "the following arguments are required: FOLDER"),
-        (["train", "{sounds}/gone"], 1, "There is no folder"),
-        (["scan", "{sounds}/tone-0.wav"], 1, "is a file; give the folder"),
+        (["train", "{sounds}/gone"], 1, "There is no file or folder"),
+        (["train", ""], 2, "argument FOLDER: it is empty"),
+        (["scan", "{sounds}", " "], 2, "argument FOLDER: it is empty"),
+        ([""], 2, "argument FOLDER: it is empty"),
+        (["train", "{sounds}", "--runs", ""], 2, "argument --runs: it is empty"),
+        (["train", "{sounds}", "--name", ""], 2, "argument --name: it is empty"),
+        (["train", "{sounds}", "--preset", ""], 2, "argument --preset: it is empty"),
+        (["train", "{sounds}", "--device", ""], 2, "argument --device: it is empty"),
+        (["train", "{sounds}", "--seed", ""], 2, "seed must be a whole number"),
+        (["resume", ""], 2, "argument RUN: it is empty"),
+        (["attach", ""], 2, "argument RUN: it is empty"),
+        (["runs", "--runs", ""], 2, "argument --runs: it is empty"),
         (["resume", "gone"], 1, "There is no run 'gone'"),
         (["resume", "gone", "--set", "epochs"], 2, "write KEY=VALUE"),
         (["scan", "~nosuchuser/x"], 1, "There is no user 'nosuchuser'"),
         (["resume", "x" * 300], 1, "There is no run"),
         (["runs", "--runs", "~nosuchuser/x"], 1, "There is no user 'nosuchuser'"),
-        (["fly", "there", "now"], 2, "unrecognized arguments"),
+        (["fly", "--there"], 2, "unrecognized arguments: --there"),
     ],
 )
 def test_bad_input_gets_one_line_and_its_status(
@@ -303,6 +313,29 @@ def test_bad_input_gets_one_line_and_its_status(
     assert stderr.count("\n") == 1
     assert "Traceback" not in stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_files_and_folders_are_trained_on_together(sda_tui: Command, sounds: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    for index in range(4):
+        (sounds / f"tone-{index}.wav").rename(more / f"tone-{index}.wav")
+    chosen = [more, sounds / "tone-4.wav", sounds / "tone-5.wav", more / "tone-0.wav"]
+    document = json.loads(sda_tui("scan", *chosen, "--json").stdout)
+    assert (document["folder"], document["totals"]["usable_files"]) == (str(tmp_path), 6)
+    assert document["sources"] == ["more", "sounds/tone-4.wav", "sounds/tone-5.wav", "more/tone-0.wav"]
+    settings = [
+        word for name, value in {**TINY, "epochs": 1}.items() for word in ("--set", f"{name}={value}")
+    ]
+    done = sda_tui("train", *chosen, *settings)
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    paths = [file.path for file in RunDirectory(run).read_manifest().files]
+    assert paths == [
+        *(f"more/tone-{index}.wav" for index in range(4)),
+        "sounds/tone-4.wav",
+        "sounds/tone-5.wav",
+    ]
 
 
 def test_the_app_needs_a_terminal(sda_tui: Command, sounds: Path) -> None:

@@ -112,7 +112,7 @@ def test_datasets_scanned(look: Look, home: Path) -> None:
     drums = home / "sounds" / "drums"
     write_tone(drums / "click.wav", 300.0, 0.1)
     (drums / "notes.txt").write_text("x")
-    look(SdaApp(home / "runs", drums), on_first_screen(until_scanned))
+    look(SdaApp(home / "runs", [drums]), on_first_screen(until_scanned))
 
 
 @sizes
@@ -123,12 +123,12 @@ def test_datasets_without_usable_files(look: Look, home: Path) -> None:
     async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
         await until(pilot, lambda: app.screen.query_one("#scan-status").has_class("-error"), "error")
 
-    look(SdaApp(home / "runs", folder), on_first_screen(ready))
+    look(SdaApp(home / "runs", [folder]), on_first_screen(ready))
 
 
 @sizes
 def test_settings(look: Look, home: Path) -> None:
-    look(SdaApp(home / "runs", home / "sounds" / "drums"), on_first_screen(until_settings))
+    look(SdaApp(home / "runs", [home / "sounds" / "drums"]), on_first_screen(until_settings))
 
 
 @sizes
@@ -138,7 +138,7 @@ def test_advanced_settings(look: Look, home: Path) -> None:
         await pilot.press("a", "1", "2")  # 12 epochs in place of the preset's 100: a mark, another estimate
         await until(pilot, lambda: text(app, "#estimate").count("12 epochs of") == 1, "estimate")
 
-    look(SdaApp(home / "runs", home / "sounds" / "drums"), on_first_screen(ready))
+    look(SdaApp(home / "runs", [home / "sounds" / "drums"]), on_first_screen(ready))
 
 
 def on_first_screen(ready: Ready) -> Ready:

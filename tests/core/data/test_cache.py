@@ -14,6 +14,7 @@ from core.data import cache, loading
 from core.data.cache import cache_folder, cache_size, trim_cache
 from core.data.loading import LoadedSounds, load_sounds
 from core.data.report import ScanReport, Verdict
+from core.data.scan import scan
 from core.data.store import SampleBuffer
 from core.errors import Cancelled
 from sda_tui import format as fmt
@@ -88,6 +89,18 @@ def test_only_new_files_are_decoded(sounds: Path, opened: list[str]) -> None:
     report, chunks = start(sounds)
     assert set(opened) == {"new.wav"}
     assert len(report.usable_files) == len(chunks) == 9
+
+
+def test_scans_of_parts_of_a_folder_keep_what_each_other_found(sounds: Path, opened: list[str]) -> None:
+    scan_folder(sounds)
+    first, second = ([sounds / f"tone-{index}.wav" for index in pair] for pair in ((0, 1), (2, 3)))
+    opened.clear()
+    for chosen in (first, second, first, sounds):
+        list(scan(chosen, 1.0))
+    assert opened == []
+    (sounds / "tone-7.wav").unlink()
+    list(scan(first, 1.0))
+    assert "tone-7.wav" not in next((cache_folder() / "folders").iterdir()).read_text(errors="replace")
 
 
 def test_a_changed_file_of_the_same_size_and_time_is_decoded_again(sounds: Path) -> None:

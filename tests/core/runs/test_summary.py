@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from core.runs import (
     EventLog,
     RunDirectory,
     RunManifest,
+    create_run,
     estimate_run,
     find_run,
     list_runs,
@@ -148,10 +151,39 @@ def test_other_software_versions_are_reported(make_run: MakeRun) -> None:
 
 def test_names_are_suggested_from_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "My Drums (2)"
-    assert suggest_name(tmp_path, folder) == "My-Drums-2-001"
+    assert suggest_name(tmp_path, [folder]) == "My-Drums-2-001"
     (tmp_path / "My-Drums-2-001").mkdir()
-    assert suggest_name(tmp_path, folder) == "My-Drums-2-002"
-    assert suggest_name(tmp_path, tmp_path / "()") == "run-001"
+    assert suggest_name(tmp_path, [folder]) == "My-Drums-2-002"
+    assert suggest_name(tmp_path, [tmp_path / "()"]) == "run-001"
+
+
+def test_name_of_a_run_follows_from_what_was_chosen(tmp_path: Path) -> None:
+    for name in ("take 1.wav", "drums/a.wav", "drums/b.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert suggest_name(tmp_path, [tmp_path / "take 1.wav"]) == "take-1-001"
+    assert suggest_name(tmp_path, [tmp_path / "drums" / "a.wav", tmp_path / "drums" / "b.wav"]) == "drums-001"
+    assert suggest_name(tmp_path, [Path("/usr"), Path("/etc")]) == "usr-001"
+
+
+def test_runs_without_a_name_that_begin_at_once_get_names_of_their_own(
+    tmp_path: Path, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = RunManifest.from_scan(scan_folder(sounds), "balanced", TrainingConfig())
+    barrier = threading.Barrier(8)
+    real = RunDirectory.create
+
+    def create(root: Path, name: str, manifest: RunManifest) -> RunDirectory:
+        if name == "sounds-001":
+            barrier.wait()  # all have chosen the same name before the first has made it
+        return real(root, name, manifest)
+
+    monkeypatch.setattr(RunDirectory, "create", create)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: create_run(tmp_path / "runs", None, manifest), range(8)))
+    assert sorted(run.name for run in made) == [f"sounds-{number:03}" for number in range(1, 9)]
+    with pytest.raises(NameTakenError):
+        create_run(tmp_path / "runs", "sounds-002", manifest)
 
 
 def test_the_default_root_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
