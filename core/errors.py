@@ -39,6 +39,14 @@ class NoUsableSoundsError(DatasetError):
         self.sources = tuple(sources)
 
 
+class SoundsNotFoundError(DatasetError):
+    """None of the sounds that the run in `path` trains on is where it looks for them."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 class RunError(SdaError):
     """A run directory that cannot be made, read or continued."""
 

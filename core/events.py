@@ -37,6 +37,7 @@ class WarningKind(StrEnum):
 
     CHECKPOINT = "checkpoint"  # a damaged one was skipped
     DATASET = "dataset"  # sounds are missing or changed
+    NEW_SOUNDS = "new_sounds", "advice"  # sounds were added that the run does not train on
     UNREADABLE = "unreadable"  # sounds could not be decoded
     CLIP = "clip"  # the user's own preview clip is missing
     SPACE = "space"  # the disk will be full before the run ends

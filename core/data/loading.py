@@ -1,7 +1,7 @@
 """Decoding the sounds of a split in parallel, or reading them from the cache of decoded sounds."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +109,12 @@ def load_sounds(
     buffer: SampleBuffer,
     cancelled: Callable[[], bool],
     progress: Callable[[int, int], None],
+    locations: Mapping[str, str] | None = None,
 ) -> LoadedSounds:
     """Decode the files of a split in parallel into `buffer`.
 
+    `locations` gives the path below `folder` of each file of the split, if that is not its own; files that
+    are not in it are left out.
     Files that have not changed since they were last scanned and decoded are read from the cache.
     `progress(done, total)` is called after each file.
 
@@ -122,7 +125,8 @@ def load_sounds(
     validation: list[Sound] = []
     for side, parts in ((train, split.train), (validation, split.validation)):
         for excerpt in parts:
-            excerpts.setdefault(excerpt.path, []).append((side, excerpt))
+            if locations is None or excerpt.path in locations:
+                excerpts.setdefault(excerpt.path, []).append((side, excerpt))
 
     cache = SoundCache(folder, sample_rate)
 
@@ -130,11 +134,12 @@ def load_sounds(
         if cancelled():
             raise Cancelled
         parts = [excerpt for _, excerpt in excerpts[path]]
-        if cached := cache.get(path, parts):
+        location = path if locations is None else locations[path]
+        if cached := cache.get(location, parts):
             return cached
-        samples = decode_mono(folder / path, sample_rate, cancelled)
+        samples = decode_mono(folder / location, sample_rate, cancelled)
         decoded = [DecodedExcerpt.from_file(samples, part, sample_rate) for part in parts]
-        cache.put(path, parts, decoded)
+        cache.put(location, parts, decoded)
         return decoded
 
     problems = []

@@ -3,6 +3,7 @@
 Imports no torch.
 """
 
+from core.data.report import DatasetFile
 from core.runs.checkpoints import CheckpointDescription, choose_checkpoint, describe_checkpoints
 from core.runs.directory import RunDirectory
 from core.runs.estimate import RunEstimate, estimate_run
@@ -10,7 +11,7 @@ from core.runs.event_log import EventFollower, EventLog
 from core.runs.find import Target, create_run, find_run, find_target, suggest_branch_name, suggest_name
 from core.runs.history import RunHistory
 from core.runs.lock import RunLock
-from core.runs.manifest import DatasetFile, RunManifest
+from core.runs.manifest import RunManifest
 from core.runs.requests import Request, RunRequests
 from core.runs.series import Point, Series
 from core.runs.summary import RunSummary, list_runs, summarise

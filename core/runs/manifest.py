@@ -11,23 +11,13 @@ from typing import Any, Self
 
 from core.config import ResolvedConfig, SettingValue, SpectrogramConfig, TrainingConfig, find_setting
 from core.data.plan import replan
-from core.data.report import Excerpt, ScanReport, Split
+from core.data.report import DatasetFile, Excerpt, ScanReport, Split
 from core.errors import ConfigError, RunError
-from core.paths import expand, source_paths
-from core.text import name_some, printable
+from core.paths import expand, is_folder, source_paths
+from core.text import printable
 
 FORMAT_VERSION = 1
 SOFTWARE = ("sda-tui", "torch", "torchaudio", "numpy", "soundfile", "soxr")
-
-
-@dataclass(frozen=True)
-class DatasetFile:
-    """A file of the dataset: its content's hash, and the size and time by which a change is found quickly."""
-
-    path: str
-    size_bytes: int
-    modified_ns: int
-    content_hash: str
 
 
 @dataclass(frozen=True)
@@ -131,26 +121,14 @@ class RunManifest:
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"it is not a run's description ({error})") from error
 
-    def changes_since(self) -> list[str]:
-        """Messages on files that are missing or changed, by size and time, since the run was made."""
-        folder = Path(self.folder)
-        if not folder.is_dir():
-            return [f"The folder {printable(self.folder)} is gone; put it back to continue."]
-        missing, changed = [], []
-        for file in self.files:
-            try:
-                status = (folder / file.path).stat()
-            except OSError:
-                missing.append(printable(file.path))
-                continue
-            if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_ns):
-                changed.append(printable(file.path))
-        messages = []
-        if missing:
-            messages.append(f"{name_some(missing)} gone since the run began; training continues without.")
-        if changed:
-            messages.append(f"{name_some(changed)} changed since the run began; the new sound will be used.")
-        return messages
+    @property
+    def has_folder(self) -> bool:
+        """Whether the folder of its sounds is there."""
+        return is_folder(Path(self.folder))
+
+    def changed_files(self) -> tuple[DatasetFile, ...]:
+        """Sounds that are not where they were, or were touched; their content may still be there."""
+        return tuple(file for file in self.files if not file.is_unchanged_in(Path(self.folder)))
 
     def software_changes(self) -> list[str]:
         """Messages on software versions that changed since the run began, which may change its numbers."""

@@ -142,6 +142,7 @@ def _load(context: SetupContext) -> LoadedSounds:
         SampleBuffer() if fits_memory(size_bytes) else SampleBuffer(run.path),
         context.cancelled,
         _at_intervals(context.emit, "decoding"),
+        context.locations,
     )
 
 

@@ -1,9 +1,10 @@
 """`sda-tui scan`: the verdict of every file."""
 
+import contextlib
 import json
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,18 @@ def scan_command(sources: Sequence[Path], as_json: bool) -> int:
 
 def scan_with_progress(sources: Sequence[Path], config: TrainingConfig) -> ScanReport:
     """Scan with a bar on stderr.  Raises DatasetError, and Cancelled after Ctrl-C."""
+    with scan_bar() as (show, cancelled):
+        for event in Runner().scan(sources, config.chunk_duration_s, config.seed, cancelled):
+            if isinstance(event, ScanProgress):
+                show(event)
+            elif isinstance(event, ScanReport):
+                report = event
+    return report
+
+
+@contextlib.contextmanager
+def scan_bar() -> Iterator[tuple[Callable[[ScanProgress], object], Callable[[], bool]]]:
+    """A bar on stderr: what shows progress on it, and what tells whether Ctrl-C was pressed."""
     stop = threading.Event()
     with own_terminal() as terminal, StopOnSignal(stop.set):
         console = Console(file=terminal)
@@ -49,13 +62,11 @@ def scan_with_progress(sources: Sequence[Path], config: TrainingConfig) -> ScanR
         )
         with progress:
             task = progress.add_task("folder", total=None)
-            for event in Runner().scan(sources, config.chunk_duration_s, config.seed, stop.is_set):
-                if isinstance(event, ScanProgress):
-                    total = event.total or None
-                    progress.update(task, description=event.phase, completed=event.done, total=total)
-                elif isinstance(event, ScanReport):
-                    report = event
-    return report
+
+            def show(at: ScanProgress) -> None:
+                progress.update(task, description=at.phase, completed=at.done, total=at.total or None)
+
+            yield show, stop.is_set
 
 
 def report_as_dict(report: ScanReport) -> dict[str, Any]:
