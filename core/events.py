@@ -180,6 +180,20 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """From this step on the run is trained with other settings.
+
+    `before` and `now` hold KEY=VALUE of each that differs, with a space between them.
+    """
+
+    event: ClassVar[str] = "settings"
+    epoch: int
+    step: int
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """Something that the user should know.  Active until the same kind is emitted with an empty message."""
 
@@ -211,7 +225,14 @@ class EngineReady:
 
 
 RunEvent = (
-    StateChanged | LoadProgress | StepFinished | EpochFinished | PreviewReady | CheckpointSaved | Warned
+    StateChanged
+    | LoadProgress
+    | StepFinished
+    | EpochFinished
+    | PreviewReady
+    | CheckpointSaved
+    | SettingsChanged
+    | Warned
 )
 
 EVENT_TYPES: dict[str, type[RunEvent]] = {
@@ -223,6 +244,7 @@ EVENT_TYPES: dict[str, type[RunEvent]] = {
         EpochFinished,
         PreviewReady,
         CheckpointSaved,
+        SettingsChanged,
         Warned,
     )
 }

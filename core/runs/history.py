@@ -12,6 +12,7 @@ from core.events import (
     PreviewReady,
     RunEvent,
     RunState,
+    SettingsChanged,
     StateChanged,
     StepFinished,
     Warned,
@@ -47,6 +48,7 @@ class RunHistory:
         self.validation_losses = Series()
         self.previews: list[PreviewReady] = []
         self.checkpoint: CheckpointSaved | None = None
+        self.settings_changes: dict[int, SettingsChanged] = {}  # by step: a resume may repeat one
         self.warnings: dict[WarningKind, Warned] = {}
         self._step_times_s: deque[float] = deque(maxlen=STEPS_FOR_SPEED)
         self._timed_at_s = 0.0
@@ -96,6 +98,8 @@ class RunHistory:
             case CheckpointSaved():
                 if event.reason != "best":
                     self.checkpoint = event
+            case SettingsChanged():
+                self.settings_changes[event.step] = event
             case Warned():
                 if event.message:
                     self.warnings[event.kind] = event

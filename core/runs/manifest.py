@@ -21,8 +21,20 @@ SOFTWARE = ("sda-tui", "torch", "torchaudio", "numpy", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
+class Parent:
+    """The run that another one began from, the file name of the checkpoint, and its step."""
+
+    run: str
+    checkpoint: str
+    step: int
+
+
+@dataclass(frozen=True)
 class RunManifest:
-    """What a run does, on which sounds.  `sources` as in `ScanReport`."""
+    """What a run does, on which sounds.
+
+    `sources` as in `ScanReport`; `parent` says from where, if it is a branch of another run.
+    """
 
     preset: str
     config: ResolvedConfig
@@ -33,6 +45,7 @@ class RunManifest:
     sources: tuple[str, ...] = ()
     created: str = ""
     software: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    parent: Parent | None = None
 
     @classmethod
     def from_scan(cls, report: ScanReport, preset: str, config: TrainingConfig) -> Self:
@@ -79,9 +92,12 @@ class RunManifest:
 
         Raises ConfigError for a setting that is fixed when a run begins, and for fewer epochs than are done.
         """
-        for name in values:
-            if find_setting(name).fixed:
-                raise ConfigError(f"{name} is fixed when a run begins; start a new run to change it.")
+        for name, value in values.items():
+            reason = find_setting(name).fixed
+            if reason and value != getattr(self.config, name):
+                raise ConfigError(
+                    f"{name} is fixed when a run begins, as {reason}; start a new run to change it."
+                )
         config = self.config.with_settings(values).resolved(self.split.training_chunks)
         begun = -(-steps_done // self.steps_per_epoch)
         if config.epochs < begun:
@@ -117,6 +133,7 @@ class RunManifest:
                 sources=_sources(record.get("sources", ())),  # which older versions did not write
                 created=str(record["created"]),
                 software=dict(record["software"]),
+                parent=_parent(record.get("parent")),
             )
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"it is not a run's description ({error})") from error
@@ -147,6 +164,12 @@ def _software() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "unknown"
     return versions
+
+
+def _parent(record: Mapping[str, Any] | None) -> Parent | None:
+    if record is None:
+        return None
+    return Parent(str(record["run"]), str(record["checkpoint"]), int(record["step"]))
 
 
 def _dataset_file(record: Mapping[str, Any]) -> DatasetFile:

@@ -1,6 +1,7 @@
 """Where a training run reports what happens."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -13,6 +14,7 @@ from core.events import (
     EpochFinished,
     PreviewReady,
     RunEvent,
+    SettingsChanged,
     StepFinished,
     Warned,
     WarningKind,
@@ -51,22 +53,24 @@ class RunReporter:
             self._listener(warning)
 
     def rewind(self, point: ResumePoint) -> None:
-        def is_past(event: RunEvent) -> bool:
-            match event:
-                case EpochFinished():
-                    return event.epoch <= point.validated_epochs
-                case PreviewReady():
-                    return event.epoch <= point.previewed_epoch
-                case StepFinished() | CheckpointSaved() | Warned():
-                    return event.step <= point.step
-            return True
-
         try:
-            self._log.keep(is_past)
+            self._log.keep(partial(is_past, point=point))
         except OSError as error:
             raise RunError(
                 f"The log of the run cannot be rewritten ({error.strerror}); free some space."
             ) from error
+
+
+def is_past(event: RunEvent, point: ResumePoint) -> bool:
+    """Whether this had happened when the run was at that point."""
+    match event:
+        case EpochFinished():
+            return event.epoch <= point.validated_epochs
+        case PreviewReady():
+            return event.epoch <= point.previewed_epoch
+        case StepFinished() | CheckpointSaved() | SettingsChanged() | Warned():
+            return event.step <= point.step
+    return True
 
 
 def epoch_event(

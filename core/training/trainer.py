@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -16,6 +17,7 @@ from core.diagnostics.warnings import ActiveWarnings
 from core.errors import Cancelled, CheckpointError
 from core.events import WarningKind
 from core.runs import RunDirectory, RunManifest
+from core.training.changes import find_changes, keep_former_best, redefine_loss
 from core.training.control import Control
 from core.training.eta import RunClock
 from core.training.migration import read_newest
@@ -25,6 +27,8 @@ from core.training.reporter import Reporter, epoch_event
 from core.training.state import Progress, ResumePoint, TrainingState
 from core.training.stepper import Stepper
 from core.training.task import Task
+
+logger = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -183,7 +187,8 @@ class Trainer:
             self.warnings.set(kind, message)
         if self.progress.best_epoch == self.epoch:
             best = self.snapshot()
-            best["previews"]["pending"] = None  # another model's, which takes as much space again
+            # Those pending are another model's, which takes as much space again; this run makes them.
+            best["previews"] = {"done_epoch": self.previewer.begun_epoch, "pending": None}
             self.writer.keep_best(best, self.epoch, self.progress.step)
 
     def render_previews(self) -> None:
@@ -227,6 +232,23 @@ class Trainer:
         self.steps.drop_pending()
         self.writer.forget(self.progress.step)
         self._checkpoints.resumed_from = name
+        self._note_changes(state.get("config"))
+
+    def _note_changes(self, before: object) -> None:
+        """Report the settings that differ from those `before`, which the checkpoint was made with."""
+        change = find_changes(self.config, before, self.progress)
+        if change is None:
+            return
+        logger.info("from step %d on %s, not %s", change.step, change.now, change.before)
+        self._reporter.emit(change)
+        if redefine_loss(change):  # what was best and how losses went says nothing about those to come
+            if former_best := keep_former_best(self._checkpoints.path, self.progress.step):
+                self._reporter.emit(former_best)
+            self.progress.forget_best()
+            self._detector.load_state_dict(
+                OverfittingDetector(self.manifest.split.validation_files).state_dict()
+            )
+            self.warnings.set(WarningKind.OVERFITTING, "")
 
     def _restore_newest(self) -> None:
         self.writer.finish()
