@@ -25,6 +25,10 @@ class UnsupportedFormatError(AudioFileError):
     """A file that is no sound in any format that can be decoded here."""
 
 
+class DecodingError(SdaError):
+    """No sound can be decoded on this machine now, whatever file it is in."""
+
+
 class DatasetError(SdaError):
     """A folder of sounds that cannot be scanned or trained on."""
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.audio.spectrogram import LogMelSpectrogram
 from core.data.batches import TrainingBatches
 from core.data.clip import read_clip, write_clip
-from core.data.loading import LoadedSounds, load_sounds
+from core.data.loading import LoadedSounds, decoding_bytes, load_sounds
 from core.data.store import ChunkStore, SampleBuffer
 from core.device import fits_memory, has_room_for
 from core.errors import Cancelled, ConfigError
@@ -139,7 +139,9 @@ def _load(context: SetupContext) -> LoadedSounds:
         sample_rate,
         manifest.config.chunk_samples(manifest.spectrogram),
         device if has_room_for(device, size_bytes) else torch.device("cpu"),
-        SampleBuffer() if fits_memory(size_bytes) else SampleBuffer(run.path),
+        SampleBuffer()
+        if fits_memory(size_bytes + decoding_bytes(manifest.split, sample_rate))
+        else SampleBuffer(run.path),
         context.cancelled,
         _at_intervals(context.emit, "decoding"),
         context.locations,
