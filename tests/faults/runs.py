@@ -4,7 +4,6 @@ import dataclasses
 import json
 import random
 import shutil
-import signal
 import tarfile
 from collections.abc import Sequence
 from functools import partial
@@ -169,7 +168,7 @@ def _resume(place: Path, mutant: RunMutant) -> Tally:
         partial(main, ["resume", str(mutant.path), "--device", "cpu"]),
         RESUME_LIMIT_S,
         _environment(place),
-        signals=[(RESUME_STOP_S, signal.SIGTERM)],
+        stop_after_s=RESUME_STOP_S,
     )
     return _counted(outcome, "resume", mutant.recipe)
 
