@@ -19,8 +19,8 @@ import torch
 import torchaudio
 from torch import Tensor
 
-from core.audio.files import decode_mono
 from core.audio.inversion import QUALITIES, MelInverter
+from core.audio.reader import Decoders, decode_mono
 from core.audio.spectrogram import LogMelSpectrogram
 from core.config import SpectrogramConfig
 from core.errors import AudioFileError
@@ -38,12 +38,14 @@ Inversion = Callable[[Tensor], Tensor]
 def read_sounds(folder: Path) -> Tensor:
     """[sounds, samples] of the first second each, padded with silence."""
     sounds = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        try:
-            sound = torch.from_numpy(decode_mono(path, CONFIG.sample_rate, lambda: False))[:SAMPLES]
-        except AudioFileError:
-            continue
-        sounds.append(torch.nn.functional.pad(sound, (0, SAMPLES - len(sound))))
+    with Decoders() as decoders:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            try:
+                with decoders.open(path) as file:
+                    sound = torch.from_numpy(decode_mono(file, CONFIG.sample_rate))[:SAMPLES]
+            except AudioFileError:
+                continue
+            sounds.append(torch.nn.functional.pad(sound, (0, SAMPLES - len(sound))))
     return torch.stack(sounds[::EVERY])
 
 

@@ -104,9 +104,14 @@ def has_room_for(device: torch.device, size_bytes: int) -> bool:
     return device.type == "cpu"
 
 
+def free_memory() -> int:
+    """Bytes of memory that are free on this machine."""
+    return int(psutil.virtual_memory().available)
+
+
 def fits_memory(size_bytes: int) -> bool:
-    """Whether data of this size, which is copied once, takes at most half of the memory that is free."""
-    return bool(2 * size_bytes < psutil.virtual_memory().available / 2)
+    """Whether data of this size takes at most half of the memory that is free."""
+    return size_bytes < free_memory() / 2
 
 
 def be_deterministic(enabled: bool) -> None:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.data.report import ScanEvent
-from core.errors import RunError, SdaError
+from core.data.report import ScanEvent, ScanProgress
+from core.errors import Cancelled, RunError, SdaError
 from core.events import EngineReady, RunEvent, RunState, StateChanged
-from core.runs import EventLog, RunDirectory, summarise
+from core.runs import EventLog, RunDirectory, RunManifest, summarise
 from core.training.control import Control
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,16 @@ class CacheStatus:
     limit_bytes: int
 
 
+@dataclass(frozen=True)
+class FoundSounds:
+    """How many of a run's sounds were found, where its description says; messages on missing and new ones."""
+
+    manifest: RunManifest
+    count: int
+    missing: str
+    new: str
+
+
 def cache_status() -> CacheStatus:
     """Look at the cache of decoded sounds."""
     from core.data.cache import LIMIT_BYTES, cache_root, cache_size
@@ -68,6 +78,25 @@ def check_clip(text: str) -> None:
     from core.data.clip import check_clip
 
     check_clip(text)
+
+
+def find_sounds(
+    run: RunDirectory,
+    manifest: RunManifest,
+    cancelled: Callable[[], bool],
+    progress: Callable[[ScanProgress], object] = lambda _: None,
+    folder: Path | None = None,
+) -> FoundSounds:
+    """Look for a run's sounds, in another folder or file if one is given, before it continues.
+
+    Raises DatasetError if that cannot be read or none is there, Cancelled.
+    """
+    from core.training.sounds import describe_missing, describe_new, find_sounds, moved_to
+
+    if folder is not None:
+        manifest = moved_to(manifest, folder)
+    match = find_sounds(run, manifest, cancelled, progress)
+    return FoundSounds(manifest, len(match.locations), describe_missing(match), describe_new(match))
 
 
 class QueuedRun:
@@ -92,6 +121,8 @@ class QueuedRun:
             from core.training.run import train_run
 
             train_run(self.run, self.device, self.control, listener)
+        except Cancelled:
+            self._report_cancelled(listener)
         except SdaError as error:
             self._refuse(error, listener)
         except Exception as error:
@@ -119,6 +150,9 @@ class QueuedRun:
             if self._begun or self.ended.is_set():
                 return
             self.ended.set()
+        self._report_cancelled(listener)
+
+    def _report_cancelled(self, listener: Listener) -> None:
         event = self._state(RunState.CANCELLED)
         with contextlib.closing(EventLog(self.run.events)) as log:
             log.append(event)

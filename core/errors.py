@@ -25,6 +25,10 @@ class UnsupportedFormatError(AudioFileError):
     """A file that is no sound in any format that can be decoded here."""
 
 
+class DecodingError(SdaError):
+    """No sound can be decoded on this machine now, whatever file it is in."""
+
+
 class DatasetError(SdaError):
     """A folder of sounds that cannot be scanned or trained on."""
 
@@ -37,6 +41,14 @@ class NoUsableSoundsError(DatasetError):
         where = printable(str(sources[0])) if len(sources) == 1 else "the chosen files and folders"
         super().__init__(f"Nothing in {where} can be used ({reasons}); choose a folder with sounds in it.")
         self.sources = tuple(sources)
+
+
+class SoundsNotFoundError(DatasetError):
+    """None of the sounds that the run in `path` trains on is where it looks for them."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class RunError(SdaError):

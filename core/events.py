@@ -37,6 +37,7 @@ class WarningKind(StrEnum):
 
     CHECKPOINT = "checkpoint"  # a damaged one was skipped
     DATASET = "dataset"  # sounds are missing or changed
+    NEW_SOUNDS = "new_sounds", "advice"  # sounds were added that the run does not train on
     UNREADABLE = "unreadable"  # sounds could not be decoded
     CLIP = "clip"  # the user's own preview clip is missing
     SPACE = "space"  # the disk will be full before the run ends
@@ -117,8 +118,7 @@ class EpochFinished:
     """Training and validation measured alike: evaluation mode, no augmentation, the final loss weights.
 
     `train_error` and `validation_error` are positive, so that a ratio makes sense, and `overfitting_gap` is
-    their relative difference.  `untrained_error` is the validation error before the first step, None in the
-    logs of older versions.  `metrics` holds what the task measures besides, by name.
+    their relative difference.  `metrics` holds what the task measures besides, by name.
     """
 
     event: ClassVar[str] = "epoch"
@@ -130,6 +130,7 @@ class EpochFinished:
     train_error: float | None
     validation_error: float | None
     overfitting_gap: float | None
+    quality: float | None
     best_validation_loss: float | None
     best_epoch: int
     elapsed_s: float
@@ -137,32 +138,7 @@ class EpochFinished:
     memory_used_bytes: int
     memory_peak_bytes: int
     memory_total_bytes: int
-    untrained_error: float | None = None
     metrics: Mapping[str, Metric] = field(default_factory=dict)
-
-    @property
-    def quality(self) -> float | None:
-        """How much of what the untrained model misses in held-out sounds this one gives back.
-
-        That is 1 − (error / untrained error)²: 0 as at the start, 1 for no error at all, and negative if the
-        model is worse than at the start.  The square is that of explained variance.  None if the start was
-        not measured or a number is not finite.
-        """
-        now, start = self.validation_error, self.untrained_error
-        if now is None or not start or not math.isfinite(now) or not math.isfinite(start):
-            return None
-        return 1 - (now / start) ** 2
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryUsed:
-    """Memory of the device after the first step of a process; later it stands in the epochs' events."""
-
-    event: ClassVar[str] = "memory"
-    step: int
-    used_bytes: int
-    peak_bytes: int
-    total_bytes: int
 
 
 class PreviewKind(StrEnum):
@@ -204,6 +180,20 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """From this step on the run is trained with other settings.
+
+    `before` and `now` hold KEY=VALUE of each that differs, with a space between them.
+    """
+
+    event: ClassVar[str] = "settings"
+    epoch: int
+    step: int
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """Something that the user should know.  Active until the same kind is emitted with an empty message."""
 
@@ -239,9 +229,9 @@ RunEvent = (
     | LoadProgress
     | StepFinished
     | EpochFinished
-    | MemoryUsed
     | PreviewReady
     | CheckpointSaved
+    | SettingsChanged
     | Warned
 )
 
@@ -252,9 +242,9 @@ EVENT_TYPES: dict[str, type[RunEvent]] = {
         LoadProgress,
         StepFinished,
         EpochFinished,
-        MemoryUsed,
         PreviewReady,
         CheckpointSaved,
+        SettingsChanged,
         Warned,
     )
 }

@@ -10,6 +10,7 @@ from core.errors import (
     RunNotFoundError,
     RunsFolderError,
     SdaError,
+    SoundsNotFoundError,
 )
 from core.paths import ROOT_VARIABLE
 from core.text import printable
@@ -30,6 +31,10 @@ def _advice(error: SdaError) -> str:
     match error:
         case NoUsableSoundsError():
             return f"{command('scan', *error.sources)} shows the reason for each file."
+        case SoundsNotFoundError():
+            return (
+                f"If they are elsewhere now, add --folder and their path to {command('resume', error.path)}."
+            )
         case NameTakenError():
             return f"Choose another with --name, or continue that run with {command('resume', error.path)}."
         case RunNotFoundError():

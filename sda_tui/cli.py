@@ -97,7 +97,7 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.command == "resume":
         from sda_tui.headless.train import resume_command
 
-        return resume_command(parsed.run, parsed.runs, parsed.set, parsed.device)
+        return resume_command(parsed.run, parsed.runs, parsed.set, parsed.device, parsed.folder)
     if parsed.command == "train":
         from sda_tui.headless.train import train_command
 
@@ -133,6 +133,10 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
 
     resume = commands.add_parser("resume", help="continue a run from its newest checkpoint")
     resume.add_argument("run", type=_text, metavar="RUN", help="name of a run, or path of its directory")
+
+    resume.add_argument(
+        "--folder", type=_path, metavar="DIR", help="where its sounds are now, if they were moved"
+    )
 
     attach = commands.add_parser("attach", help="the dashboard of a run that another process trains")
     attach.add_argument("run", type=_text, metavar="RUN", help="name of a run, or path of its directory")

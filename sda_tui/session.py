@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.config import TrainingConfig
 from core.data.report import ScanEvent, ScanReport
-from core.engine import EngineEvent, Runner
+from core.engine import EngineEvent, Runner, find_sounds
 from core.errors import Cancelled, RunError, SdaError
 from core.events import DeviceInfo, EngineReady, StateChanged, Warned, WarningKind
 from core.runs import Request, RunDirectory, RunManifest, create_run
@@ -129,6 +129,15 @@ class Session:
         self.last_state, self.warnings = None, {}
         self._runner.train(run, device)
         self.run = run
+
+    def find_sounds(
+        self, run: RunDirectory, manifest: RunManifest, folder: Path | None, cancelled: Callable[[], bool]
+    ) -> RunManifest:
+        """The description of a run that continues, once its sounds are found; on any thread.
+
+        They are looked for in `folder` if one is given.  Raises DatasetError, Cancelled.
+        """
+        return find_sounds(run, manifest, cancelled, folder=folder).manifest
 
     @property
     def is_training(self) -> bool:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from core.audio.augmentation import GAIN_DB, PITCH_SEMITONES, SPEED_FRACTION
-from core.audio.files import Samples
+from core.audio.reader import Samples
 from core.audio.spectrogram import LogMelSpectrogram
 from core.config import SettingValue, find_preset
 from core.data.report import ScanReport

@@ -30,9 +30,8 @@ class Setting:
         default_factory=dict, hash=False
     )  # former values, still accepted, to those of now
     automatic: bool = False  # `None`, written "auto", is allowed: the value follows from the dataset
-    fixed: bool = (
-        False  # cannot change once a run has begun: weights, batch order or comparisons depend on it
-    )
+    fixed: str = ""  # why it cannot change once a run has begun; empty if it can
+    redefines_loss: bool = False  # losses before and after a change of it cannot be compared
 
     @property
     def range(self) -> str:

@@ -1,5 +1,6 @@
 """Every choice that a user may make for a run."""
 
+import contextlib
 import dataclasses
 import difflib
 from collections.abc import Mapping
@@ -10,6 +11,12 @@ from typing import Any, Literal, Self, cast, get_type_hints
 from core.config.setting import Setting, SettingValue
 from core.config.sizes import MODELS, NetworkConfig, SpectrogramConfig
 from core.errors import ConfigError
+
+_STEPS = "the steps of an epoch follow from it"  # why a setting is fixed
+_WEIGHTS = "the weights are made for it"
+_DRAWS = "every random draw and the choice of held-out files follow from it"
+_PREVIEWS = "the previews of all epochs are of the same sound"
+_LOSS = "losses of the two kinds cannot be compared"
 
 
 def _setting(group: str, default: SettingValue, help: str, **about: Any) -> Any:
@@ -27,7 +34,7 @@ class TrainingConfig:
     )
     batch_size: int | None = _setting(
         "Training", None, "Chunks per step; auto takes a quarter of the training chunks, at most 32.",
-        unit="chunks", minimum=1, maximum=4096, automatic=True, fixed=True,
+        unit="chunks", minimum=1, maximum=4096, automatic=True, fixed=_STEPS,
     )
     learning_rate: float = _setting(
         "Training", 1e-3, "Peak step size of AdamW, a twentieth of Muon's; lower it if the loss jumps about.",
@@ -47,7 +54,7 @@ class TrainingConfig:
     )
     seed: int = _setting(
         "Training", 0, "Start of every random draw: the same seed and sounds give the same run.",
-        minimum=0, maximum=2**31 - 1, fixed=True,
+        minimum=0, maximum=2**31 - 1, fixed=_DRAWS,
     )
     deterministic: bool = _setting(
         "Training", False, "Bit-exact repeats on a GPU too, at some cost in speed; a CPU always repeats.",
@@ -55,23 +62,23 @@ class TrainingConfig:
 
     model: str = _setting(
         "Model", "pca_unet", "pca_unet starts as PCA and learns the rest; convolutional is a plain VAE.",
-        choices=tuple(MODELS), former={"refined": "pca_unet"}, fixed=True,
+        choices=tuple(MODELS), former={"refined": "pca_unet"}, fixed=_WEIGHTS,
     )
     latent_dim: int = _setting(
         "Model", 64, "Numbers that describe one chunk; more keep more detail, fewer are easier to explore.",
-        unit="dimensions", minimum=2, maximum=512, fixed=True,
+        unit="dimensions", minimum=2, maximum=512, fixed=_WEIGHTS,
     )
     mel_bands: int = _setting(
         "Model", 128, "Frequency bands of the spectrogram; twice as many make a step twice as long.",
-        minimum=64, maximum=160, multiple_of=16, fixed=True,
+        minimum=64, maximum=160, multiple_of=16, fixed=_WEIGHTS,
     )
     width: int = _setting(
         "Model", 32, "Size of the network's layers; twice as wide, a step takes about three times as long.",
-        unit="channels", minimum=8, maximum=64, multiple_of=8, fixed=True,
+        unit="channels", minimum=8, maximum=64, multiple_of=8, fixed=_WEIGHTS,
     )
     chunk_duration_s: float = _setting(
         "Model", 1.0, "Length of sound seen at a time; twice as long makes a step nearly twice as long.",
-        unit="s", minimum=0.25, maximum=4.0, fixed=True,
+        unit="s", minimum=0.25, maximum=4.0, fixed=_WEIGHTS,
     )
     dropout: float = _setting(
         "Model", 0.2, "Share of the network's features hidden at random; more of it fights overfitting.",
@@ -80,11 +87,11 @@ class TrainingConfig:
 
     loss: str = _setting(
         "Loss", "calibrated", "calibrated learns how exact to be; mse is the plain mean squared error.",
-        choices=("calibrated", "mse"), former={"usual": "mse"}, fixed=True,
+        choices=("calibrated", "mse"), former={"usual": "mse"}, fixed=_LOSS,
     )
     kl_weight: float = _setting(
         "Loss", 1.0, "Final weight of the KL divergence; higher makes random samples safer and duller.",
-        minimum=0.0, maximum=1000.0, fixed=True,
+        minimum=0.0, maximum=1000.0, redefines_loss=True,
     )
     kl_warmup_fraction: float = _setting(
         "Loss", 0.3, "Part of the run over which the KL weight rises from zero.",
@@ -92,12 +99,12 @@ class TrainingConfig:
     )
     free_bits: float = _setting(
         "Loss", 0.5, "KL divergence that each latent dimension may use free of charge.",
-        unit="nats", minimum=0.0, maximum=10.0, fixed=True,
+        unit="nats", minimum=0.0, maximum=10.0, redefines_loss=True,
     )
 
     augmentation_expansion: int = _setting(
         "Augmentation", 10, "Altered copies of each chunk per epoch, which takes that much longer.",
-        unit="×", minimum=1, maximum=1000, fixed=True,
+        unit="×", minimum=1, maximum=1000, fixed=_STEPS,
     )
     augmentation_strength: float = _setting(
         "Augmentation", 1.0, "Scales how far gain, shift, pitch, speed and noise may go; 0 turns them off.",
@@ -138,11 +145,11 @@ class TrainingConfig:
     )
     preview_clip: str = _setting(
         "Output", "", "A sound of your own to hear reconstructed; empty takes the loudest held-out chunk.",
-        fixed=True,
+        fixed=_PREVIEWS,
     )
     preview_inversion: str = _setting(
         "Output", "fast", "best brings previews nearer to what the model gave, in five times the time.",
-        choices=("fast", "best"), fixed=True,
+        choices=("fast", "best"),
     )
     checkpoint_interval: int = _setting(
         "Output", 5, "Checkpoints every this many epochs; the three newest and the best are kept.",
@@ -166,6 +173,20 @@ class TrainingConfig:
         for name in values:
             find_setting(name)
         return TrainingConfig(**{**self.values(), **values})
+
+    def former_values(self, before: Mapping[str, Any]) -> dict[str, SettingValue]:
+        """What the settings that may change once a run has begun were, for those that were something else.
+
+        `before` holds values as a checkpoint keeps them; what this version does not know is left out.
+        """
+        former: dict[str, SettingValue] = {}
+        for name, setting in SETTINGS.items():
+            if not setting.fixed and name in before:
+                with contextlib.suppress(ConfigError, TypeError):
+                    value = setting.check(before[name])
+                    if value != getattr(self, name):
+                        former[name] = value
+        return former
 
     def resolved(self, training_chunks: int) -> "ResolvedConfig":
         """A copy in which no value is "auto", for a dataset of so many training chunks."""

@@ -30,7 +30,7 @@ from core.atomic import write_atomically
 from core.data.report import Excerpt, FileReport, Verdict
 from core.paths import expand
 
-FORMAT = 2  # of the cache; another one when verdicts, decoding or resampling change
+FORMAT = 3  # of the cache; another one when verdicts, decoding or resampling change
 LIMIT_BYTES = 8 * 10**9
 RESERVE_BYTES = 2 * 10**9  # of the disk, for checkpoints
 SETTLED_NS = 2_000_000_000  # a file that changed so recently may change again at the same time of its clock
@@ -160,7 +160,7 @@ class SampleCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             is_disk_free = shutil.disk_usage(path.parent).free > RESERVE_BYTES + samples.nbytes
             if is_disk_free and self._has_room_for(samples.nbytes):
-                write_with_checksum(path, SCALE.pack(scale) + samples.tobytes())
+                write_with_checksum(path, SCALE.pack(scale), samples.data)
 
     def _has_room_for(self, size_bytes: int) -> bool:
         """Whether this dataset may take so much more of the cache, and reserve it then."""
@@ -175,10 +175,13 @@ class SampleCache:
         return self._folder / content_hash[:2] / f"{content_hash}-{sample_rate}-{first}-{last}"
 
 
-def write_with_checksum(path: Path, body: bytes) -> None:
+def write_with_checksum(path: Path, *body: bytes | memoryview) -> None:
     """Write a file of the cache, behind its checksum.  Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, CHECKSUM.pack(zlib.crc32(body)) + body, is_durable=False)
+    checksum = 0
+    for part in body:
+        checksum = zlib.crc32(part, checksum)
+    write_atomically(path, b"".join((CHECKSUM.pack(checksum), *body)), is_durable=False)
 
 
 def _read(path: Path) -> memoryview:

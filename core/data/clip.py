@@ -9,7 +9,8 @@ import numpy as np
 import soundfile
 
 from core.atomic import write_atomically
-from core.audio.files import Samples, SoundReader, decode_mono
+from core.audio.reader import Decoders, Samples, decode_mono
+from core.data.split import SILENCE_PEAK
 from core.errors import AudioFileError, ConfigError
 from core.paths import expand
 from core.text import printable
@@ -21,7 +22,7 @@ def check_clip(text: str) -> None:
         return
     path = expand(Path(text))
     try:
-        with SoundReader(path):
+        with Decoders() as decoders, decoders.open(path):
             pass
     except AudioFileError as error:
         raise _refusal(path, error) from error
@@ -33,12 +34,14 @@ def read_clip(path: Path, sample_rate: int, length_samples: int, cancelled: Call
     Raises ConfigError if it cannot be decoded, Cancelled.
     """
     try:
-        samples = decode_mono(path, sample_rate, cancelled)
+        with Decoders(cancelled) as decoders, decoders.open(path) as sound:
+            samples = decode_mono(sound, sample_rate)
     except AudioFileError as error:
         raise _refusal(path, error) from error
-    if not samples.any():
+    level = samples - samples.mean(dtype=np.float64) if len(samples) > 1 else samples
+    if np.abs(level).max(initial=0.0) < SILENCE_PEAK:
         raise _refusal(path, "it is silent")
-    start = loudest_start(samples, length_samples)
+    start = loudest_start(level, length_samples)
     excerpt = samples[start : start + length_samples]
     return np.pad(excerpt, (0, length_samples - len(excerpt)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.files import write_wav
+from core.audio.writing import write_wav
 
 Signal = npt.NDArray[np.float64]
 

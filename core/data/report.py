@@ -57,6 +57,24 @@ class FileReport:
 
 
 @dataclass(frozen=True)
+class DatasetFile:
+    """A file of a run's dataset: its content's hash, and the size and time by which it is found quickly."""
+
+    path: str
+    size_bytes: int
+    modified_ns: int
+    content_hash: str
+
+    def is_unchanged_in(self, folder: Path) -> bool:
+        """Whether a file of this path, size and time is below the folder."""
+        try:
+            status = (folder / self.path).stat()
+        except (OSError, ValueError):
+            return False
+        return (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.modified_ns)
+
+
+@dataclass(frozen=True)
 class Excerpt:
     """The part of a file that one side of the split may use, and its chunks, in seconds from the start."""
 
@@ -88,13 +106,8 @@ class Split:
         return sum(len(excerpt.chunk_starts_s) for excerpt in self.validation)
 
     @property
-    def validation_paths(self) -> tuple[str, ...]:
-        """The held-out files, each once."""
-        return tuple(dict.fromkeys(excerpt.path for excerpt in self.validation))
-
-    @property
     def validation_files(self) -> int:
-        return len(self.validation_paths)
+        return len({excerpt.path for excerpt in self.validation})
 
     @property
     def confidence_note(self) -> str:

@@ -57,9 +57,21 @@ class SampleBuffer:
     def tensor(self) -> Tensor:
         """All samples, int16; valid for as long as the tensor lives."""
         if self._file is None:
-            return torch.from_numpy(np.concatenate(self._parts))
+            return torch.from_numpy(self._join())
         # Copy-on-write, as torch warns about memory that it may not write to.
         return torch.from_numpy(np.memmap(self._file, np.int16, mode="c"))
+
+    def _join(self) -> npt.NDArray[np.int16]:
+        """All parts as one, each given up when it is copied: no more than one is in memory twice."""
+        samples = np.empty(self._length, np.int16)
+        end = 0
+        self._parts.reverse()
+        while self._parts:
+            part = self._parts.pop()
+            samples[end : end + len(part)] = part
+            end += len(part)
+        self._parts.append(samples)
+        return samples
 
 
 class ChunkStore:

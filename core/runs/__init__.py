@@ -3,27 +3,33 @@
 Imports no torch.
 """
 
+from core.data.report import DatasetFile
 from core.runs.checkpoints import CheckpointDescription, choose_checkpoint, describe_checkpoints
 from core.runs.directory import RunDirectory
 from core.runs.estimate import RunEstimate, estimate_run
-from core.runs.event_log import EventFollower, EventLog
-from core.runs.find import Target, create_run, find_run, find_target, suggest_branch_name, suggest_name
-from core.runs.held_out import FILE_ERRORS, HeldOutErrors, KnownErrors, find_known_errors
+from core.runs.event_log import EventFollower, EventLog, read_events
+from core.runs.find import (
+    Target,
+    create_run,
+    find_owner,
+    find_run,
+    find_target,
+    suggest_branch_name,
+    suggest_name,
+)
 from core.runs.history import RunHistory
 from core.runs.lock import RunLock
-from core.runs.manifest import DatasetFile, RunManifest
+from core.runs.manifest import Parent, RunManifest
 from core.runs.requests import Request, RunRequests
 from core.runs.series import Point, Series
 from core.runs.summary import RunSummary, list_runs, summarise
 
 __all__ = [
-    "FILE_ERRORS",
     "CheckpointDescription",
     "DatasetFile",
     "EventFollower",
     "EventLog",
-    "HeldOutErrors",
-    "KnownErrors",
+    "Parent",
     "Point",
     "Request",
     "RunDirectory",
@@ -39,10 +45,11 @@ __all__ = [
     "create_run",
     "describe_checkpoints",
     "estimate_run",
-    "find_known_errors",
+    "find_owner",
     "find_run",
     "find_target",
     "list_runs",
+    "read_events",
     "suggest_branch_name",
     "suggest_name",
     "summarise",

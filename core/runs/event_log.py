@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from core.atomic import write_atomically
 from core.events import RunEvent, StepFinished, from_json, to_json
@@ -84,6 +84,20 @@ def keep_events(path: Path, wanted: Callable[[RunEvent], bool]) -> None:
             break
     if first + len(kept) < len(lines):
         write_atomically(path, b"".join([*lines[:first], *reversed(kept)]))
+
+
+Kind = TypeVar("Kind", bound=RunEvent)
+
+
+def read_events(path: Path, *kinds: type[Kind]) -> Iterator[tuple[Kind, float]]:
+    """The events of these kinds in a log, with the time of each.  Raises OSError."""
+    starts = tuple(f'{{"event":"{kind.event}"'.encode() for kind in kinds)
+    with path.open("rb") as lines:
+        for line in lines:
+            if line.startswith(starts) and (read := from_json(line.decode("utf-8", "replace"))):
+                event, time_s = read
+                if isinstance(event, kinds):
+                    yield event, time_s
 
 
 class EventFollower:

@@ -28,12 +28,15 @@ def find_target(text: str, root: Path) -> Target:
     for path in (expand(root) / text, expand(Path(text))):
         if is_run(path):
             return Target(RunDirectory(path), None)
-        if path.suffix == ".pt" and is_file(path):
-            file = path.absolute()
-            for folder in file.parents[:2]:
-                if is_run(folder):
-                    return Target(RunDirectory(folder), file)
+        if path.suffix == ".pt" and is_file(path) and (run := find_owner(path)):
+            return Target(run, path.absolute())
     raise RunNotFoundError(text, root)
+
+
+def find_owner(checkpoint: Path) -> RunDirectory | None:
+    """The run whose folder of checkpoints, or another folder of which, this file lies in."""
+    folder = checkpoint.absolute().parent.parent
+    return RunDirectory(folder) if is_run(folder) else None
 
 
 def find_run(text: str, root: Path) -> RunDirectory:

@@ -9,10 +9,10 @@ from core.events import (
     CheckpointSaved,
     EpochFinished,
     LoadProgress,
-    MemoryUsed,
     PreviewReady,
     RunEvent,
     RunState,
+    SettingsChanged,
     StateChanged,
     StepFinished,
     Warned,
@@ -22,7 +22,6 @@ from core.runs.series import Series
 
 STEPS_FOR_SPEED = 50
 NEWEST_LOSSES = 200
-IMPROVING_FOR, IMPROVING_FRACTION = 5, 0.1  # epochs after a best one; of all so far, if that is more
 
 
 class RunHistory:
@@ -42,8 +41,6 @@ class RunHistory:
         self.loading: LoadProgress | None = None
         self.last_step: StepFinished | None = None
         self.last_epoch: EpochFinished | None = None
-        self.best_quality: float | None = None  # of the epoch with the lowest validation loss
-        self.memory: MemoryUsed | None = None
         self.newest_losses: deque[float] = deque(maxlen=NEWEST_LOSSES)  # of steps
         self.learning_rates = Series()  # by step
         self.step_metrics: dict[str, Series] = {}  # by step, each metric under its name
@@ -51,6 +48,7 @@ class RunHistory:
         self.validation_losses = Series()
         self.previews: list[PreviewReady] = []
         self.checkpoint: CheckpointSaved | None = None
+        self.settings_changes: dict[int, SettingsChanged] = {}  # by step: a resume may repeat one
         self.warnings: dict[WarningKind, Warned] = {}
         self._step_times_s: deque[float] = deque(maxlen=STEPS_FOR_SPEED)
         self._timed_at_s = 0.0
@@ -80,14 +78,6 @@ class RunHistory:
         speed = self.steps_per_s
         return (self.total_steps - self.step) / speed if speed else None
 
-    @property
-    def is_improving(self) -> bool:
-        """Whether validation was best lately: in the last five epochs, or in the last tenth of all."""
-        last = self.last_epoch
-        if last is None or last.best_epoch == 0:
-            return False
-        return last.epoch - last.best_epoch <= max(IMPROVING_FOR, IMPROVING_FRACTION * last.epoch)
-
     def warning(self, kind: WarningKind) -> str:
         """The message of the active warning of this kind, or empty."""
         return self.warnings[kind].message if kind in self.warnings else ""
@@ -101,8 +91,6 @@ class RunHistory:
                 self._apply_epoch(event, time_s)
             case StateChanged():
                 self._apply_state(event, time_s)
-            case MemoryUsed():
-                self.memory = event
             case LoadProgress():
                 self.loading = event
             case PreviewReady():
@@ -110,6 +98,8 @@ class RunHistory:
             case CheckpointSaved():
                 if event.reason != "best":
                     self.checkpoint = event
+            case SettingsChanged():
+                self.settings_changes[event.step] = event
             case Warned():
                 if event.message:
                     self.warnings[event.kind] = event
@@ -134,11 +124,6 @@ class RunHistory:
     def _apply_epoch(self, event: EpochFinished, time_s: float) -> None:
         self.last_epoch = event
         self.epoch = event.epoch
-        if event.best_epoch == event.epoch:
-            self.best_quality = event.quality
-        self.memory = MemoryUsed(
-            event.step, event.memory_used_bytes, event.memory_peak_bytes, event.memory_total_bytes
-        )
         self._elapsed_s = event.elapsed_s
         self._timed_at_s = time_s
         _append(self.training_losses, event.epoch, event.train_loss)
@@ -154,7 +139,6 @@ class RunHistory:
         self._timed_at_s = time_s
         if self.state is RunState.LOADING:
             self.warnings.clear()  # those still active are emitted again
-            self.memory = None  # of another process
         if self.state is RunState.TRAINING:
             self.loading = None
 

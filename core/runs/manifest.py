@@ -11,28 +11,30 @@ from typing import Any, Self
 
 from core.config import ResolvedConfig, SettingValue, SpectrogramConfig, TrainingConfig, find_setting
 from core.data.plan import replan
-from core.data.report import Excerpt, ScanReport, Split
+from core.data.report import DatasetFile, Excerpt, ScanReport, Split
 from core.errors import ConfigError, RunError
-from core.paths import expand, source_paths
-from core.text import name_some, printable
+from core.paths import expand, is_folder, source_paths
+from core.text import printable
 
 FORMAT_VERSION = 1
 SOFTWARE = ("sda-tui", "torch", "torchaudio", "numpy", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
-class DatasetFile:
-    """A file of the dataset: its content's hash, and the size and time by which a change is found quickly."""
+class Parent:
+    """The run that another one began from, the file name of the checkpoint, and its step."""
 
-    path: str
-    size_bytes: int
-    modified_ns: int
-    content_hash: str
+    run: str
+    checkpoint: str
+    step: int
 
 
 @dataclass(frozen=True)
 class RunManifest:
-    """What a run does, on which sounds.  `sources` as in `ScanReport`."""
+    """What a run does, on which sounds.
+
+    `sources` as in `ScanReport`; `parent` says from where, if it is a branch of another run.
+    """
 
     preset: str
     config: ResolvedConfig
@@ -43,6 +45,7 @@ class RunManifest:
     sources: tuple[str, ...] = ()
     created: str = ""
     software: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    parent: Parent | None = None
 
     @classmethod
     def from_scan(cls, report: ScanReport, preset: str, config: TrainingConfig) -> Self:
@@ -89,9 +92,12 @@ class RunManifest:
 
         Raises ConfigError for a setting that is fixed when a run begins, and for fewer epochs than are done.
         """
-        for name in values:
-            if find_setting(name).fixed:
-                raise ConfigError(f"{name} is fixed when a run begins; start a new run to change it.")
+        for name, value in values.items():
+            reason = find_setting(name).fixed
+            if reason and value != getattr(self.config, name):
+                raise ConfigError(
+                    f"{name} is fixed when a run begins, as {reason}; start a new run to change it."
+                )
         config = self.config.with_settings(values).resolved(self.split.training_chunks)
         begun = -(-steps_done // self.steps_per_epoch)
         if config.epochs < begun:
@@ -127,30 +133,19 @@ class RunManifest:
                 sources=_sources(record.get("sources", ())),  # which older versions did not write
                 created=str(record["created"]),
                 software=dict(record["software"]),
+                parent=_parent(record.get("parent")),
             )
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"it is not a run's description ({error})") from error
 
-    def changes_since(self) -> list[str]:
-        """Messages on files that are missing or changed, by size and time, since the run was made."""
-        folder = Path(self.folder)
-        if not folder.is_dir():
-            return [f"The folder {printable(self.folder)} is gone; put it back to continue."]
-        missing, changed = [], []
-        for file in self.files:
-            try:
-                status = (folder / file.path).stat()
-            except OSError:
-                missing.append(printable(file.path))
-                continue
-            if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.modified_ns):
-                changed.append(printable(file.path))
-        messages = []
-        if missing:
-            messages.append(f"{name_some(missing)} gone since the run began; training continues without.")
-        if changed:
-            messages.append(f"{name_some(changed)} changed since the run began; the new sound will be used.")
-        return messages
+    @property
+    def has_folder(self) -> bool:
+        """Whether the folder of its sounds is there."""
+        return is_folder(Path(self.folder))
+
+    def changed_files(self) -> tuple[DatasetFile, ...]:
+        """Sounds that are not where they were, or were touched; their content may still be there."""
+        return tuple(file for file in self.files if not file.is_unchanged_in(Path(self.folder)))
 
     def software_changes(self) -> list[str]:
         """Messages on software versions that changed since the run began, which may change its numbers."""
@@ -169,6 +164,12 @@ def _software() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "unknown"
     return versions
+
+
+def _parent(record: Mapping[str, Any] | None) -> Parent | None:
+    if record is None:
+        return None
+    return Parent(str(record["run"]), str(record["checkpoint"]), int(record["step"]))
 
 
 def _dataset_file(record: Mapping[str, Any]) -> DatasetFile:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from core.audio.files import Samples
+from core.audio.reader import Samples
 from core.audio.spectrogram import LogMelSpectrogram
 from core.checkpoints.archive import FORMAT_VERSION, read_checkpoint
 from core.checkpoints.folder import find_checkpoint

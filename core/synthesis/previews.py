@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from core.atomic import write_atomically
-from core.audio.files import Samples, write_wav
+from core.audio.reader import Samples
+from core.audio.writing import write_wav
 from core.config import SpectrogramConfig
 from core.errors import Cancelled
 from core.events import PreviewKind, PreviewReady

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from core.audio.files import Samples
 from core.audio.inversion import QUALITIES, MelInverter
+from core.audio.reader import Samples
 from core.config import SpectrogramConfig
 from core.threads import one_core_threads
 

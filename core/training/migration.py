@@ -18,12 +18,20 @@ def read_newest(folder: CheckpointFolder, validation_files: int) -> tuple[State,
     Raises CheckpointError if there is no checkpoint that is whole.
     """
     state, path, problems = folder.newest()
-    if state["format_version"] != FORMAT_VERSION:
-        try:
-            state = _from_version_3(state, validation_files)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{path.name} lacks a part of the run's state ({error}).") from error
-    return state, path, problems
+    return migrate(state, path.name, validation_files), path, problems
+
+
+def migrate(state: State, name: str, validation_files: int) -> State:
+    """The state in a checkpoint of this file name, in the layout of today.
+
+    Raises CheckpointError if it lacks a part.
+    """
+    if state["format_version"] == FORMAT_VERSION:
+        return state
+    try:
+        return _from_version_3(state, validation_files)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{name} lacks a part of the run's state ({error}).") from error
 
 
 def _from_version_3(state: State, validation_files: int) -> State:

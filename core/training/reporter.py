@@ -1,18 +1,20 @@
 """Where a training run reports what happens."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import torch
 
 from core.device import memory_use
+from core.diagnostics.overfitting import quality
 from core.errors import RunError
 from core.events import (
     CheckpointSaved,
     EpochFinished,
-    MemoryUsed,
     PreviewReady,
     RunEvent,
+    SettingsChanged,
     StepFinished,
     Warned,
     WarningKind,
@@ -51,22 +53,24 @@ class RunReporter:
             self._listener(warning)
 
     def rewind(self, point: ResumePoint) -> None:
-        def is_past(event: RunEvent) -> bool:
-            match event:
-                case EpochFinished():
-                    return event.epoch <= point.validated_epochs
-                case PreviewReady():
-                    return event.epoch <= point.previewed_epoch
-                case StepFinished() | MemoryUsed() | CheckpointSaved() | Warned():
-                    return event.step <= point.step
-            return True
-
         try:
-            self._log.keep(is_past)
+            self._log.keep(partial(is_past, point=point))
         except OSError as error:
             raise RunError(
                 f"The log of the run cannot be rewritten ({error.strerror}); free some space."
             ) from error
+
+
+def is_past(event: RunEvent, point: ResumePoint) -> bool:
+    """Whether this had happened when the run was at that point."""
+    match event:
+        case EpochFinished():
+            return event.epoch <= point.validated_epochs
+        case PreviewReady():
+            return event.epoch <= point.previewed_epoch
+        case StepFinished() | CheckpointSaved() | SettingsChanged() | Warned():
+            return event.step <= point.step
+    return True
 
 
 def epoch_event(
@@ -89,6 +93,7 @@ def epoch_event(
         train_error=result.train_error,
         validation_error=result.validation_error,
         overfitting_gap=gap,
+        quality=quality(gap),
         best_validation_loss=progress.best_loss,
         best_epoch=progress.best_epoch,
         elapsed_s=clock.elapsed_s,
@@ -96,12 +101,5 @@ def epoch_event(
         memory_used_bytes=memory.used_bytes,
         memory_peak_bytes=memory.peak_bytes,
         memory_total_bytes=memory.total_bytes,
-        untrained_error=progress.untrained_error,
         metrics=result.metrics,
     )
-
-
-def memory_event(progress: Progress, device: torch.device) -> MemoryUsed:
-    """What is reported of the device's memory between two epochs."""
-    memory = memory_use(device)
-    return MemoryUsed(progress.step, memory.used_bytes, memory.peak_bytes, memory.total_bytes)

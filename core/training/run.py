@@ -9,9 +9,10 @@ from pathlib import Path
 
 from core.checkpoints.archive import State
 from core.checkpoints.folder import CheckpointFolder
+from core.data.matching import SoundMatch
 from core.device import be_deterministic, choose_device
 from core.errors import Cancelled, CheckpointError, RunError, SdaError
-from core.events import RunState, StateChanged, Warned, WarningKind
+from core.events import LoadProgress, RunState, StateChanged, Warned, WarningKind
 from core.runs import EventLog, RunDirectory, RunManifest, estimate_run
 from core.text import printable
 from core.threads import use_threads
@@ -19,6 +20,7 @@ from core.training.control import Control
 from core.training.migration import read_newest
 from core.training.recovery import NonFiniteStreak
 from core.training.reporter import Listener, RunReporter
+from core.training.sounds import describe_missing, describe_new, find_sounds
 from core.training.state import ResumePoint
 from core.training.task import SetUp, SetupContext
 from core.training.trainer import Trainer
@@ -38,7 +40,8 @@ def train_run(
 
     `set_up` makes the task that is trained.  How the run ends is reported as a state, with the message of an
     error that has one for the user.  Raises RunError if the run cannot even be opened, because it is held by
-    another process or its directory cannot be written.
+    another process or its directory cannot be written, and SoundsNotFoundError or Cancelled before anything
+    of it has changed.
     """
     manifest = run.read_manifest()
     try:
@@ -48,10 +51,16 @@ def train_run(
             f"Cannot write to {printable(str(run.path))} ({error.strerror}); check its permissions."
         ) from error
     try:
+        sounds = find_sounds(
+            run,
+            manifest,
+            control.is_cancelled,
+            lambda at: listener(LoadProgress(at.phase, at.done, at.total)),
+        )
         run.requests.clear()
         with _logging_to(run.log), contextlib.closing(EventLog(run.events)) as log:
             reporter = RunReporter(log, listener)
-            TrainingRun(run, manifest, reporter, control, set_up).execute(device_name)
+            TrainingRun(run, manifest, sounds, reporter, control, set_up).execute(device_name)
     except OSError as error:
         raise RunError(
             f"Cannot write to {printable(str(run.path))} ({error.strerror}); free some space."
@@ -64,10 +73,17 @@ class TrainingRun:
     """Brings a run from its newest checkpoint to its end, and reports how it ended."""
 
     def __init__(
-        self, run: RunDirectory, manifest: RunManifest, reporter: RunReporter, control: Control, set_up: SetUp
+        self,
+        run: RunDirectory,
+        manifest: RunManifest,
+        sounds: SoundMatch,
+        reporter: RunReporter,
+        control: Control,
+        set_up: SetUp,
     ) -> None:
         self._run = run
         self._manifest = manifest
+        self._sounds = sounds
         self._reporter = reporter
         self._control = control
         self._set_up = set_up
@@ -100,7 +116,11 @@ class TrainingRun:
         be_deterministic(self._manifest.config.deterministic)
         if checkpoint is not None:
             use_threads(device, checkpoint[0].get("threads"))
-        self._warn_of_changes()
+        for path in self._sounds.missing:
+            logger.warning("%s is left out: it is gone or has changed", printable(path))
+        self._warn(WarningKind.DATASET, describe_missing(self._sounds))
+        if checkpoint is not None:
+            self._warn(WarningKind.NEW_SOUNDS, describe_new(self._sounds))
         self._warn_of_space()
         task = self._set_up(
             SetupContext(
@@ -110,6 +130,7 @@ class TrainingRun:
                 is_new=checkpoint is None,
                 cancelled=self._control.is_cancelled,
                 emit=self._reporter.emit,
+                locations=self._sounds.locations,
             )
         )
         for kind, message in task.setup_warnings.items():
@@ -137,12 +158,6 @@ class TrainingRun:
         if problems:
             self._checkpoint_problem = f"{' '.join(problems)} Continuing from {path.name} instead."
         return state, path.name
-
-    def _warn_of_changes(self) -> None:
-        manifest = self._manifest
-        if not Path(manifest.folder).is_dir():
-            raise RunError(f"The folder {printable(manifest.folder)} is gone; put it back to continue.")
-        self._warn(WarningKind.DATASET, " ".join(manifest.changes_since()))
 
     def _warn_of_space(self) -> None:
         needed = estimate_run(self._manifest).disk_bytes - self._run.size_bytes()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from core.audio.spectrogram import LogMelSpectrogram
 from core.data.batches import TrainingBatches
 from core.data.clip import read_clip, write_clip
-from core.data.loading import LoadedSounds, load_sounds
+from core.data.loading import LoadedSounds, decoding_bytes, load_sounds
 from core.data.store import ChunkStore, SampleBuffer
 from core.device import fits_memory, has_room_for
 from core.errors import Cancelled, ConfigError
@@ -41,15 +41,12 @@ FLOAT32_BYTES = 4
 @dataclass(frozen=True)
 class TrainingSetup:
     """What a VAE is trained with.  The two sets are fixed log-mel spectrograms [chunks, 1, mels, frames] to
-    measure on, and `validation_file` [chunks] is the number of each one's file in `Split.validation_paths`.
-    `warnings` holds what was found wrong with the sounds.
-    """
+    measure on; `warnings` holds what was found wrong with the sounds."""
 
     model: VAE
     batches: TrainingBatches
     training_set: Tensor
     validation_set: Tensor
-    validation_file: Tensor
     previews: PreviewRenderer
     warnings: Messages
 
@@ -98,7 +95,6 @@ def build_setup(context: SetupContext) -> TrainingSetup:
         batches=batches,
         training_set=training_set,
         validation_set=_fixed_chunks(sounds.validation, EVALUATION_CHUNKS, spectrogram, device, cancelled),
-        validation_file=_files_of_chunks(sounds.validation, manifest.split.validation_paths),
         previews=previews,
         warnings={
             WarningKind.UNREADABLE: " ".join(sounds.problems[:SHOWN_PROBLEMS]),
@@ -143,9 +139,12 @@ def _load(context: SetupContext) -> LoadedSounds:
         sample_rate,
         manifest.config.chunk_samples(manifest.spectrogram),
         device if has_room_for(device, size_bytes) else torch.device("cpu"),
-        SampleBuffer() if fits_memory(size_bytes) else SampleBuffer(run.path),
+        SampleBuffer()
+        if fits_memory(size_bytes + decoding_bytes(manifest.split, sample_rate))
+        else SampleBuffer(run.path),
         context.cancelled,
         _at_intervals(context.emit, "decoding"),
+        context.locations,
     )
 
 
@@ -188,13 +187,6 @@ def _fixed_chunks(
 ) -> Tensor:
     batches = torch.split(_spread(len(store), limit), SPECTROGRAM_BATCH)
     return torch.cat([_log_mel(store, index, spectrogram, device, cancelled) for index in batches])
-
-
-def _files_of_chunks(store: ChunkStore, paths: Sequence[str]) -> Tensor:
-    """The number of the file [chunks] that each of the fixed chunks is from."""
-    numbers = {path: number for number, path in enumerate(paths)}
-    chunks = _spread(len(store), EVALUATION_CHUNKS).tolist()
-    return torch.tensor([numbers[store.path_of(chunk)] for chunk in chunks])
 
 
 def _log_mel(

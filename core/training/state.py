@@ -34,12 +34,15 @@ class Progress:
     validated_epochs: int = 0
     best_loss: float | None = None
     best_epoch: int = 0
-    untrained_error: float | None = None  # of validation, before the first step
 
     def record_validation(self, epoch: int, loss: float) -> None:
         self.validated_epochs = epoch
         if loss < (math.inf if self.best_loss is None else self.best_loss):  # never so for NaN
             self.best_loss, self.best_epoch = loss, epoch
+
+    def forget_best(self) -> None:
+        """From now on losses are others: those so far are no measure of them."""
+        self.best_loss, self.best_epoch = None, 0
 
     def fits(self, total_steps: int, largest_batch: int) -> bool:
         """Whether a run of so many steps in batches of at most this size can be here."""

@@ -20,6 +20,7 @@ class SetupContext:
     """What a task is set up from, before the first step.
 
     `is_new` says that no checkpoint will be loaded.  `emit` reports progress, `cancelled` is asked often.
+    `locations` are those of a `SoundMatch`; None: every sound is where the manifest says.
     """
 
     run: RunDirectory
@@ -28,6 +29,7 @@ class SetupContext:
     is_new: bool
     cancelled: Callable[[], bool]
     emit: Callable[[LoadProgress], None]
+    locations: Mapping[str, str] | None = None
 
 
 class TaskLoss(NamedTuple):

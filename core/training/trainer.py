@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -16,15 +17,18 @@ from core.diagnostics.warnings import ActiveWarnings
 from core.errors import Cancelled, CheckpointError
 from core.events import WarningKind
 from core.runs import RunDirectory, RunManifest
+from core.training.changes import find_changes, keep_former_best, redefine_loss
 from core.training.control import Control
 from core.training.eta import RunClock
 from core.training.migration import read_newest
 from core.training.previews import Previewer
 from core.training.recovery import NonFiniteStreak, Recovery
-from core.training.reporter import Reporter, epoch_event, memory_event
+from core.training.reporter import Reporter, epoch_event
 from core.training.state import Progress, ResumePoint, TrainingState
 from core.training.stepper import Stepper
 from core.training.task import Task
+
+logger = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -53,7 +57,6 @@ class Trainer:
             reporter.emit,
             partial(self.warnings.set, WarningKind.PREVIEW),
         )
-        self._is_memory_reported = False
         self._clock = RunClock()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._recovery = Recovery(self.progress, self.warnings, self._restore_newest, self._free_memory)
@@ -112,8 +115,6 @@ class Trainer:
             self._control.take_save_request()
             self.save("manual", by_hand=True)
         self.previewer.render_resumed(self._control.is_cancelled)
-        if self.progress.step == 0 and self.progress.untrained_error is None:
-            self._measure_untrained()
         if self._is_validation_due():
             self.validate()
         if self._is_preview_due():
@@ -153,11 +154,7 @@ class Trainer:
             self.steps.rebuild()  # a captured graph holds memory of its own
             self.steps.flush()
             self._recovery.recover_from_oom(str(self.device), self.task.memory_advice)
-            return
-        if not self._is_memory_reported:
-            self._is_memory_reported = True
-            self._reporter.emit(memory_event(self.progress, self.device))
-        if self.steps.is_flush_due:
+        elif self.steps.is_flush_due:
             self.steps.flush()
 
     def _quiesce(self) -> None:
@@ -175,11 +172,6 @@ class Trainer:
 
     # -- ends of epochs ---------------------------------------------------------------------------------
 
-    def _measure_untrained(self) -> None:
-        """Measure what later epochs are compared with."""
-        result = self.task.validate(self.state.ema_model, 0, self.warnings.is_active)
-        self.progress.untrained_error = result.validation_error
-
     def validate(self) -> None:
         """Measure the EMA model, and report it."""
         started_s = time.perf_counter()
@@ -195,7 +187,8 @@ class Trainer:
             self.warnings.set(kind, message)
         if self.progress.best_epoch == self.epoch:
             best = self.snapshot()
-            best["previews"]["pending"] = None  # another model's, which takes as much space again
+            # Those pending are another model's, which takes as much space again; this run makes them.
+            best["previews"] = {"done_epoch": self.previewer.begun_epoch, "pending": None}
             self.writer.keep_best(best, self.epoch, self.progress.step)
 
     def render_previews(self) -> None:
@@ -239,6 +232,23 @@ class Trainer:
         self.steps.drop_pending()
         self.writer.forget(self.progress.step)
         self._checkpoints.resumed_from = name
+        self._note_changes(state.get("config"))
+
+    def _note_changes(self, before: object) -> None:
+        """Report the settings that differ from those `before`, which the checkpoint was made with."""
+        change = find_changes(self.config, before, self.progress)
+        if change is None:
+            return
+        logger.info("from step %d on %s, not %s", change.step, change.now, change.before)
+        self._reporter.emit(change)
+        if redefine_loss(change):  # what was best and how losses went says nothing about those to come
+            if former_best := keep_former_best(self._checkpoints.path, self.progress.step):
+                self._reporter.emit(former_best)
+            self.progress.forget_best()
+            self._detector.load_state_dict(
+                OverfittingDetector(self.manifest.split.validation_files).state_dict()
+            )
+            self.warnings.set(WarningKind.OVERFITTING, "")
 
     def _restore_newest(self) -> None:
         self.writer.finish()

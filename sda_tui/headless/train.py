@@ -13,16 +13,16 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from core.config import SETTINGS, TrainingConfig, find_device, find_preset, parse_assignment
-from core.engine import EngineEvent, Runner, check_clip
+from core.engine import EngineEvent, FoundSounds, Runner, check_clip, find_sounds
 from core.errors import SdaError
 from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
 from core.paths import default_root
 from core.runs import RunDirectory, RunHistory, RunManifest, create_run, find_run, summarise
 from core.text import printable
 from sda_tui import format as fmt
-from sda_tui.headless.scan import scan_with_progress
+from sda_tui.headless.scan import scan_bar, scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
-from sda_tui.look import summary_lines
+from sda_tui.look import show_path, summary_lines
 from sda_tui.terminal import own_terminal
 
 REDRAW_INTERVAL_S = 0.25
@@ -58,33 +58,44 @@ def train_command(
     return engine.follow(run, manifest, summary_lines(report))
 
 
-def resume_command(name: str, root: Path | None, assignments: list[str], device: str | None) -> int:
-    """Continue a run.  Raises SdaError with a message for the user."""
+def resume_command(
+    name: str, root: Path | None, assignments: list[str], device: str | None, folder: Path | None
+) -> int:
+    """Continue a run, with its sounds in another folder if one is given.
+
+    Raises SdaError with a message for the user.
+    """
     values = dict(parse_assignment(each) for each in assignments)
     run = find_run(name, root or default_root())
     summary = summarise(run)
     manifest = summary.continued(values)
-    if not _is_accepted(manifest):
+    with scan_bar() as (show, cancelled):
+        sounds = find_sounds(run, manifest, cancelled, show, folder)
+    if not _is_accepted(sounds):
         return INTERRUPTED_STATUS
     engine = _Engine(device)
     engine.wait_until_loaded()
-    if values:
-        run.change(manifest)
-    about = f"Continuing {run.name} after epoch {summary.epoch}, step {summary.step}."
-    return engine.follow(run, manifest, [about])
+    about = [f"Continuing {run.name} after epoch {summary.epoch}, step {summary.step}."]
+    if folder is not None:
+        about.append(f"{sounds.count} of its {len(manifest.files)} sounds are in {show_path(folder)}.")
+    if sounds.manifest != summary.manifest:
+        run.change(sounds.manifest)
+    return engine.follow(run, sounds.manifest, about)
 
 
-def _is_accepted(manifest: RunManifest) -> bool:
-    """Whether to continue although sounds are missing or changed.
+def _is_accepted(sounds: FoundSounds) -> bool:
+    """Whether to continue although sounds are missing.
 
-    Asks only in a terminal; elsewhere the run's warnings report the changes.
+    Asks only in a terminal; elsewhere the run's warnings name them.
     """
-    changes = manifest.changes_since() if Path(manifest.folder).is_dir() else []
-    if not changes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not sounds.missing or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    for change in changes:
-        print(f"! {change}", file=sys.stderr)
-    print("Continue with the sounds that are there? [Y/n] ", end="", file=sys.stderr, flush=True)
+    print(
+        f"! {sounds.missing}\nContinue with the sounds that are there? [Y/n] ",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
     return not sys.stdin.readline().strip().lower().startswith("n")
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.text import Text
 from textual import on, work
@@ -10,16 +11,19 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, Input, Label, Static
+from textual.worker import get_current_worker
 
 from core.config import SETTINGS, SettingValue
-from core.errors import ConfigError, SdaError
+from core.errors import Cancelled, ConfigError, SdaError
 from core.events import RunState
-from core.runs import RunDirectory, RunSummary, list_runs
+from core.runs import RunDirectory, RunManifest, RunSummary, list_runs
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import SUMMARY_COLUMNS, SummaryColumn, describe_sources, describe_state, show_path
+from sda_tui.pasted import read_paths
 from sda_tui.session import Session
+from sda_tui.widgets.folder_picker import PathInput
 from sda_tui.widgets.table import Table
 from sda_tui.widgets.title_bar import TitleBar
 
@@ -51,6 +55,9 @@ class RunsScreen(Screen[None]):
             with Horizontal(classes="choice-line", id="run-epochs"):
                 yield Label("Epochs in all")
                 yield Input(id="epochs", compact=True)
+            with Horizontal(classes="choice-line", id="run-folder"):
+                yield Label("Its sounds are in")
+                yield PathInput(id="folder", compact=True)
             with Horizontal(id="run-buttons"):
                 yield Button("Continue  n", id="proceed", variant="primary", disabled=True)
                 yield Button("View  ⏎", id="open", disabled=True)
@@ -115,7 +122,10 @@ class RunsScreen(Screen[None]):
     @on(DataTable.RowHighlighted)
     def _show_chosen(self) -> None:
         summary = self._chosen
-        self.query_one("#run-epochs").display = summary is not None and summary.manifest is not None
+        manifest = summary.manifest if summary is not None else None
+        self.query_one("#run-epochs").display = manifest is not None
+        self.query_one("#run-folder").display = manifest is not None and not manifest.has_folder
+        self.query_one("#folder", Input).value = manifest.folder if manifest is not None else ""
         self.query_one("#open", Button).disabled = summary is None
         self.query_one("#proceed", Button).disabled = summary is None or not self._may_continue(summary)
         self.query_one("#run-summary", Static).update(Text(EMPTY if summary is None else _describe(summary)))
@@ -134,20 +144,46 @@ class RunsScreen(Screen[None]):
             self.post_message(self.Opened(summary.run))
 
     @on(Button.Pressed, "#proceed")
-    @on(Input.Submitted, "#epochs")
+    @on(Input.Submitted, "#epochs, #folder")
     def action_proceed(self) -> None:
-        """Continue the chosen run, with the number of epochs in the field."""
+        """Continue the chosen run, with the number of epochs and the folder in the fields."""
         summary = self._chosen
         if summary is None:
             return
         try:
-            changes = self._changes(summary)
-            manifest = summary.continued(changes)
-            self._session.resume(summary.run, changed=manifest if changes else None)
+            manifest = summary.continued(self._changes(summary))
         except SdaError as error:
-            self.notify(explain(error), title="Cannot continue", severity="error", timeout=10)
+            self._refuse(error)
+            return
+        paths = read_paths(self.query_one("#folder", Input).value)
+        is_moved = bool(paths) and not manifest.has_folder
+        self.query_one("#run-summary", Static).update("Looking for its sounds…")
+        self._find_sounds(summary, manifest, paths[0] if is_moved else None)
+
+    @work(thread=True, exclusive=True, group="sounds", exit_on_error=False)
+    def _find_sounds(self, summary: RunSummary, manifest: RunManifest, folder: Path | None) -> None:
+        """Look for the run's sounds first: without them nothing of it may change."""
+        worker = get_current_worker()
+        try:
+            found = self._session.find_sounds(summary.run, manifest, folder, lambda: worker.is_cancelled)
+        except Cancelled:
+            return
+        except SdaError as error:
+            self.app.call_from_thread(self._refuse, error)
+        else:
+            self.app.call_from_thread(self._continue, summary, found)
+
+    def _continue(self, summary: RunSummary, manifest: RunManifest) -> None:
+        try:
+            self._session.resume(summary.run, changed=manifest if manifest != summary.manifest else None)
+        except SdaError as error:
+            self._refuse(error)
         else:
             self.post_message(self.Opened(summary.run))
+
+    def _refuse(self, error: SdaError) -> None:
+        self._show_chosen()
+        self.notify(explain(error), title="Cannot continue", severity="error", timeout=10, markup=False)
 
     def _changes(self, summary: RunSummary) -> dict[str, SettingValue]:
         """Settings that the user changed here.  Raises ConfigError."""
@@ -182,6 +218,10 @@ def _describe(summary: RunSummary) -> str:
         lines.append(f"Trained by process {summary.holder_pid} now; View attaches to it.")
     if summary.message:
         lines.append(f"✗ {summary.message}")
-    lines += [f"! {change}" for change in manifest.changes_since()]
+    if not manifest.has_folder:
+        lines.append("! The folder of its sounds is gone; to continue, write below where they are now.")
+    elif changed := manifest.changed_files():
+        sounds = fmt.count(len(changed), "sound")
+        lines.append(f"! {sounds} moved, touched or gone: looked for by content when the run continues.")
     lines += [f"! {change}" for change in manifest.software_changes()]
     return "\n".join(lines)

@@ -25,6 +25,12 @@ def runs(arguments: argparse.Namespace, folder: Path) -> Tally:
     return runs_part(folder, arguments.seed, arguments.runs, arguments.attached, arguments.jobs)
 
 
+def environment(arguments: argparse.Namespace, folder: Path) -> Tally:
+    from tests.faults.environment import environment_part
+
+    return environment_part(folder, arguments.seed, arguments.cases, arguments.jobs)
+
+
 def kills(arguments: argparse.Namespace, folder: Path) -> Tally:
     from tests.faults.kills import kills_part
 
@@ -32,7 +38,12 @@ def kills(arguments: argparse.Namespace, folder: Path) -> Tally:
 
 
 # In this order: whatever is forked before torch is imported is smaller and starts sooner.
-PARTS: dict[str, Callable[[argparse.Namespace, Path], Tally]] = {"audio": audio, "runs": runs, "kills": kills}
+PARTS: dict[str, Callable[[argparse.Namespace, Path], Tally]] = {
+    "audio": audio,
+    "environment": environment,
+    "runs": runs,
+    "kills": kills,
+}
 
 
 def main() -> int:
@@ -47,6 +58,7 @@ def main() -> int:
     parser.add_argument("--audio", type=int, default=5000, help="damaged sounds")
     parser.add_argument("--runs", type=int, default=1000, help="hostile run directories")
     parser.add_argument("--attached", type=int, default=100, help="of these shown by the app in a terminal")
+    parser.add_argument("--cases", type=int, default=1000, help="poor machines; all there are at most")
     parser.add_argument("--kills", type=int, default=100, help="random moments")
     parser.add_argument("--keep", type=Path, help="a folder for the inputs that something went wrong with")
     arguments = parser.parse_args()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.audio.files import decode_mono
+from core.audio.reader import Decoders, decode_mono
 from core.data.report import Verdict
 from core.errors import AudioFileError
 from sda_tui.cli import main
@@ -104,9 +104,11 @@ def _read_report(scanned: Outcome, paths: Sequence[Path], culprit: str) -> tuple
 def _decode(sounds: Path, usable: Sequence[str]) -> int:
     """In a process of its own: 3 if a sound that the scan calls usable is not."""
     status = 0
+    decoders = Decoders()
     for name in usable:
         try:
-            samples = decode_mono(sounds / name, SAMPLE_RATE, lambda: False)
+            with decoders.open(sounds / name) as sound:
+                samples = decode_mono(sound, SAMPLE_RATE)
         except AudioFileError as error:
             print(f"{name} was called usable: {error}", file=sys.stderr)
             status = 3

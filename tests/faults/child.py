@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,12 +75,12 @@ def run_forked(
     limit_s: float,
     environment: Mapping[str, str] | None = None,
     memory_bytes: int | None = None,
-    stop_after_s: float | None = None,
+    signals: Sequence[tuple[float, int]] = (),
 ) -> Outcome:
     """Do `work`, which returns an exit status, in a fork of this process, which must never compute itself.
 
-    Not started anew: importing takes longer than most of what is tried.  With `stop_after_s`, SIGTERM asks
-    it to end long before the limit.
+    Not started anew: importing takes longer than most of what is tried.  `signals` are sent to it, each so
+    many seconds after its start.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -106,13 +106,25 @@ def run_forked(
                     sys.stdout.flush()
                     sys.stderr.flush()
                 os._exit(status)
-        stop_s = started_s + stop_after_s if stop_after_s is not None else None
-        status, usage, hung = _wait(pid, started_s + limit_s, stop_s)
+        due = [(started_s + delay_s, number) for delay_s, number in signals]
+        status, usage, hung = _wait(pid, started_s + limit_s, due)
         duration_s = time.monotonic() - started_s
         stdout.seek(0)
         stderr.seek(0)
         peak_bytes = usage.ru_maxrss * 1024
         return Outcome(status, stdout.read(), stderr.read(), duration_s, first_bytes, peak_bytes, hung)
+
+
+def run_program(
+    words: Sequence[str], limit_s: float, environment: Mapping[str, str] | None = None, line: str = '"$@"'
+) -> Outcome:
+    """The program as its user starts it, from a line of the shell in which `"$@"` is the command."""
+
+    def work() -> int:
+        os.environ["PYTHONPATH"] = str(ROOT)
+        os.execvp("bash", ["bash", "-c", line, "bash", sys.executable, "-m", "sda_tui", *words])
+
+    return run_forked(work, limit_s, environment)
 
 
 def use_streams(stdin: int, stdout: int, stderr: int) -> None:
@@ -124,19 +136,18 @@ def use_streams(stdin: int, stdout: int, stderr: int) -> None:
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
 
 
-def _wait(pid: int, until_s: float, stop_s: float | None) -> tuple[int, resource.struct_rusage, bool]:
+def _wait(pid: int, until_s: float, due: list[tuple[float, int]]) -> tuple[int, resource.struct_rusage, bool]:
     """The exit status and what was used; whether the process had to be killed, with all it started."""
     hung = False
     while True:
-        done, status, usage = os.wait4(pid, os.WNOHANG if not hung else 0)
+        done, status, usage = os.wait4(pid, 0 if hung else os.WNOHANG)
         if done:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
             return os.waitstatus_to_exitcode(status), usage, hung
         now_s = time.monotonic()
-        if stop_s is not None and now_s > stop_s:
-            stop_s = None
-            os.kill(pid, signal.SIGTERM)
+        while due and now_s > due[0][0]:
+            os.kill(pid, due.pop(0)[1])
         if now_s > until_s:
             hung = True
             with contextlib.suppress(ProcessLookupError):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import random
 import shutil
+import signal
 import tarfile
 from collections.abc import Sequence
 from functools import partial
@@ -168,7 +169,7 @@ def _resume(place: Path, mutant: RunMutant) -> Tally:
         partial(main, ["resume", str(mutant.path), "--device", "cpu"]),
         RESUME_LIMIT_S,
         _environment(place),
-        stop_after_s=RESUME_STOP_S,
+        signals=[(RESUME_STOP_S, signal.SIGTERM)],
     )
     return _counted(outcome, "resume", mutant.recipe)
 

@@ -52,7 +52,7 @@ async def test_a_run_lists_what_changed_and_takes_more_epochs(
     async with running(tmp_path) as (app, pilot):
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)
-        assert "! tone-7.wav is gone since the run began" in text(app, "#run-summary")
+        assert "! 1 sound moved, touched or gone" in text(app, "#run-summary")
         field = app.screen.query_one("#epochs", Input)
         assert field.value == "2"  # it has finished: twice as many are offered
         field.value = "1"

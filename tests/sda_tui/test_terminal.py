@@ -234,7 +234,7 @@ def test_resume_asks_about_a_sound_that_is_gone(make_run: MakeRun, sounds: Path,
     (sounds / "tone-3.wav").unlink()
     with Terminal("resume", run.path, cwd=tmp_path) as terminal:
         terminal.wait_for(
-            "tone-3.wav", "gone since the run began", "Continue with the sounds that are there?"
+            "tone-3.wav", "gone or changed since the run began", "Continue with the sounds that are there?"
         )
         terminal.press("n", "enter")
         assert terminal.wait_for_exit() == 130

@@ -1,5 +1,7 @@
 """Stores of synthesised signals."""
 
+from collections import deque
+
 import numpy as np
 
 from core.data.loading import DecodedExcerpt
@@ -15,6 +17,6 @@ def store_of(
     sounds, buffer = [], SampleBuffer()
     for index, signal in enumerate(signals):
         excerpt = Excerpt(f"{index}.wav", 0.0, len(signal) / 48_000, starts)
-        decoded = DecodedExcerpt.from_file(signal.astype(np.float32), excerpt, 48_000)
+        decoded = DecodedExcerpt.from_blocks(deque([signal.astype(np.float32)]), excerpt, 48_000)
         sounds.append(decoded.store_in(buffer))
     return ChunkStore(sounds, buffer.tensor(), chunk_samples)

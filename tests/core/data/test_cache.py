@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytest
 import soundfile
 import torch
 
+from core.audio.reader import Decoders, Samples, SoundReader
 from core.data import cache, loading
 from core.data.cache import cache_folder, cache_size, trim_cache
 from core.data.loading import LoadedSounds, load_sounds
-from core.data.report import ScanReport, Verdict
+from core.data.report import Excerpt, FileReport, ScanReport, Verdict
 from core.data.scan import scan
 from core.data.store import SampleBuffer
 from core.errors import Cancelled
@@ -36,18 +38,13 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the sound files that are opened from here on."""
     names: list[str] = []
+    real = Decoders.open
 
-    def record(module: str) -> None:
-        real: Callable = __import__(module, fromlist=["SoundReader"]).SoundReader
+    def record(self: Decoders, path: Path) -> SoundReader:
+        names.append(path.name)
+        return real(self, path)
 
-        def reader(path: Path) -> object:
-            names.append(path.name)
-            return real(path)
-
-        monkeypatch.setattr(f"{module}.SoundReader", reader)
-
-    record("core.audio.files")
-    record("core.data.scan")
+    monkeypatch.setattr(Decoders, "open", record)
     return names
 
 
@@ -151,8 +148,12 @@ def test_a_partly_decoded_file_is_not_cached(
 ) -> None:
     report = scan_folder(sounds)
     with monkeypatch.context() as patch:
-        real = loading.decode_mono
-        patch.setattr(loading, "decode_mono", lambda *given: real(*given)[: RATE // 2])
+        real = loading.mono_blocks
+
+        def half(sound: SoundReader, sample_rate: int) -> Iterator[Samples]:
+            yield from islice(real(sound, sample_rate), 3)
+
+        patch.setattr(loading, "mono_blocks", half)
         load(sounds, report)
     opened.clear()
     chunks = all_chunks(load(sounds, report))
@@ -258,7 +259,13 @@ def test_an_inaccessible_cache_folder_does_no_harm(
     os.seteuid(65_534 if os.getuid() == 0 else os.getuid())
     if os.getuid() != 0:
         closed.chmod(0)
-    assert len(start(sounds)[1]) == 8
+    reports, samples = cache.ReportCache(sounds), cache.SampleCache()
+    report, excerpt = FileReport("tone-0.wav", Verdict.USED, ""), Excerpt("tone-0.wav", 0.0, 1.0, (0.0,))
+    reports.put(reports.identity("tone-0.wav"), report)
+    reports.write()
+    samples.put("0" * 32, RATE, excerpt, np.zeros(RATE, np.int16), 1.0)
+    trim_cache()
+    assert reports.get("tone-0.wav") is samples.get("0" * 32, RATE, excerpt) is None
     assert cache_size() == 0
     if os.getuid() != 0:
         closed.chmod(0o700)

@@ -73,7 +73,7 @@ def test_file_names_that_are_not_utf8_are_kept(tmp_path: Path, make_run: MakeRun
     write_tone(folder / "plain.wav").rename(folder / name)
     manifest = make_run("odd", folder).read_manifest()
     assert manifest.files[0].path == name
-    assert manifest.changes_since() == []
+    assert manifest.changed_files() == ()
 
 
 def test_a_taken_name_is_refused(make_run: MakeRun) -> None:
@@ -127,19 +127,27 @@ def test_a_description_from_elsewhere_cannot_reach_outside_its_folder(make_run: 
         run.read_manifest()
 
 
-def test_changes_of_the_dataset_are_reported(make_run: MakeRun, sounds: Path) -> None:
+def test_sounds_that_are_not_as_they_were_are_listed(make_run: MakeRun, sounds: Path) -> None:
     manifest = make_run().read_manifest()
-    assert manifest.changes_since() == []
+    assert manifest.changed_files() == ()
     (sounds / "tone-0.wav").unlink()
-    write_tone(sounds / "tone-1.wav", 999.0)
-    gone, changed = manifest.changes_since()
-    assert gone.startswith("tone-0.wav is gone since the run began")
-    assert changed.startswith("tone-1.wav")
-    for path in sounds.iterdir():
-        path.unlink()
-    assert "tone-0.wav, tone-1.wav and 6 more files are gone" in manifest.changes_since()[0]
-    sounds.rmdir()
-    assert "is gone; put it back" in manifest.changes_since()[0]
+    (sounds / "tone-1.wav").touch()
+    assert [file.path for file in manifest.changed_files()] == ["tone-0.wav", "tone-1.wav"]
+    assert manifest.has_folder
+    sounds.rename(sounds.with_name("elsewhere"))
+    assert not manifest.has_folder
+    assert len(manifest.changed_files()) == 8
+
+
+def test_a_description_without_sources_is_of_a_whole_folder(make_run: MakeRun, sounds: Path) -> None:
+    run = make_run()
+    record = json.loads(run.run_file.read_text())
+    del record["sources"]
+    run.run_file.write_text(json.dumps(record))
+    assert run.read_manifest().source_paths == (sounds,)
+    run.run_file.write_text(json.dumps({**record, "sources": ["../other"]}))
+    with pytest.raises(RunError, match="leaves the dataset folder"):
+        run.read_manifest()
 
 
 def test_other_software_versions_are_reported(make_run: MakeRun) -> None:
@@ -306,7 +314,7 @@ def test_a_run_cannot_get_fewer_epochs_than_are_begun(make_run: MakeRun) -> None
 
 def test_the_last_epoch_is_found_however_long_ago(make_run: MakeRun) -> None:
     run = make_run()
-    epoch = EpochFinished(*[0] * 3, *[0.0] * 6, 0, 77.0, None, *[0] * 3)
+    epoch = EpochFinished(*[0] * 3, *[0.0] * 7, 0, 77.0, None, *[0] * 3)
     with run.events.open("w") as file:
         file.write(to_json(step(1), 0.0) + "\n" + to_json(epoch, 0.0) + "\n")
         file.writelines(to_json(step(number), 0.0) + "\n" for number in range(2, 6000))

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from core.audio.files import write_wav
+from core.audio.writing import write_wav
 from core.checkpoints.archive import read_checkpoint, serialise
 from core.errors import CheckpointError, ConfigError
 from core.runs import RunDirectory

@@ -23,7 +23,6 @@ from core.runs import RunDirectory, summarise
 from core.training.control import Control
 from core.training.stepper import FLUSH_INTERVALS_S, Stepper
 from tests.conftest import MakeRun, file_size_limit
-from tests.sounds import write_tone
 from tests.training import (
     assert_same_outcome,
     end,
@@ -301,47 +300,6 @@ def test_a_run_that_another_process_trains_is_left_alone(make_run: MakeRun) -> N
         train(run)
     assert run.events.read_bytes() == before
     other.lock.release()
-
-
-def test_changes_of_the_dataset_are_warned_of_on_resume(make_run: MakeRun, sounds: Path) -> None:
-    run = make_run()
-    train_to(run, 3)
-    gone = run.read_manifest().split.train[0].path
-    (sounds / gone).unlink()
-    events = train(run)
-    assert end(events).state == "finished"
-    messages = " ".join(each.message for each in of(Warned, events))
-    assert f"{gone} is gone since the run began" in messages
-    assert f"{gone} is left out" in messages
-    for path in sounds.iterdir():
-        path.unlink()
-    sounds.rmdir()
-    run.write_manifest(summarise(run).continued({"epochs": 9}))
-    assert "is gone; put it back to continue" in end(train(run)).message
-
-
-def test_a_warning_is_taken_back_when_it_is_no_longer_true(make_run: MakeRun, sounds: Path) -> None:
-    run = make_run()
-    train_to(run, 3)
-    sound = next(iter(sounds.iterdir()))
-    hidden = sound.rename(sounds.parent / sound.name)
-    train_to(run, 5)
-    assert set(history(run).warnings) >= {"dataset", "unreadable"}
-    hidden.rename(sound)
-    train_to(run, 7)
-    assert not {"dataset", "unreadable"} & set(history(run).warnings)
-
-
-def test_a_file_that_became_shorter_is_left_out(make_run: MakeRun, tmp_path: Path) -> None:
-    folder = tmp_path / "shrinking"
-    folder.mkdir()
-    for index in range(3):
-        write_tone(folder / f"{index}.wav", 200.0 + index, 6.0)
-    run = make_run("shrinking", folder, chunk_duration_s=1.0)
-    write_tone(folder / "1.wav", 201.0, 0.3)
-    events = train(run)
-    assert end(events).state == "finished"
-    assert any("1.wav is left out: it became shorter" in each.message for each in of(Warned, events))
 
 
 def test_unexpected_error_is_one_message_and_its_traceback_is_logged(
