@@ -1,34 +1,39 @@
 """Atomic writes: a file has its new content or its former one, also after a crash or a power cut."""
 
+import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from core.files import open_folder
 
-def write_atomically(path: Path, data: bytes, is_durable: bool = True) -> None:
-    """Replace `path` with `data`: temporary file beside it, fsync, rename, fsync of the folder.
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def write_atomically(
+    path: Path, data: bytes | Iterable[bytes], is_durable: bool = True, is_run: bool = False
+) -> None:
+    """Replace `path` with `data` or its parts: temporary file beside it, fsync, rename, fsync of the folder.
 
     Raises OSError; the former file is then unchanged and the temporary one deleted.  Without `is_durable`
-    both fsyncs are left out: the file survives the process, but perhaps not a power cut.
+    both fsyncs are left out: the file survives the process, but perhaps not a power cut.  No link is followed
+    (`core.files`); `is_run` says that the folder is a run's own.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            if is_durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if is_durable:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable: without it a crash may undo what `os.replace` did."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    temporary = f".{path.name}.{os.getpid()}.tmp"
+    with open_folder(path.parent, is_run) as folder:
+        with contextlib.suppress(FileNotFoundError):  # of a process that had the same id, or from elsewhere
+            os.unlink(temporary, dir_fd=folder)
+        try:
+            with os.fdopen(os.open(temporary, NEW_FILE, 0o666, dir_fd=folder), "wb") as file:
+                for part in (data,) if isinstance(data, bytes) else data:
+                    file.write(part)
+                if is_durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
+        if is_durable:
+            os.fsync(folder)  # without it a crash may undo the rename

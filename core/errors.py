@@ -6,11 +6,17 @@ Messages name no command: front ends add what to type, from the values that the 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.text import printable
+from core.text import one_line, printable
 
 
 class SdaError(Exception):
-    """Base of all errors that are shown to the user as they are, without a traceback."""
+    """Base of all errors that are shown to the user as they are, without a traceback.
+
+    Names and values in the message may come from elsewhere: as text it is safe for a terminal.
+    """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class ConfigError(SdaError):
@@ -71,7 +77,7 @@ class NameTakenError(RunError):
     """A name for a new run that one in `path` has already."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"There is a run '{path.name}' in {printable(str(path.parent))} already.")
+        super().__init__(f"There is a run '{printable(path.name)}' in {printable(str(path.parent))} already.")
         self.path = path
 
 
@@ -79,7 +85,7 @@ class RunFinishedError(RunError):
     """A run in `path` whose `epochs` are all done."""
 
     def __init__(self, path: Path, epochs: int) -> None:
-        super().__init__(f"{path.name} has finished its {epochs} epochs.")
+        super().__init__(f"{printable(path.name)} has finished its {epochs} epochs.")
         self.path = path
         self.epochs = epochs
 

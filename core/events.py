@@ -4,12 +4,16 @@ They are written to `events.jsonl`, one a line, and are all that a dashboard nee
 """
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+
+from core.records import LARGEST_NUMBER, parse_json, read_integer, read_list, read_number, read_text
+from core.text import one_line, printable
+
+LONGEST_LINE = 1 << 16  # characters; the lines of the largest models have a third of that
 
 Metric = float | None | tuple[float | None, ...]
 
@@ -250,21 +254,48 @@ EVENT_TYPES: dict[str, type[RunEvent]] = {
 }
 
 
-def _accepted_types(kind: type[RunEvent]) -> dict[str, tuple[type, ...]]:
-    """The types of each field; lists of JSON are tuples here, and whole numbers are accepted for floats."""
+Reader = Callable[[object], Any]
+
+
+def _reader(hint: Any) -> Reader:
+    """Reads a field of this type from JSON, in which tuples are lists.  It raises ValueError."""
+    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    if NoneType in options:
+        (other,) = (option for option in options if option is not NoneType)
+        read = _reader(other)
+        return lambda value: None if value is None else read(value)
+    if get_origin(hint) is tuple:
+        return lambda value: tuple(map(read_number, read_list(value)))
+    readers: dict[Any, Reader] = {
+        int: read_integer,
+        float: read_number,
+        str: _read_shown,
+        WarningKind: lambda value: WarningKind(str(value)),
+    }
+    return readers[hint]
+
+
+def _read_shown(value: object) -> str:
+    return printable(read_text(value))
+
+
+def _read_message(value: object) -> str:
+    if isinstance(value, str):
+        return one_line(value)
+    raise ValueError("a message is a text")
+
+
+def _readers(kind: type[RunEvent]) -> dict[str, Reader]:
     hints = get_type_hints(kind)
-    types: dict[str, tuple[type, ...]] = {}
-    for each in fields(kind):
-        if each.name == "metrics":
-            continue
-        hint = hints[each.name]
-        options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-        plain = tuple(get_origin(option) or option for option in options)
-        types[each.name] = (*plain, int) if float in plain else plain
-    return types
+    readers = {each.name: _reader(hints[each.name]) for each in fields(kind) if each.name != "metrics"}
+    if "message" in readers:
+        readers["message"] = _read_message
+    if kind is StateChanged:
+        readers["state"] = lambda value: RunState(str(value)).value
+    return readers
 
 
-ACCEPTED_TYPES = {kind: _accepted_types(kind) for kind in EVENT_TYPES.values()}
+READERS = {kind: _readers(kind) for kind in EVENT_TYPES.values()}
 
 
 def to_json(event: RunEvent, time_s: float) -> str:
@@ -285,42 +316,47 @@ def to_json(event: RunEvent, time_s: float) -> str:
 
 
 def from_json(line: str) -> tuple[RunEvent, float] | None:
-    """Read a line back, with its time.  None for a damaged line or an event of a newer version."""
+    """Read a line back, with its time.  None for a damaged line or an event of a newer version.
+
+    What comes from elsewhere is bounded: numbers are not absurd, lines not too long, and texts can be shown.
+    """
+    if len(line) > LONGEST_LINE:
+        return None
     try:
-        record = json.loads(line)
+        record = parse_json(line)
         kind: Any = EVENT_TYPES[record.pop("event")]
-        time_s = float(record.pop("time"))
-        accepted = ACCEPTED_TYPES[kind]
+        time_s = read_number(record.pop("time"))
+        readers, is_measuring = READERS[kind], kind in (StepFinished, EpochFinished)
         values: dict[str, Any] = {}
         metrics: dict[str, Metric] = {}
-        for name, plain in record.items():
-            value = tuple(plain) if isinstance(plain, list) else plain
-            if name in accepted:
-                values[name] = WarningKind(str(value)) if accepted[name] == (WarningKind,) else value
-            elif all(map(_is_number, value if isinstance(value, tuple) else (value,))):
-                metrics[name] = value
-        if not all(isinstance(value, accepted[name]) for name, value in values.items()):
-            return None
-        if kind is StateChanged:
-            RunState(str(values["state"]))
-        if kind in (StepFinished, EpochFinished):
+        for name, value in record.items():
+            if name in readers:
+                values[name] = readers[name](value)
+            elif is_measuring and _is_metric(value):
+                metrics[name] = (
+                    tuple(map(_read_metric, value)) if type(value) is list else _read_metric(value)
+                )
+        if is_measuring:
             values["metrics"] = metrics
         return kind(**values), time_s
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _is_number(value: object) -> bool:
-    """Whether a metric may have this value: null, or what a float can hold.  Raises OverflowError."""
-    if value is None:
-        return True
-    return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(float(value))
+def _is_metric(value: object) -> bool:
+    if type(value) is list:
+        return all(each is None or type(each) in (int, float) for each in value)
+    return value is None or type(value) in (int, float)
+
+
+def _read_metric(value: object) -> float | None:
+    return None if value is None else read_number(value)
 
 
 def _plain(value: Any) -> Any:
-    """Make a value fit JSON: floats to seven significant digits, non-finite ones to null."""
+    """Make a value fit JSON: floats to seven significant digits, non-finite and absurd ones to null."""
     if isinstance(value, float):
-        return float(f"{value:.7g}") if math.isfinite(value) else None
+        return float(f"{value:.7g}") if abs(value) <= LARGEST_NUMBER else None
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

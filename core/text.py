@@ -1,13 +1,49 @@
-"""Text for users: printable file names, and parts of messages.  Imports no torch."""
+"""Text for users: what may go to a terminal, and parts of messages.  Imports no torch."""
 
 import unicodedata
 from collections.abc import Sequence
 
+LONGEST_MESSAGE = 2000
+REPLACEMENT = "�"
+
+# Of the invisible format characters (Cf) these change nothing but how letters or emoji join, or are visible.
+# The others reorder or hide the text around them, as the bidirectional controls do.
+HARMLESS_FORMAT = frozenset(
+    "\u200c\u200d\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
+
+
+class _Escapes(dict[int, str]):
+    """What `str.translate` makes of each character, found when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        category = unicodedata.category(char)
+        is_refused = category in {"Cc", "Cs", "Zl", "Zp"} or (
+            category == "Cf" and char not in HARMLESS_FORMAT
+        )
+        self[code] = REPLACEMENT if is_refused else char
+        return self[code]
+
+
+_ESCAPES = _Escapes()
+
 
 def printable(text: str) -> str:
-    """A file name made safe for a terminal: undecodable bytes and control characters become `�`."""
-    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join("�" if unicodedata.category(char) in {"Cc", "Cs"} else char for char in decoded)
+    """Text from elsewhere, a file name for one, made safe for a terminal.
+
+    Control characters (escape sequences, line ends), those that change the direction of writing, line and
+    paragraph separators and bytes that are no valid UTF-8 become `�`.  Letters of all scripts and emoji stay.
+    """
+    return text if text.isprintable() else text.translate(_ESCAPES)
+
+
+def one_line(message: str) -> str:
+    """A message made safe for a terminal, in one line that is not absurdly long."""
+    if len(message) > LONGEST_MESSAGE:  # its end says what to do
+        half = LONGEST_MESSAGE // 2
+        message = f"{message[:half]}…{message[-half:]}"
+    return message if message.isprintable() else printable(" ".join(message.split()))
 
 
 def join_remarks(*parts: str) -> str:

@@ -27,14 +27,18 @@ class _Terminal(io.FileIO):
 
 
 @contextlib.contextmanager
-def own_terminal(log: Path | None = None) -> Iterator[TextIO]:
+def own_terminal(log: Path | int | None = None) -> Iterator[TextIO]:
     """Keep the terminal for this program: yield it as a stream, and redirect what libraries write.
 
     Decoders and sound systems (libmpg123, ALSA) write straight to file descriptors 1 and 2, across whatever
-    is on the screen.  Inside, these lead to `log`, or nowhere; `sys.stderr` still leads to the terminal.
+    is on the screen.  Inside, these lead to `log`, a path or an open file's descriptor, or nowhere;
+    `sys.stderr` still leads to the terminal.
     """
     kept_out, kept_error = os.dup(1), os.dup(2)
-    target = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    if isinstance(log, int):
+        target = log
+    else:
+        target = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     terminal = io.TextIOWrapper(
         io.BufferedWriter(_Terminal(os.dup(kept_error), "w")),
         encoding="utf-8",

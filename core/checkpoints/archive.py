@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -11,11 +12,14 @@ import torch
 from torch import Tensor
 
 from core.errors import CheckpointError, DamagedCheckpointError
+from core.files import open_regular, read_bounded
 
 FORMAT_VERSION = 4
 READABLE_VERSIONS = 3, 4  # what version 3 lacks, `core.training.migration` adds
 SEAL = b"sda-tui sha256 "
+SEAL_BYTES = len(SEAL) + hashlib.sha256().digest_size * 2
 NO_COMMENT = b"\0\0"
+LARGEST_BYTES = 4 << 30  # the largest model that settings allow takes nearly as much
 
 State = dict[str, Any]
 
@@ -24,10 +28,10 @@ def read_checkpoint(path: Path) -> State:
     """Read a checkpoint onto the CPU.  Raises CheckpointError for anything that is not a whole one.
 
     Its bytes are compared with their checksum before any of them is understood, nothing in it can be
-    executed, and no more memory is taken than the file is long.
+    executed, and no more memory is taken than the file is long.  No link is followed.
     """
     try:
-        archive = unseal(path.read_bytes())
+        archive = unseal(_read_sealed(path))
         with zipfile.ZipFile(io.BytesIO(archive)) as entries:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.infolist()):
                 raise ValueError("it is compressed, which checkpoints never are")
@@ -52,6 +56,15 @@ def read_checkpoint(path: Path) -> State:
             f"{path.name} has format version {version}, and this program reads {FORMAT_VERSION}."
         )
     return state
+
+
+def _read_sealed(path: Path) -> bytes:
+    """The bytes of a file that has a seal, looked for first: a file of nothing may have any length."""
+    with os.fdopen(open_regular(path), "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - SEAL_BYTES))
+        if SEAL not in file.read(SEAL_BYTES):
+            raise ValueError("its checksum is missing or wrong")
+    return read_bounded(path, LARGEST_BYTES)
 
 
 def snapshot(value: Any) -> Any:
@@ -92,8 +105,7 @@ def seal(buffer: io.BytesIO) -> bytes:
 
 def unseal(data: bytes) -> bytes:
     """The archive that was sealed.  Raises ValueError unless every byte is as it was."""
-    size = len(SEAL) + hashlib.sha256().digest_size * 2
-    end = len(data) - size - len(NO_COMMENT)
+    end = len(data) - SEAL_BYTES - len(NO_COMMENT)
     archive = data[:end] + NO_COMMENT
     if end < 0 or data[end:] != _comment(archive):
         raise ValueError("its checksum is missing or wrong")

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.atomic import write_atomically
 from core.checkpoints.archive import State, read_checkpoint
 from core.errors import CheckpointError, DamagedCheckpointError
+from core.files import remove, rename
 from core.runs import RunDirectory, choose_checkpoint
 from core.runs.checkpoints import BEST, BEST_FILE, CheckpointFile, checkpoint_files
 from core.text import printable
@@ -62,7 +63,7 @@ class CheckpointFolder:
             else:
                 for each in damaged:
                     with contextlib.suppress(OSError):
-                        each.rename(each.with_suffix(DAMAGED_SUFFIX))
+                        rename(each, each.with_suffix(DAMAGED_SUFFIX).name)
                 return state, path, problems
         if problems:
             raise CheckpointError(f"No checkpoint can be used. {' '.join(problems)}")
@@ -78,7 +79,7 @@ class CheckpointFolder:
             if path == newest or path.name == self.resumed_from:
                 continue
             try:
-                path.unlink()
+                remove(path)
             except OSError as error:
                 logger.warning("Cannot delete the old checkpoint %s: %s", path.name, error.strerror)
 
@@ -89,7 +90,7 @@ def find_checkpoint(path: Path, which: str | int = BEST) -> Path:
     Raises CheckpointError if there is none.
     """
     if path.is_file():
-        return path
+        return path.resolve()  # a link by the user's hand; those in a run are not followed
     run = RunDirectory(path)
     if not run.run_file.is_file():
         raise CheckpointError(

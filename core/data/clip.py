@@ -47,10 +47,10 @@ def read_clip(path: Path, sample_rate: int, length_samples: int, cancelled: Call
 
 
 def write_clip(path: Path, samples: Samples, sample_rate: int) -> None:
-    """Write a clip as floats, so that reading it returns exactly the same samples.  Raises OSError."""
+    """Write a run's clip as floats, so that reading it returns exactly the same samples.  Raises OSError."""
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, sample_rate, format="WAV", subtype="FLOAT")
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue(), is_run=True)
 
 
 def loudest_start(samples: Samples, length_samples: int) -> int:

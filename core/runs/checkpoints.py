@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.errors import CheckpointNotFoundError
 from core.events import CheckpointSaved, EpochFinished, RunEvent
+from core.files import list_names
 from core.paths import expand, is_file
 
 BEST_FILE = "best.pt"
@@ -30,9 +31,9 @@ class CheckpointFile:
 def checkpoint_files(folder: Path) -> list[CheckpointFile]:
     """Those of steps, newest first; one saved by hand follows an automatic one of its step."""
     found = [
-        CheckpointFile(path, int(match[1]), bool(match[2]))
-        for path in folder.glob("*.pt")
-        if (match := _NAME.fullmatch(path.name))
+        CheckpointFile(folder / name, int(match[1]), bool(match[2]))
+        for name in list_names(folder)
+        if (match := _NAME.fullmatch(name))
     ]
     return sorted(found, key=lambda each: (each.step, not each.is_saved_by_hand), reverse=True)
 

@@ -1,18 +1,30 @@
 """The files of a run, and their paths."""
 
+import contextlib
 import json
 import os
 import re
+import stat
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
 from core.atomic import write_atomically
 from core.errors import NameTakenError, RunError, RunsFolderError
+from core.files import open_regular, read_bounded
 from core.paths import RUN_FILE, expand
+from core.records import parse_json
+from core.runs.event_log import has_step
 from core.runs.lock import RunLock
 from core.runs.manifest import RunManifest
 from core.runs.requests import RunRequests
 from core.text import printable
+
+FILES = (RUN_FILE, "events.jsonl", "run.log", "lock", "clip.wav")
+FOLDERS = ("checkpoints", "previews", "requests")
+LARGEST_DESCRIPTION_BYTES = 32 << 20  # that of five hundred hours of sound
+LARGEST_PREVIEW_BYTES = 16 << 20
+MOST_FILES = 100_000  # looked at in a folder
 
 
 class RunDirectory:
@@ -57,7 +69,7 @@ class RunDirectory:
     def write_manifest(self, manifest: RunManifest) -> None:
         """Raises OSError."""
         # ASCII, so that file names that are no valid UTF-8 survive the round trip as escapes.
-        write_atomically(self.run_file, json.dumps(manifest.to_dict(), indent=1).encode("ascii"))
+        write_atomically(self.run_file, json.dumps(manifest.to_dict(), indent=1).encode("ascii"), is_run=True)
 
     def change(self, manifest: RunManifest) -> None:
         """Replace the description of a run that continues.  Raises RunError if it cannot be written."""
@@ -69,9 +81,12 @@ class RunDirectory:
             ) from error
 
     def read_manifest(self) -> RunManifest:
-        """The run's description.  Raises RunError with the reason if it cannot be used."""
+        """The run's description.  Raises RunError with the reason if it or a part of the run is unusable."""
+        self.check_parts()
         try:
-            return RunManifest.from_dict(json.loads(self.run_file.read_text(encoding="utf-8")))
+            return RunManifest.from_dict(
+                parse_json(read_bounded(self.run_file, LARGEST_DESCRIPTION_BYTES, is_run=True))
+            )
         except OSError as error:
             raise RunError(f"Cannot read {printable(str(self.run_file))} ({error.strerror}).") from error
         except (RunError, ValueError) as error:
@@ -79,22 +94,69 @@ class RunDirectory:
 
     def has_trained(self) -> bool:
         """Whether the log has a step."""
+        return has_step(self.events)
+
+    def check_parts(self) -> None:
+        """Raise RunError if a part of the run is not what it should be: a link, a pipe, a folder."""
+        where = f"The run in {printable(str(self.path))} cannot be used"
+        for part in (*FILES, *FOLDERS):
+            try:
+                mode = (self.path / part).lstat().st_mode
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise RunError(f"{where} ({error.strerror}); check its permissions.") from error
+            if stat.S_ISLNK(mode):
+                raise RunError(
+                    f"{where}: {part} is a link, and no link in a run is followed; "
+                    "put what it leads to in its place."
+                )
+            if part in FILES and not stat.S_ISREG(mode):
+                raise RunError(f"{where}: {part} is not a regular file; remove it, or copy the run again.")
+            if part in FOLDERS and not stat.S_ISDIR(mode):
+                raise RunError(f"{where}: {part} is not a folder; remove it, or copy the run again.")
+
+    def open_log(self) -> int:
+        """A descriptor of `run.log`, to append to.  Raises RunError."""
         try:
-            with self.events.open(encoding="utf-8", errors="replace") as lines:
-                return any(line.startswith('{"event":"step"') for line in lines)
-        except OSError:
-            return False
+            return open_regular(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, is_run=True)
+        except OSError as error:
+            raise RunError(f"Cannot write {printable(str(self.log))} ({error.strerror}).") from error
+
+    def find_preview(self, path: str) -> Path:
+        """The sound at the path in a PreviewReady.  Raises RunError unless it is one of the previews."""
+        folder, _, name = path.partition("/")
+        sound = self.previews / name
+        if folder != self.previews.name or "/" in name or name in ("", ".", ".."):
+            raise RunError(f"{path} is not in the run's directory, and is not played.")
+        try:
+            with os.fdopen(open_regular(sound), "rb") as file:
+                size_bytes = os.fstat(file.fileno()).st_size
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{path} cannot be played ({getattr(error, 'strerror', None) or error})."
+            ) from error
+        if size_bytes > LARGEST_PREVIEW_BYTES:
+            raise RunError(f"{path} is longer than any preview, and is not played.")
+        return sound
 
     def size_bytes(self) -> int:
         """Space that the run takes on disk."""
-        total = 0
-        for root, _, names in os.walk(self.path):
-            for name in names:
-                try:
-                    total += (Path(root) / name).lstat().st_size
-                except OSError:  # retention may delete a checkpoint while we look
-                    continue
-        return total
+        folders = [self.path, *(self.path / name for name in FOLDERS)]
+        return sum(map(_size_of_files, folders))
+
+
+def _size_of_files(folder: Path) -> int:
+    total = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in islice(entries, MOST_FILES):
+                with contextlib.suppress(OSError):  # retention may delete a checkpoint while we look
+                    status = entry.stat(follow_symlinks=False)
+                    total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    except OSError:
+        pass
+    return total
 
 
 def check_name(name: str) -> None:

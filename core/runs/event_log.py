@@ -3,15 +3,26 @@
 import contextlib
 import errno
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
+from io import FileIO
+from itertools import chain
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 from core.atomic import write_atomically
-from core.events import RunEvent, StepFinished, from_json, to_json
+from core.events import LONGEST_LINE, RunEvent, StepFinished, from_json, to_json
+from core.files import open_regular, refusal
+from core.text import printable
 
+STEP_LINE = b'\n{"event":"step"'
 FLUSH_INTERVAL_S = 0.2  # of step events; all others are written at once
+BLOCK_BYTES = 1 << 20
+READ_BYTES = 1 << 16  # at a time, of a log that is followed: some hundred lines
+LONGEST_LINE_BYTES = 4 * LONGEST_LINE
+LARGEST_LOG_BYTES = 16 << 30  # sixty million steps
+SEARCHED_BYTES = 64 << 20  # of what should be found within some kilobytes
 
 
 class EventLog:
@@ -23,13 +34,13 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("ab", buffering=0)
+        self._file = _open_to_append(path)
         self._pending: list[bytes] = []
         self._tried_s = time.monotonic()
         self.problem = ""
 
     def append(self, event: RunEvent) -> None:
-        self._pending.append(to_json(event, time.time()).encode("utf-8") + b"\n")
+        self._pending.append(to_json(event, time.time()).encode("utf-8", "replace") + b"\n")
         is_urgent = not isinstance(event, StepFinished) and not self.problem
         if is_urgent or time.monotonic() - self._tried_s >= FLUSH_INTERVAL_S:
             self._write()
@@ -40,7 +51,7 @@ class EventLog:
         try:
             keep_events(self._path, wanted)
         finally:
-            self._file = self._path.open("ab", buffering=0)
+            self._file = _open_to_append(self._path)
 
     def close(self) -> None:
         self._write()
@@ -58,32 +69,93 @@ class EventLog:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._file.truncate(size)
-            self.problem = f"The log {self._path} cannot be written ({error.strerror}); free some space."
+            self.problem = (
+                f"The log {printable(str(self._path))} cannot be written ({error.strerror}); free some space."
+            )
         else:
             self._pending.clear()
             self.problem = ""
+
+
+def _open_to_append(path: Path) -> FileIO:
+    return FileIO(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, is_run=True), "ab")
 
 
 def keep_events(path: Path, wanted: Callable[[RunEvent], bool]) -> None:
     """Drop the events that a resumed run is about to repeat, so that no step is in the log twice.
 
     Also drops a last line that a killed process left unfinished.  The log is replaced atomically, and only
-    if something is dropped.
+    if something is dropped.  Raises OSError.
     """
-    lines = path.read_bytes().splitlines(keepends=True)
-    kept: list[bytes] = []
-    first = len(lines)
-    while first > 0:
-        first -= 1
-        line = lines[first]
-        read = from_json(line.decode("utf-8", "replace")) if line.endswith(b"\n") else None
-        if read is None or not wanted(read[0]):
-            continue
-        kept.append(line)
-        if isinstance(read[0], StepFinished):  # steps are in order: all before this one is wanted too
-            break
-    if first + len(kept) < len(lines):
-        write_atomically(path, b"".join([*lines[:first], *reversed(kept)]))
+    with open_log(path) as file:
+        kept: list[bytes] = []
+        dropped = kept_bytes = 0
+        head = 0  # bytes at the start that stay as they are
+        for start, line in lines_from_end(file):
+            read = from_json(line.decode("utf-8", "replace")) if line.endswith(b"\n") else None
+            if read is None or not wanted(read[0]):
+                dropped += 1
+                continue
+            kept.append(line)
+            kept_bytes += len(line)
+            if kept_bytes > SEARCHED_BYTES:
+                raise refusal(path, "is not the log of a run")
+            if isinstance(read[0], StepFinished):  # steps are in order: all before this one is wanted too
+                head = start
+                break
+        if dropped:
+            write_atomically(path, chain(_blocks(file, head), reversed(kept)), is_run=True)
+
+
+def has_step(path: Path) -> bool:
+    """Whether the log has a step.  One that cannot be read has none."""
+    try:
+        with open_log(path) as file:
+            before = b"\n"
+            while file.tell() < SEARCHED_BYTES and (block := file.read(BLOCK_BYTES)):
+                if STEP_LINE in before + block:
+                    return True
+                before = block[-len(STEP_LINE) :]
+    except OSError:
+        pass
+    return False
+
+
+def open_log(path: Path) -> BinaryIO:
+    """A log, to be read from its start.  Raises OSError."""
+    file = os.fdopen(open_regular(path, is_run=True), "rb")
+    if os.fstat(file.fileno()).st_size > LARGEST_LOG_BYTES:
+        file.close()
+        raise refusal(path, "is longer than the log of any run")
+    return file
+
+
+def lines_from_end(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file, the last one first, each with the position of its start.
+
+    Of a line that is too long to be an event, only a part is returned.
+    """
+    position = file.seek(0, os.SEEK_END)
+    unfinished = b""  # the rest of the line that begins before `position`
+    while position > 0:
+        begin = max(0, position - BLOCK_BYTES)
+        file.seek(begin)
+        block = file.read(position - begin) + unfinished[:LONGEST_LINE_BYTES]
+        starts = [0, *(found.end() for found in re.finditer(b"\n", block))]
+        for start, stop in zip(reversed(starts[1:]), reversed([*starts[2:], len(block)]), strict=True):
+            if start < stop:
+                yield begin + start, block[start:stop]
+        unfinished, position = block[: starts[1] if len(starts) > 1 else len(block)], begin
+    if unfinished:
+        yield 0, unfinished
+
+
+def _blocks(file: BinaryIO, length: int) -> Iterator[bytes]:
+    """The first bytes of a file, so many of them."""
+    file.seek(0)
+    while length > 0 and (block := file.read(min(BLOCK_BYTES, length))):
+        length -= len(block)
+        yield block
 
 
 Kind = TypeVar("Kind", bound=RunEvent)
@@ -92,8 +164,8 @@ Kind = TypeVar("Kind", bound=RunEvent)
 def read_events(path: Path, *kinds: type[Kind]) -> Iterator[tuple[Kind, float]]:
     """The events of these kinds in a log, with the time of each.  Raises OSError."""
     starts = tuple(f'{{"event":"{kind.event}"'.encode() for kind in kinds)
-    with path.open("rb") as lines:
-        for line in lines:
+    with open_log(path) as file:
+        while line := file.readline(LONGEST_LINE_BYTES):
             if line.startswith(starts) and (read := from_json(line.decode("utf-8", "replace"))):
                 event, time_s = read
                 if isinstance(event, kinds):
@@ -104,16 +176,27 @@ class EventFollower:
     """Reads a log from its start and then whatever is added to it.
 
     `poll` returns quickly however long the log is; until `has_caught_up`, call it again for the rest.  When a
-    resume replaced the log, reading starts over and `generation` goes up.
+    resume replaced the log, reading starts over and `generation` goes up.  `problem` is a message for the
+    user if the log, or a line of it, cannot be read; such a line is left out.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: TextIO | None = None
+        self._file: BinaryIO | None = None
         self._identity = (0, 0)
-        self._unfinished = ""
+        self._unfinished = b""
+        self._damaged_lines = 0
+        self._refusal = ""
         self.generation = 0
         self.has_caught_up = True
+
+    @property
+    def problem(self) -> str:
+        if self._refusal or not self._damaged_lines:
+            return self._refusal
+        if self._damaged_lines == 1:
+            return f"1 line of {self._path.name} cannot be read and is left out."
+        return f"{self._damaged_lines} lines of {self._path.name} cannot be read and are left out."
 
     def poll(self, limit_s: float = 0.05) -> Iterator[tuple[RunEvent, float]]:
         """Events not returned before, with the time of each, until `limit_s` is over."""
@@ -123,19 +206,22 @@ class EventFollower:
         until_s = time.monotonic() + limit_s
         self.has_caught_up = False
         while time.monotonic() < until_s:
-            lines = self._file.readlines(65_536)
-            if not lines:
+            block = self._file.read(READ_BYTES)
+            if not block:
                 self.has_caught_up = True
                 return
+            *lines, unfinished = block.split(b"\n")
+            if lines:
+                lines[0] = self._unfinished + lines[0]
+                self._unfinished = unfinished
+            else:
+                self._unfinished = (self._unfinished + unfinished)[: LONGEST_LINE_BYTES + 1]
             for line in lines:
-                text = self._unfinished + line
-                if not text.endswith("\n"):
-                    self._unfinished = text
-                    continue
-                self._unfinished = ""
-                read = from_json(text)
+                read = from_json(line.decode("utf-8", "replace"))
                 if read is not None:
                     yield read
+                elif line:
+                    self._damaged_lines += 1
 
     def close(self) -> None:
         if self._file is not None:
@@ -143,17 +229,21 @@ class EventFollower:
             self._file = None
 
     def _open(self) -> bool:
-        """Make sure that the file that `path` names now is open.  False if there is none yet."""
+        """Make sure that the file that `path` names now is open.  False if there is none that can be read."""
         try:
-            status = self._path.stat()
+            status = os.lstat(self._path)
+            identity = (status.st_dev, status.st_ino)
+            if self._file is not None and identity == self._identity:
+                return True
+            opened = open_log(self._path)
         except FileNotFoundError:
             return False
-        identity = (status.st_dev, status.st_ino)
-        if self._file is None or identity != self._identity:
-            if self._file is not None:
-                self.generation += 1
-            self.close()
-            self._file = self._path.open(encoding="utf-8", errors="replace")
-            self._identity = identity
-            self._unfinished = ""
+        except OSError as error:
+            self._refusal = f"The log cannot be read ({error.strerror})."
+            return False
+        if self._file is not None:
+            self.generation += 1
+        self.close()
+        self._file, self._identity = opened, identity
+        self._unfinished, self._damaged_lines, self._refusal = b"", 0, ""
         return True

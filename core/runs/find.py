@@ -45,7 +45,12 @@ def find_run(text: str, root: Path) -> RunDirectory:
 
 
 def is_run(path: Path) -> bool:
-    return is_file(path / RUN_FILE)
+    """Whether there is a run, be it a broken one."""
+    try:
+        (path / RUN_FILE).lstat()
+    except (OSError, ValueError):  # a folder that may not be entered, or a name that cannot be one
+        return False
+    return True
 
 
 def create_run(root: Path, name: str | None, manifest: RunManifest) -> RunDirectory:

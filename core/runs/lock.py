@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Self, TextIO
 
 from core.errors import RunError
+from core.files import open_regular, read_bounded
+from core.records import parse_json, read_integer, read_mapping, read_number, read_text
+from core.text import printable
 
+LARGEST_BYTES = 4096
 TRIES = 3
 TRY_INTERVAL_S = 0.02
 START_TIME_TOLERANCE_S = 2.0  # psutil derives start times from a boot time that may be adjusted
@@ -29,6 +33,15 @@ class LockHolder:
     def this_process(cls) -> Self:
         return cls(os.getpid(), _start_of(os.getpid()) or 0.0, socket.gethostname())
 
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        """Read what a holder wrote.  Raises ValueError for anything else."""
+        record = read_mapping(parse_json(data))
+        if record.keys() != {"pid", "started_s", "host"}:
+            raise ValueError("it names no process")
+        host = printable(read_text(record["host"]))
+        return cls(read_integer(record["pid"]), read_number(record["started_s"]), host)
+
     def is_alive(self) -> bool:
         """Whether the process still runs.  One on another host is taken to."""
         if self.host != socket.gethostname():
@@ -43,7 +56,7 @@ def _start_of(pid: int) -> float | None:
 
     try:
         return float(psutil.Process(pid).create_time())
-    except psutil.Error:
+    except (psutil.Error, OverflowError):  # no id is as large as that
         return None
 
 
@@ -55,15 +68,15 @@ class RunLock:
         self._file: TextIO | None = None
 
     def acquire(self) -> None:
-        """Take the lock.  Raises RunError that names its holder."""
-        file = self._path.open("a+", encoding="utf-8")
+        """Take the lock.  Raises RunError that names its holder, and OSError."""
+        descriptor = open_regular(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, is_run=True)
+        file = os.fdopen(descriptor, "a+", encoding="utf-8")
         if self._is_taken(file, fcntl.LOCK_EX):
             file.close()
             holder = self._written()
             who = f"process {holder.pid} on {holder.host}" if holder else "another process"
-            raise RunError(
-                f"{self._path.parent.name} is being trained by {who}; wait for it or cancel it there."
-            )
+            name = printable(self._path.parent.name)
+            raise RunError(f"{name} is being trained by {who}; wait for it or cancel it there.")
         file.seek(0)
         file.truncate()
         json.dump(vars(LockHolder.this_process()), file)
@@ -82,7 +95,7 @@ class RunLock:
         if self._file is not None:
             return LockHolder.this_process()
         try:
-            with self._path.open(encoding="utf-8") as file:
+            with os.fdopen(open_regular(self._path, is_run=True), encoding="utf-8") as file:
                 return self._written() if self._is_taken(file, fcntl.LOCK_SH) else None
         except OSError:
             return None
@@ -107,6 +120,6 @@ class RunLock:
 
     def _written(self) -> LockHolder | None:
         try:
-            return LockHolder(**json.loads(self._path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return LockHolder.read(read_bounded(self._path, LARGEST_BYTES, is_run=True))
+        except (OSError, ValueError):
             return None

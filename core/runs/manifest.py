@@ -3,7 +3,7 @@
 import dataclasses
 import importlib.metadata
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -14,9 +14,19 @@ from core.data.plan import replan
 from core.data.report import DatasetFile, Excerpt, ScanReport, Split
 from core.errors import ConfigError, RunError
 from core.paths import expand, is_folder, source_paths
+from core.records import (
+    LARGEST_INTEGER,
+    read_integer,
+    read_list,
+    read_mapping,
+    read_number,
+    read_path,
+    read_text,
+)
 from core.text import printable
 
 FORMAT_VERSION = 1
+LONGEST_SOUND_S = 1e6
 SOFTWARE = ("sda-tui", "torch", "torchaudio", "numpy", "soundfile", "soxr")
 
 
@@ -111,7 +121,7 @@ class RunManifest:
     def from_dict(cls, record: Any) -> Self:
         """Read what `to_dict` wrote.  Raises RunError, saying what is wrong, for anything else."""
         try:
-            version = record["format_version"]
+            version = read_mapping(record)["format_version"]
             if version != FORMAT_VERSION:
                 raise RunError(f"its format version is {version}, and this program reads {FORMAT_VERSION}")
             split = record["split"]
@@ -119,22 +129,28 @@ class RunManifest:
             if record["spectrogram"] != dataclasses.asdict(config.spectrogram):
                 raise ValueError("its spectrogram is not the one that this program computes")
             return cls(
-                preset=str(record["preset"]),
+                preset=printable(read_text(record["preset"])),
                 config=config,
                 spectrogram=config.spectrogram,
-                folder=str(record["folder"]),
-                files=tuple(_dataset_file(file) for file in record["files"]),
+                folder=read_path(record["folder"]),
+                files=tuple(map(_dataset_file, read_list(record["files"]))),
                 split=Split(
-                    method=str(split["method"]),
-                    note=str(split["note"]),
+                    method=read_text(split["method"]),
+                    note=printable(read_text(split["note"])),
                     train=_excerpts(split["train"]),
                     validation=_excerpts(split["validation"]),
                 ),
-                sources=_sources(record.get("sources", ())),  # which older versions did not write
-                created=str(record["created"]),
-                software=dict(record["software"]),
+                # Older versions did not write them.
+                sources=tuple(map(_path_inside, read_list(record.get("sources", [])))),
                 parent=_parent(record.get("parent")),
+                created=read_text(record["created"]),
+                software={
+                    name: printable(read_text(version))
+                    for name, version in read_mapping(record["software"]).items()
+                },
             )
+        except RecursionError:
+            raise RunError("it is nested too deeply") from None
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise RunError(f"it is not a run's description ({error})") from error
 
@@ -166,35 +182,49 @@ def _software() -> dict[str, str]:
     return versions
 
 
-def _parent(record: Mapping[str, Any] | None) -> Parent | None:
+def _parent(record: Any) -> Parent | None:
     if record is None:
         return None
-    return Parent(str(record["run"]), str(record["checkpoint"]), int(record["step"]))
+    run, checkpoint = (printable(read_text(record[name])) for name in ("run", "checkpoint"))
+    return Parent(run, checkpoint, read_integer(record["step"]))
 
 
-def _dataset_file(record: Mapping[str, Any]) -> DatasetFile:
-    file = DatasetFile(**record)
-    _refuse_outside(file.path)
+def _dataset_file(record: Any) -> DatasetFile:
+    values = dict(read_mapping(record))
+    file = DatasetFile(
+        path=_path_inside(values.pop("path")),
+        size_bytes=read_integer(values.pop("size_bytes")),
+        modified_ns=read_integer(values.pop("modified_ns"), least=-LARGEST_INTEGER),
+        content_hash=read_text(values.pop("content_hash")),
+    )
+    if values:
+        raise ValueError(f"a file has no {', '.join(values)}")
     return file
 
 
-def _excerpts(records: Sequence[Mapping[str, Any]]) -> tuple[Excerpt, ...]:
-    excerpts = []
-    for record in records:
-        _refuse_outside(record["path"])
-        starts = tuple(float(start) for start in record["chunk_starts_s"])
-        excerpts.append(Excerpt(record["path"], float(record["start_s"]), float(record["stop_s"]), starts))
-    return tuple(excerpts)
+def _excerpts(records: Any) -> tuple[Excerpt, ...]:
+    return tuple(
+        Excerpt(
+            path=_path_inside(record["path"]),
+            start_s=_position_s(record["start_s"]),
+            stop_s=_position_s(record["stop_s"]),
+            chunk_starts_s=tuple(map(_position_s, read_list(record["chunk_starts_s"]))),
+        )
+        for record in read_list(records)
+    )
 
 
-def _sources(paths: Sequence[str]) -> tuple[str, ...]:
-    for path in paths:
-        _refuse_outside(path)
-    return tuple(paths)
+def _position_s(value: object) -> float:
+    seconds = float(read_number(value))
+    if not 0 <= seconds <= LONGEST_SOUND_S:
+        raise ValueError(f"{seconds} s is no position in a sound")
+    return seconds
 
 
-def _refuse_outside(path: str) -> None:
+def _path_inside(value: object) -> str:
     """A run from elsewhere must not make this program read outside its dataset folder."""
+    path = read_path(value)
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts:
-        raise ValueError(f"the path {printable(path)} leaves the dataset folder")
+        raise ValueError(f"the path {path} leaves the dataset folder")
+    return path

@@ -1,17 +1,23 @@
 """Summaries of the runs in a folder."""
 
-import mmap
+import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from core.config import SettingValue
-from core.errors import RunError, RunFinishedError
+from core.errors import RunError, RunFinishedError, RunsFolderError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
 from core.paths import expand
 from core.runs.directory import RunDirectory
+from core.runs.event_log import BLOCK_BYTES, LONGEST_LINE_BYTES, SEARCHED_BYTES, open_log
 from core.runs.find import is_run
 from core.runs.manifest import RunManifest
+from core.text import one_line, printable
+
+logger = logging.getLogger(__name__)
 
 TAIL_BYTES = 1 << 16  # of the event log; the end of a run is in it
 EPOCH_LINE = b'\n{"event":"epoch"'
@@ -60,9 +66,34 @@ def list_runs(root: Path) -> list[RunSummary]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise RunError(f"Cannot read the folder of runs {root} ({error.strerror}).") from error
-    summaries = [summarise(RunDirectory(folder)) for folder in folders]
+        raise RunsFolderError(
+            f"Cannot read the folder of runs {printable(str(root))} ({error.strerror})."
+        ) from error
+    summaries = [_summarise_safely(RunDirectory(folder)) for folder in folders]
     return sorted(summaries, key=lambda summary: summary.modified_s, reverse=True)
+
+
+def _summarise_safely(run: RunDirectory) -> RunSummary:
+    """Look at one run; whatever is wrong with it, it must not hide the others."""
+    try:
+        return summarise(run)
+    except Exception as error:
+        logger.exception("the run cannot be read")
+        problem = f"The run cannot be read ({type(error).__name__}: {one_line(str(error))})."
+    return RunSummary(
+        run=run,
+        state=RunState.INTERRUPTED,
+        manifest=None,
+        problem=problem,
+        message="",
+        step=0,
+        epoch=0,
+        last_epoch=None,
+        elapsed_s=0.0,
+        modified_s=0.0,
+        size_bytes=0,
+        holder_pid=None,
+    )
 
 
 def summarise(run: RunDirectory) -> RunSummary:
@@ -111,21 +142,37 @@ def summarise(run: RunDirectory) -> RunSummary:
 def _tail(path: Path) -> list[str]:
     """The last whole lines of a log, and before them its last epoch's."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as log:
-            start = log.find(b"\n", len(log) - TAIL_BYTES) + 1 if len(log) > TAIL_BYTES else 0
-            lines = log[start:].splitlines()
-            epoch = log.rfind(EPOCH_LINE, 0, start) + 1
-            if epoch:
-                lines.insert(0, log[epoch : log.find(b"\n", epoch)])
-    except (OSError, ValueError):  # the log is missing or empty
+        with open_log(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            start, tail = file.tell(), file.read(TAIL_BYTES)
+            whole = tail.find(b"\n") + 1 if start else 0
+            lines = tail[whole:].split(b"\n")
+            if not any(line.startswith(EPOCH_LINE[1:]) for line in lines):
+                lines.insert(0, _last_epoch_line(file, start + whole))
+    except OSError:  # the log is missing, or check_parts says what is wrong with it
         return []
     return [line.decode("utf-8", "replace") for line in lines]
+
+
+def _last_epoch_line(file: BinaryIO, end: int) -> bytes:
+    """The last epoch's line in the megabytes before a position; empty if there is none."""
+    stop = max(0, end - SEARCHED_BYTES)
+    while end > stop:
+        begin = max(stop, end - BLOCK_BYTES)
+        file.seek(begin)
+        block = file.read(end - begin)
+        if (found := block.rfind(EPOCH_LINE)) >= 0:
+            file.seek(begin + found + 1)
+            return file.readline(LONGEST_LINE_BYTES)
+        end = begin + len(EPOCH_LINE) if begin > stop else stop
+    return b""
 
 
 def _modified_s(run: RunDirectory) -> float:
     for path in (run.events, run.run_file):
         try:
-            return path.stat().st_mtime
+            return path.lstat().st_mtime
         except OSError:
             continue
     return 0.0

@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 from core.checkpoints.archive import State
 from core.checkpoints.folder import CheckpointFolder
@@ -58,7 +57,7 @@ def train_run(
             lambda at: listener(LoadProgress(at.phase, at.done, at.total)),
         )
         run.requests.clear()
-        with _logging_to(run.log), contextlib.closing(EventLog(run.events)) as log:
+        with _logging_to(run.open_log()), contextlib.closing(EventLog(run.events)) as log:
             reporter = RunReporter(log, listener)
             TrainingRun(run, manifest, sounds, reporter, control, set_up).execute(device_name)
     except OSError as error:
@@ -199,9 +198,10 @@ class TrainingRun:
 
 
 @contextlib.contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
+def _logging_to(descriptor: int) -> Iterator[None]:
     """Send what `core` logs, and Python's warnings, to the run's log while the run lasts."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    file = os.fdopen(descriptor, "a", encoding="utf-8", errors="replace")
+    handler = logging.StreamHandler(file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.handleError = lambda _: None  # type: ignore[assignment, method-assign]  # a full disk must not fill the screen
     names = ("core", "py.warnings")
@@ -217,3 +217,5 @@ def _logging_to(path: Path) -> Iterator[None]:
         for name in names:
             logging.getLogger(name).removeHandler(handler)
         handler.close()
+        with contextlib.suppress(OSError):  # the disk is full
+            file.close()

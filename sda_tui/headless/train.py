@@ -126,7 +126,7 @@ class _Engine:
             f"batches of {config.batch_size}. "
             f"Ctrl-C saves and stops; resume with `sda-tui resume {run.name}`."
         )
-        with own_terminal(run.log) as terminal:
+        with own_terminal(run.open_log()) as terminal:
             console = Console(file=terminal, highlight=False)
             for line in (*introduction, about):
                 console.print(Text(line))

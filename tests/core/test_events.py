@@ -21,7 +21,7 @@ from core.events import (
 )
 
 EVENTS: list[RunEvent] = [
-    StateChanged("training", 3, 1, 100, 10, "Grüße\n"),
+    StateChanged("training", 3, 1, 100, 10, "Grüße"),
     LoadProgress("decoding", 1, 7),
     StepFinished(1, 3, 100, -0.5, 1e-3, 0.25, 0.125, {"kl_loss": 0.1, "reconstruction_loss": -0.6}),
     EpochFinished(1, 2, 3, -0.5, -0.4, 0.75, 1.5, 1.0, 0.0, -0.4, 1, 9.0, 3.0, 1, 2, 3,

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import core.atomic
 from core.config import TrainingConfig
 from core.data.report import ScanReport
 from core.data.scan import scan
@@ -71,11 +70,11 @@ def kill_around(owner: object, name: str, nth: int, after: bool) -> Callable[[],
 
 # Of write_atomically and retention; the third checkpoint is one with a best one beside it.
 POINTS: dict[str, Callable[[], None]] = {
-    "after the temporary file is opened": kill_around(core.atomic.Path, "open", 4, after=True),
-    "after the temporary write, before the rename": kill_around(core.atomic.Path, "replace", 4, after=False),
-    "after the rename": kill_around(core.atomic.Path, "replace", 4, after=True),
-    "before a deletion": kill_around(core.atomic.Path, "unlink", 1, after=False),
-    "after a deletion": kill_around(core.atomic.Path, "unlink", 1, after=True),
+    "after the temporary file is opened": kill_around(os, "open", 4, after=True),
+    "after the temporary write, before the rename": kill_around(os, "rename", 4, after=False),
+    "after the rename": kill_around(os, "rename", 4, after=True),
+    "before a deletion": kill_around(os, "unlink", 1, after=False),
+    "after a deletion": kill_around(os, "unlink", 1, after=True),
 }
 
 

@@ -164,10 +164,10 @@ def test_foreign_file_is_refused(tmp_path: Path, content: object, message: str) 
 def test_a_delete_that_fails_harms_nothing(
     folder: CheckpointFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(self: Path, missing_ok: bool = False) -> None:
+    def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr("core.checkpoints.folder.remove", refuse)
     for step in range(5):
         folder.save(state(step), step)
     assert folder.newest()[0]["step"] == 4
