@@ -19,16 +19,34 @@ def audio(arguments: argparse.Namespace, folder: Path) -> Tally:
     return audio_part(folder, arguments.seed, arguments.audio, arguments.jobs, arguments.keep)
 
 
+def environment(arguments: argparse.Namespace, folder: Path) -> Tally:
+    from tests.faults.environment import environment_part
+
+    return environment_part(folder, arguments.seed, arguments.environment, arguments.jobs)
+
+
+def settings(arguments: argparse.Namespace, folder: Path) -> Tally:
+    from tests.faults.settings import settings_part
+
+    return settings_part(folder, arguments.seed, arguments.settings, arguments.jobs)
+
+
 def runs(arguments: argparse.Namespace, folder: Path) -> Tally:
     from tests.faults.runs import runs_part
 
     return runs_part(folder, arguments.seed, arguments.runs, arguments.attached, arguments.jobs)
 
 
-def environment(arguments: argparse.Namespace, folder: Path) -> Tally:
-    from tests.faults.environment import environment_part
+def checkpoints(arguments: argparse.Namespace, folder: Path) -> Tally:
+    from tests.faults.checkpoints import checkpoints_part
 
-    return environment_part(folder, arguments.seed, arguments.cases, arguments.jobs)
+    return checkpoints_part(folder, arguments.seed, arguments.checkpoints, arguments.crafted, arguments.jobs)
+
+
+def signals(arguments: argparse.Namespace, folder: Path) -> Tally:
+    from tests.faults.signals import signals_part
+
+    return signals_part(folder, arguments.seed, arguments.signals, arguments.jobs)
 
 
 def kills(arguments: argparse.Namespace, folder: Path) -> Tally:
@@ -37,12 +55,26 @@ def kills(arguments: argparse.Namespace, folder: Path) -> Tally:
     return kills_part(folder, arguments.seed, arguments.kills)
 
 
-# In this order: whatever is forked before torch is imported is smaller and starts sooner.
+# In this order: what is forked before torch is imported is smaller and starts sooner.
 PARTS: dict[str, Callable[[argparse.Namespace, Path], Tally]] = {
     "audio": audio,
     "environment": environment,
+    "settings": settings,
     "runs": runs,
+    "checkpoints": checkpoints,
+    "signals": signals,
     "kills": kills,
+}
+COUNTS = {
+    "audio": (5000, "damaged sounds"),
+    "environment": (1000, "poor machines; all there are at most"),
+    "settings": (4000, "odd values"),
+    "runs": (1000, "hostile run directories"),
+    "attached": (100, "of these shown by the app in a terminal"),
+    "checkpoints": (3000, "damaged checkpoints"),
+    "crafted": (200, "crafted checkpoints with a right checksum"),
+    "signals": (100, "pairs of signals"),
+    "kills": (100, "random moments"),
 }
 
 
@@ -55,12 +87,9 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all if left out")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
-    parser.add_argument("--audio", type=int, default=5000, help="damaged sounds")
-    parser.add_argument("--runs", type=int, default=1000, help="hostile run directories")
-    parser.add_argument("--attached", type=int, default=100, help="of these shown by the app in a terminal")
-    parser.add_argument("--cases", type=int, default=1000, help="poor machines; all there are at most")
-    parser.add_argument("--kills", type=int, default=100, help="random moments")
-    parser.add_argument("--keep", type=Path, help="a folder for the inputs that something went wrong with")
+    parser.add_argument("--keep", type=Path, help="a folder for the sounds that something went wrong with")
+    for name, (count, help_text) in COUNTS.items():
+        parser.add_argument(f"--{name}", type=int, default=count, help=f"{help_text} ({count})")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - PARTS.keys():
         parser.error(f"there is no part {', '.join(sorted(unknown))}")

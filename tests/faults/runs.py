@@ -5,44 +5,23 @@ import json
 import random
 import shutil
 import signal
-import tarfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from core.config import TrainingConfig
-from core.data.report import ScanReport
-from core.data.scan import scan
-from core.events import StepFinished
-from core.runs import RunDirectory, RunManifest
-from core.training.control import Control
-from core.training.run import train_run
 from sda_tui.cli import main
 from tests.faults import canary
+from tests.faults.bases import HEALTHY, make_bases
 from tests.faults.child import Outcome, run_forked
 from tests.faults.run_mutants import RunMutant, make_mutant
 from tests.faults.tally import Fault, FaultKind, Tally, narrow, share_out
 from tests.faults.terminal import show_in_terminal
-from tests.sounds import write_tone
 
 BATCH = 20  # runs in one folder of runs
-OLD_RUN = Path(__file__).parents[1] / "data" / "run-of-format-3.tar.xz"
 LISTING_LIMIT_S = 60.0
 RESUME_STOP_S, RESUME_LIMIT_S = 20.0, 60.0
 ATTACH_LIMIT_S = 60.0
 GROWTH_BYTES = 700_000_000  # that reading a run may add to what the program takes when it starts
-HEALTHY = "healthy"
-SETTINGS = {
-    "epochs": 2,
-    "chunk_duration_s": 0.25,
-    "latent_dim": 4,
-    "width": 8,
-    "augmentation_expansion": 1,
-    "batch_size": 2,
-    "preview_samples": 1,
-    "preview_interval": 1,
-    "checkpoint_interval": 1,
-}
 
 
 def runs_part(folder: Path, seed: int, count: int, attached: int, jobs: int) -> Tally:
@@ -51,40 +30,6 @@ def runs_part(folder: Path, seed: int, count: int, attached: int, jobs: int) -> 
     shares = [numbers[first : first + BATCH] for first in range(0, count, BATCH)]
     to_attach = set(random.Random(f"attached {seed}").sample(numbers, min(attached, count)))
     return share_out(partial(_try_batch, folder, bases, seed, to_attach), shares, jobs)
-
-
-def make_bases(folder: Path) -> list[Path]:
-    """Runs to begin with: one of an earlier format, one stopped shortly before its end, a finished one."""
-    with tarfile.open(OLD_RUN) as archive:
-        archive.extractall(folder / "old", filter="data")
-    old = (folder / "old" / "run").rename(folder / "old" / "format-3")
-    record = json.loads((old / "run.json").read_text())
-    (old / "run.json").write_text(json.dumps({**record, "folder": str(folder / "old" / "sounds")}))
-    sounds = folder / "sounds"
-    sounds.mkdir()
-    for index in range(5):
-        write_tone(sounds / f"tone-{index}.wav", 110.0 * (index + 1), 0.5)
-    config = TrainingConfig().with_settings(SETTINGS)
-    *_, report = scan(sounds, config.chunk_duration_s)
-    assert isinstance(report, ScanReport)
-    manifest = RunManifest.from_scan(report, "balanced", config)
-    stopped = RunDirectory.create(folder / "bases", "stopped", manifest)
-    finished = RunDirectory.create(folder / "bases", HEALTHY, manifest)
-    for run, last_step in ((stopped, manifest.total_steps - 1), (finished, None)):
-        assert run_forked(partial(_train, run, last_step), 600.0).status == 0
-    return [old, stopped.path, finished.path]
-
-
-def _train(run: RunDirectory, last_step: int | None) -> int:
-    control = Control(run.requests)
-
-    def listen(event: object) -> None:
-        if isinstance(event, StepFinished) and event.step == last_step:
-            control.save()
-            control.cancel()
-
-    train_run(run, "cpu", control, listen)
-    return 0
 
 
 def _try_batch(
