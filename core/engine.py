@@ -9,15 +9,20 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from core.config import SettingValue
 from core.data.report import ScanEvent, ScanProgress
-from core.errors import Cancelled, RunError, SdaError
+from core.errors import Cancelled, NameTakenError, RunError, SdaError
 from core.events import EngineReady, RunEvent, RunState, StateChanged
-from core.runs import EventLog, RunDirectory, RunManifest, summarise
+from core.runs import EventLog, RunDirectory, RunManifest, suggest_branch_name, summarise
 from core.training.control import Control
+
+if TYPE_CHECKING:
+    from core.training.branch import Rewound
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +102,35 @@ def find_sounds(
         manifest = moved_to(manifest, folder)
     match = find_sounds(run, manifest, cancelled, progress)
     return FoundSounds(manifest, len(match.locations), describe_missing(match), describe_new(match))
+
+
+def branch_run(
+    run: RunDirectory, checkpoint: Path, name: str | None, changes: Mapping[str, SettingValue]
+) -> RunDirectory:
+    """Make a run that continues from a checkpoint of another; see `core.training.branch`.
+
+    Without a name it gets the next free one.  Reads the checkpoint on the caller's thread.
+    """
+    set_environment()
+    from core.training.branch import branch
+
+    while True:
+        try:
+            return branch(run, checkpoint, name or suggest_branch_name(run), changes)
+        except NameTakenError:
+            if name is not None:
+                raise
+
+
+def rewind_run(run: RunDirectory, checkpoint: Path, changes: Mapping[str, SettingValue]) -> "Rewound":
+    """Make a checkpoint the one that its run continues from; see `core.training.branch`.
+
+    Reads the checkpoint on the caller's thread.
+    """
+    set_environment()
+    from core.training.branch import rewind
+
+    return rewind(run, checkpoint, changes)
 
 
 class QueuedRun:

@@ -85,7 +85,8 @@ class RunFinishedError(RunError):
     """A run in `path` whose `epochs` are all done."""
 
     def __init__(self, path: Path, epochs: int) -> None:
-        super().__init__(f"{printable(path.name)} has finished its {epochs} epochs.")
+        done = "only epoch" if epochs == 1 else f"{epochs} epochs"
+        super().__init__(f"{printable(path.name)} has finished its {done}.")
         self.path = path
         self.epochs = epochs
 

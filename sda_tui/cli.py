@@ -20,6 +20,8 @@ Train a generative audio model on a small folder of your own sounds, and hear it
   sda-tui               open it and choose there
 """
 
+RUN_HELP = "name of a run, or path of its directory or of one of its checkpoints"
+
 
 class _Version(argparse.Action):
     """Looks the version up only when asked for it: that takes longer than everything else here."""
@@ -95,9 +97,17 @@ def _run(parsed: argparse.Namespace) -> int:
 
         return cache_command(parsed.clear)
     if parsed.command == "resume":
+        from sda_tui.headless.going_back import GoingBack
         from sda_tui.headless.train import resume_command
 
-        return resume_command(parsed.run, parsed.runs, parsed.set, parsed.device, parsed.folder)
+        return resume_command(
+            parsed.run,
+            parsed.runs,
+            parsed.set,
+            parsed.device,
+            parsed.folder,
+            GoingBack(parsed.checkpoint, parsed.rewind, parsed.name),
+        )
     if parsed.command == "train":
         from sda_tui.headless.train import train_command
 
@@ -132,14 +142,22 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     train.add_argument("--seed", help="start of all random draws")
 
     resume = commands.add_parser("resume", help="continue a run from its newest checkpoint")
-    resume.add_argument("run", type=_text, metavar="RUN", help="name of a run, or path of its directory")
-
+    resume.add_argument("run", type=_text, metavar="RUN", help=RUN_HELP)
+    resume.add_argument(
+        "--from",
+        dest="checkpoint",
+        type=_text,
+        metavar="WHICH",
+        help="go back to best, saved (by hand), a step or a checkpoint file, in a new run",
+    )
+    resume.add_argument("--rewind", action="store_true", help="go back in this run, not in a new one")
+    resume.add_argument("--name", type=_text, help="name of the new run; made from this one's if left out")
     resume.add_argument(
         "--folder", type=_path, metavar="DIR", help="where its sounds are now, if they were moved"
     )
 
     attach = commands.add_parser("attach", help="the dashboard of a run that another process trains")
-    attach.add_argument("run", type=_text, metavar="RUN", help="name of a run, or path of its directory")
+    attach.add_argument("run", type=_text, metavar="RUN", help=RUN_HELP)
 
     runs = commands.add_parser("runs", help="every run with its state")
     runs.add_argument("--json", action="store_true", help="print one JSON document")

@@ -17,9 +17,11 @@ from core.engine import EngineEvent, FoundSounds, Runner, check_clip, find_sound
 from core.errors import SdaError
 from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
 from core.paths import default_root
-from core.runs import RunDirectory, RunHistory, RunManifest, create_run, find_run, summarise
+from core.runs import RunDirectory, RunHistory, RunManifest, create_run, find_target, summarise
 from core.text import printable
 from sda_tui import format as fmt
+from sda_tui.advice import command
+from sda_tui.headless.going_back import GoingBack, go_back
 from sda_tui.headless.scan import scan_bar, scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
 from sda_tui.look import show_path, summary_lines
@@ -59,14 +61,22 @@ def train_command(
 
 
 def resume_command(
-    name: str, root: Path | None, assignments: list[str], device: str | None, folder: Path | None
+    name: str,
+    root: Path | None,
+    assignments: list[str],
+    device: str | None,
+    folder: Path | None,
+    back: GoingBack,
 ) -> int:
-    """Continue a run, with its sounds in another folder if one is given.
+    """Continue a run, or go back to an earlier checkpoint, with its sounds in another folder if one is given.
 
     Raises SdaError with a message for the user.
     """
     values = dict(parse_assignment(each) for each in assignments)
-    run = find_run(name, root or default_root())
+    target = find_target(name, root or default_root())
+    run, gone_back = go_back(target, back, values)
+    if gone_back:
+        values = {}  # the run has them already
     summary = summarise(run)
     manifest = summary.continued(values)
     with scan_bar() as (show, cancelled):
@@ -75,7 +85,7 @@ def resume_command(
         return INTERRUPTED_STATUS
     engine = _Engine(device)
     engine.wait_until_loaded()
-    about = [f"Continuing {run.name} after epoch {summary.epoch}, step {summary.step}."]
+    about = [*gone_back, f"Continuing {run.name} after epoch {summary.epoch}, step {summary.step}."]
     if folder is not None:
         about.append(f"{sounds.count} of its {len(manifest.files)} sounds are in {show_path(folder)}.")
     if sounds.manifest != summary.manifest:
@@ -229,4 +239,8 @@ def _closing_lines(run: RunDirectory, history: RunHistory) -> list[str]:
     if (epoch := history.last_epoch) and epoch.best_validation_loss is not None:
         best = fmt.number(epoch.best_validation_loss)
         lines.append(f"Best validation loss {best} at epoch {epoch.best_epoch}: {where}/checkpoints/best.pt")
+        if epoch.best_epoch < epoch.epoch:
+            lines.append(
+                f"Go back there, in a new run, with {command('resume', run.path, '--from', 'best')}."
+            )
     return lines
