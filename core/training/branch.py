@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from core.atomic import write_atomically
-from core.checkpoints.archive import State, read_checkpoint
+from core.checkpoints.archive import LARGEST_BYTES, State, read_checkpoint
 from core.config import SETTINGS, SettingValue
 from core.errors import CheckpointError, ConfigError, RunError, RunFinishedError
 from core.events import PreviewReady, RunState, StateChanged
+from core.files import open_folder, open_regular, read_bounded
+from core.paths import is_file
 from core.runs import EventLog, Parent, RunDirectory, RunManifest, find_owner, read_events
 from core.runs.checkpoints import BEST_FILE, CheckpointFile, checkpoint_files
 from core.text import printable
@@ -22,7 +25,7 @@ from core.training.reporter import is_past
 from core.training.state import Progress, ResumePoint
 
 ASIDE = "rewound"  # folders in a run with what came after the checkpoint that it went back to
-LOG_NAME = "events.jsonl"
+BLOCK_BYTES = 1 << 20
 MEL_SUFFIX = ".npy"
 
 
@@ -48,9 +51,9 @@ def branch(
             best = source.checkpoints / BEST_FILE
             if best == checkpoint or _is_before(best, point):
                 _copy(best, made.checkpoints / BEST_FILE)
-            _copy(_log_of(source, checkpoint), made.events)
+            _copy(_log_of(source, checkpoint), made.events, is_run=True)
             _cut_log(made, manifest, point)
-            _copy_if_there(source.clip, made.clip)
+            _copy_if_there(source.clip, made.clip, is_run=True)
             for preview, _ in read_events(made.events, PreviewReady):
                 for suffix in (Path(preview.path).suffix, MEL_SUFFIX):
                     file = Path(preview.path).with_suffix(suffix).name
@@ -83,13 +86,13 @@ def rewind(run: RunDirectory, checkpoint: Path, changes: Mapping[str, SettingVal
         run.lock.acquire()
         try:
             point, manifest = _continued(run, checkpoint, changes)
-            data = checkpoint.read_bytes()
+            data = read_bounded(checkpoint, LARGEST_BYTES)
             target = run.checkpoints / CheckpointFile.name(point.step)
             newer = [each.path for each in checkpoint_files(run.checkpoints) if each.step > point.step]
-            if target != checkpoint and target.exists():
+            if target != checkpoint and is_file(target):
                 newer.append(target)
             best = run.checkpoints / BEST_FILE
-            if best != checkpoint and best.exists() and not _is_before(best, point):
+            if best != checkpoint and is_file(best) and not _is_before(best, point):
                 newer.append(best)
             aside = _set_aside(run, newer)
             write_atomically(target, data)
@@ -109,9 +112,10 @@ def _set_aside(run: RunDirectory, files: list[Path]) -> Path | None:
         number += 1
     folder = run.path / f"{ASIDE}-{number:03}"
     folder.mkdir()
-    _copy(run.events, folder / LOG_NAME)
-    for file in files:
-        file.rename(folder / file.name)
+    _copy(run.events, folder / run.events.name, is_run=True)
+    with open_folder(run.checkpoints) as here, open_folder(folder) as there:
+        for file in files:
+            os.rename(file.name, file.name, src_dir_fd=here, dst_dir_fd=there)
     return folder
 
 
@@ -170,8 +174,8 @@ def _is_before(best: Path, point: ResumePoint) -> bool:
 
 def _log_of(run: RunDirectory, checkpoint: Path) -> Path:
     """The log of what led to a checkpoint: beside it, where it was set aside."""
-    beside = checkpoint.parent / LOG_NAME
-    return beside if beside.exists() else run.events
+    beside = checkpoint.parent / run.events.name
+    return beside if is_file(beside) else run.events
 
 
 def _cut_log(run: RunDirectory, manifest: RunManifest, point: ResumePoint) -> None:
@@ -189,13 +193,15 @@ def _cut_log(run: RunDirectory, manifest: RunManifest, point: ResumePoint) -> No
         )
 
 
-def _copy(source: Path, target: Path) -> None:
-    write_atomically(target, source.read_bytes())
+def _copy(source: Path, target: Path, is_run: bool = False) -> None:
+    """`is_run` as in `core.files`, of both."""
+    with os.fdopen(open_regular(source, is_run=is_run), "rb") as file:
+        write_atomically(target, iter(partial(file.read, BLOCK_BYTES), b""), is_run=is_run)
 
 
-def _copy_if_there(source: Path, target: Path) -> None:
+def _copy_if_there(source: Path, target: Path, is_run: bool = False) -> None:
     with contextlib.suppress(FileNotFoundError):
-        _copy(source, target)
+        _copy(source, target, is_run)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from core.checkpoints.archive import read_checkpoint
 from core.config import SETTINGS, SettingValue, TrainingConfig
 from core.errors import CheckpointError
 from core.events import CheckpointSaved, SettingsChanged
+from core.files import rename
 from core.runs.checkpoints import BEST_FILE, CheckpointFile
 from core.training.state import Progress
 
@@ -44,8 +45,8 @@ def keep_former_best(folder: Path, step: int) -> CheckpointSaved | None:
         kept = folder / CheckpointFile.name(best_step, by_hand=True)
         if best_step > step or kept.exists():
             return None
-        size_bytes = best.stat().st_size
-        best.rename(kept)
+        size_bytes = best.lstat().st_size
+        rename(best, kept.name)
     except (CheckpointError, LookupError, OSError, TypeError, ValueError) as error:
         logger.warning("the best checkpoint so far is not kept apart (%s)", error)
         return None

@@ -18,7 +18,7 @@ from core.checkpoints.archive import read_checkpoint
 from core.runs import RunDirectory
 from sda_tui import format as fmt
 from sda_tui.cli import main
-from tests.conftest import Command, MakeRun
+from tests.conftest import TINY, Command, MakeRun
 from tests.sounds import write_tone
 from tests.training import train, train_to
 
@@ -380,7 +380,8 @@ def test_resume_goes_back_in_a_new_run_or_in_itself(
     done = sda_tui("resume", step_8, "--set", "kl_weight=2", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert (
-        "A new run, drums-002, begins at step-000000008.pt of drums-001, which stays as it is." in done.stderr.replace("\n", "")
+        "A new run, drums-002, begins at step-000000008.pt of drums-001, which stays as it is."
+        in done.stderr.replace("\n", "")
     )
     made = tmp_path / "runs" / "drums-002"
     assert [each["now"] for each in events(made) if each["event"] == "settings"] == ["kl_weight=2"]
