@@ -5,6 +5,7 @@ A recorder that loses power leaves a size of 0, a program that writes into a pip
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from core.audio.parts import Data, Part
@@ -29,6 +30,7 @@ class _Layout(NamedTuple):
     prefix_bytes: int  # before the samples in that chunk
 
 
+_LONG = struct.Struct("<Q")
 _RIFF = _Layout(4, struct.Struct("<I"), 2, False, b"data", 0)
 _RIFX = _RIFF._replace(size=struct.Struct(">I"))
 _AIFF = _Layout(4, struct.Struct(">I"), 2, False, b"SSND", 8)
@@ -110,33 +112,35 @@ def _describe_samples(
     data: Data, part: Part, samples: _Chunk, before: dict[bytes, _Chunk], layout: _Layout
 ) -> Part:
     present = part.end - samples.start
+    size_at, size, header_bytes = samples.size_at, layout.size, samples.start - samples.size_at
     stated = samples.size
     if stated == 0xFFFF_FFFF and (long_sizes := before.get(b"ds64")):
-        (stated,) = struct.unpack("<Q", data[long_sizes.start + 8 : long_sizes.start + 16])
-    if stated > layout.prefix_bytes:
-        is_placeholder = stated >= LEAST_PLACEHOLDER
-        return Part(part.start, part.end, {}, True, *((0, 0) if is_placeholder else (stated, present)))
-    if present <= layout.prefix_bytes or _is_followed_through(data, samples, part.end, layout):
-        return part
-    header_bytes = samples.start - samples.size_at + layout.identifier_bytes
-    right = present + (header_bytes if layout.counts_header else 0)
-    corrections = {samples.size_at: layout.size.pack(min(right, (1 << 8 * layout.size.size) - 1))}
+        size_at, size = long_sizes.start + 8, _LONG
+        (stated,) = size.unpack(data[size_at : size_at + 8])
+    if stated <= layout.prefix_bytes:
+        if present <= layout.prefix_bytes or _are_chunks(data, samples.start + stated, part.end, layout):
+            return part  # empty indeed
+    elif stated < LEAST_PLACEHOLDER:
+        part = replace(part, stated_bytes=stated, present_bytes=present)
+    if layout.prefix_bytes < stated and (stated <= present or layout is not _CAF):
+        return part  # libsndfile reads what there is, but refuses a CAF that is cut short
+    right = present + (header_bytes + layout.identifier_bytes if layout.counts_header else 0)
+    corrections = {size_at: size.pack(min(right, (1 << 8 * size.size) - 1))}
     if layout is _AIFF and (common := before.get(b"COMM")):
-        channels, bits = struct.unpack(">H4xH", data[common.start : common.start + 8])
-        frame_bytes = max(1, channels * -(-bits // 8))
-        frames = (present - layout.prefix_bytes) // frame_bytes
-        corrections[common.start + 2] = struct.pack(">I", frames)
-    return Part(part.start, part.end, corrections, True)
+        corrections[common.start + 2] = _frames_in_aiff(data, common, present - layout.prefix_bytes)
+    return replace(part, corrections=corrections)
 
 
-def _is_followed_through(data: Data, empty: _Chunk, end: int, layout: _Layout) -> bool:
-    """Whether chunks follow an empty one until exactly the end of the file, so that it is empty indeed."""
-    position = empty.start + empty.size
+def _frames_in_aiff(data: Data, common: _Chunk, size_bytes: int) -> bytes:
+    channels, bits = struct.unpack(">H4xH", data[common.start : common.start + 8])
+    return struct.pack(">I", min(size_bytes // max(1, channels * -(-bits // 8)), 0xFFFF_FFFF))
+
+
+def _are_chunks(data: Data, position: int, end: int, layout: _Layout) -> bool:
+    """Whether chunks fill the bytes from `position` exactly, so that they are no samples."""
     for chunk in _chunks(data, position, end, layout):
         position = chunk.start + chunk.size
-        if position > end:
-            return False
-    return end - position <= 1
+    return 0 <= end - position <= 1
 
 
 def _describe_au(data: Data, start: int) -> Part:

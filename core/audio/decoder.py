@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import stat
+import struct
 from collections.abc import Callable, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -170,7 +171,8 @@ class SndfileSound:
         os.close(self._descriptor)
 
     def _find(self, find: Callable[[Data, int], list[Part]]) -> list[Part]:
-        with contextlib.suppress(OSError, ValueError), mmap(self._descriptor, 0, access=ACCESS_READ) as data:
+        damaged = (OSError, ValueError, struct.error)
+        with contextlib.suppress(*damaged), mmap(self._descriptor, 0, access=ACCESS_READ) as data:
             return find(data, skip_tags(data))
         return []
 

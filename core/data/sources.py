@@ -1,11 +1,13 @@
 """The files and folders that were chosen as a dataset, and every file in them.  Imports no torch."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from core.data.litter import describe_litter, litter_owner
 from core.errors import Cancelled, DatasetError
 from core.paths import RUN_FILE, expand, is_folder
 from core.text import printable
@@ -39,10 +41,11 @@ class Sources:
         """
         seen_files: set[str] = set()
         seen_folders: set[tuple[int, int]] = set()
+        litter: Counter[str] = Counter()
         for chosen in self.paths or (".",):
             path = self.folder / chosen
             if is_folder(path):
-                below = _walk(path, seen_folders, notes, cancelled)
+                below = _walk(path, seen_folders, litter, notes, cancelled)
             else:
                 below = iter([path] if os.path.lexists(path) else [])
             for found in below:
@@ -50,6 +53,8 @@ class Sources:
                 if relative not in seen_files:
                     seen_files.add(relative)
                     yield relative
+        if litter:
+            notes.append(describe_litter(litter))
 
 
 def _check(path: Path) -> Path:
@@ -77,7 +82,11 @@ def _check(path: Path) -> Path:
 
 
 def _walk(
-    top: Path, seen: set[tuple[int, int]], notes: list[str], cancelled: Callable[[], bool]
+    top: Path,
+    seen: set[tuple[int, int]],
+    litter: Counter[str],
+    notes: list[str],
+    cancelled: Callable[[], bool],
 ) -> Iterator[Path]:
     def note(error: OSError) -> None:
         notes.append(f"{printable(str(error.filename))} could not be entered ({error.strerror}).")
@@ -103,4 +112,8 @@ def _walk(
         hidden = [name for name in folders if name.startswith(".")]
         notes.extend(f"{printable(str(here / name))} was left out: it is hidden." for name in hidden)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (here / name for name in sorted(names))
+        for name in sorted(names):
+            if owner := litter_owner(name):
+                litter[owner] += 1
+            else:
+                yield here / name

@@ -1,7 +1,11 @@
 """Where the commands print: stdout."""
 
 import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
 
+import platformdirs
 from rich.console import Console
 
 
@@ -12,3 +16,23 @@ class Output(Console):
         with contextlib.suppress(SystemExit):
             super().on_broken_pipe()
         raise SystemExit(0)
+
+
+def log_path() -> Path | None:
+    """The file for what libraries write while a command has the terminal; None if there can be none."""
+    try:
+        return platformdirs.user_log_path("sda-tui", ensure_exists=True) / "app.log"
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def logging_to(path: Path | None) -> Iterator[None]:
+    """Write what the engine logs to this file, not to the terminal."""
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True) if path else logging.NullHandler()
+    logging.getLogger("core").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("core").removeHandler(handler)
+        handler.close()

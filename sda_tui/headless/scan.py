@@ -17,7 +17,7 @@ from core.config import TrainingConfig
 from core.data.report import FileReport, ScanProgress, ScanReport
 from core.engine import Runner
 from sda_tui import format as fmt
-from sda_tui.headless.console import Output
+from sda_tui.headless.console import Output, log_path, logging_to
 from sda_tui.headless.signals import StopOnSignal
 from sda_tui.look import VERDICTS, describe_format, summary_lines
 from sda_tui.terminal import own_terminal
@@ -50,7 +50,8 @@ def scan_with_progress(sources: Sequence[Path], config: TrainingConfig) -> ScanR
 def scan_bar() -> Iterator[tuple[Callable[[ScanProgress], object], Callable[[], bool]]]:
     """A bar on stderr: what shows progress on it, and what tells whether Ctrl-C was pressed."""
     stop = threading.Event()
-    with own_terminal() as terminal, StopOnSignal(stop.set):
+    log = log_path()
+    with own_terminal(log) as terminal, logging_to(log), StopOnSignal(stop.set):
         console = Console(file=terminal)
         progress = Progress(
             TextColumn("scanning {task.description}"),

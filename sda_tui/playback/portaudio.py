@@ -1,15 +1,24 @@
 """Playing through this machine's sound card with sounddevice (PortAudio)."""
 
 import contextlib
+import errno
+import logging
+import os
+import stat
 import sys
 import threading
 import time
+import wave
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from core.text import printable
 from sda_tui.playback.player import Playing
 
+logger = logging.getLogger(__name__)
+
+PCM_16_BYTES = 2
 BLOCK_S = 0.02  # the longest delay of a stop; each block is one call, which releases the interpreter
 LATENCY_S = 0.08  # of sound ahead, for when the interpreter is busy; also the delay after a keypress
 NO_PORTAUDIO = {
@@ -72,16 +81,14 @@ class PortAudioPlayer:
     def _prepare(self) -> None:
         with self._output, contextlib.suppress(Exception):  # `play` meets the same error, and reports it
             import sounddevice  # noqa: F401
-            import soundfile  # noqa: F401
 
     def _play(self, playback: "_Playback") -> None:
-        import soundfile  # not at the top: with numpy it takes a fifth of the time to the first paint
-
+        path = printable(str(playback.path))
         try:
             import sounddevice
         except OSError:
             how = NO_PORTAUDIO.get(sys.platform, "install PortAudio")
-            self._on_problem(f"No sound: PortAudio is missing; {how}. The file is {playback.path}")
+            self._on_problem(f"No sound: PortAudio is missing; {how}. The file is {path}")
             return
         try:
             if self._has_failed:  # PortAudio lists devices once: have it look again
@@ -95,10 +102,14 @@ class PortAudioPlayer:
             reason = str(error.args[0]).split(" [")[0] if error.args else "unknown"
             self._on_problem(
                 f"No sound: this machine has no working sound output ({reason}); over SSH, copy the file to "
-                f"yours with scp. The file is {playback.path}"
+                f"yours with scp. The file is {path}"
             )
-        except (OSError, soundfile.LibsndfileError) as error:
-            self._on_problem(f"Cannot play {playback.path} ({error}).")
+        except (OSError, EOFError, wave.Error) as error:
+            reason = getattr(error, "strerror", None) or str(error) or "it is cut short"
+            self._on_problem(f"Cannot play {path} ({reason}).")
+        except Exception as error:  # this thread's end would be silence without a word
+            logger.exception("playing failed")
+            self._on_problem(f"Cannot play {path} ({type(error).__name__}: {error}).")
 
 
 class _Playback:
@@ -122,22 +133,28 @@ class _Playback:
         return Playing(self.path, min(max(0.0, position_s), self._duration_s), self._duration_s)
 
     def run(self, sounddevice: Any) -> None:
-        """Write the sound to the default output in short blocks, until its end or `stop`."""
-        import soundfile
+        """Write the sound to the default output in short blocks, until its end or `stop`.
 
-        samples, sample_rate = soundfile.read(self.path, dtype="float32", always_2d=True)
-        self._duration_s = len(samples) / sample_rate
-        block = round(BLOCK_S * sample_rate)
-        with sounddevice.OutputStream(
-            samplerate=sample_rate, channels=samples.shape[1], dtype="float32", latency=LATENCY_S
-        ) as stream:
-            self._started_s = time.monotonic() + stream.latency
-            for start in range(0, len(samples), block):
-                if self.is_stopped:
-                    stream.abort()
-                    return
-                stream.write(samples[start : start + block])
-            self._wait_for_end(stream)
+        Previews are PCM-16 WAV.  Raises OSError, EOFError and wave.Error for any other file.
+        """
+        with _open_regular(self.path) as file, wave.open(file) as sound:
+            sample_rate = sound.getframerate()
+            if sound.getsampwidth() != PCM_16_BYTES:
+                raise wave.Error("it is not a preview")
+            self._duration_s = sound.getnframes() / sample_rate
+            with sounddevice.RawOutputStream(
+                samplerate=sample_rate, channels=sound.getnchannels(), dtype="int16", latency=LATENCY_S
+            ) as stream:
+                self._started_s = time.monotonic() + stream.latency
+                frames = 0
+                while block := sound.readframes(round(BLOCK_S * sample_rate)):
+                    if self.is_stopped:
+                        stream.abort()
+                        return
+                    stream.write(block)
+                    frames += len(block) // (PCM_16_BYTES * sound.getnchannels())
+                self._duration_s = frames / sample_rate  # whatever the header says
+                self._wait_for_end(stream)
 
     def _wait_for_end(self, stream: Any) -> None:
         """Let the buffered rest play, unless it is stopped."""
@@ -146,3 +163,12 @@ class _Playback:
             stream.abort()
         else:
             stream.stop()
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    """Open a file to read.  Raises OSError, also for a pipe or a device, which could block or never end."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return file
