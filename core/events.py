@@ -4,6 +4,7 @@ They are written to `events.jsonl`, one a line, and are all that a dashboard nee
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -122,7 +123,8 @@ class EpochFinished:
     """Training and validation measured alike: evaluation mode, no augmentation, the final loss weights.
 
     `train_error` and `validation_error` are positive, so that a ratio makes sense, and `overfitting_gap` is
-    their relative difference.  `metrics` holds what the task measures besides, by name.
+    their relative difference.  `untrained_error` is the validation error before the first step, None in the
+    logs of older versions.  `metrics` holds what the task measures besides, by name.
     """
 
     event: ClassVar[str] = "epoch"
@@ -134,7 +136,6 @@ class EpochFinished:
     train_error: float | None
     validation_error: float | None
     overfitting_gap: float | None
-    quality: float | None
     best_validation_loss: float | None
     best_epoch: int
     elapsed_s: float
@@ -142,7 +143,32 @@ class EpochFinished:
     memory_used_bytes: int
     memory_peak_bytes: int
     memory_total_bytes: int
+    untrained_error: float | None = None
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+
+    @property
+    def quality(self) -> float | None:
+        """How much of what the untrained model misses in held-out sounds this one gives back.
+
+        That is 1 − (error / untrained error)²: 0 as at the start, 1 for no error at all, and negative if the
+        model is worse than at the start.  The square is that of explained variance.  None if the start was
+        not measured or a number is not finite.
+        """
+        now, start = self.validation_error, self.untrained_error
+        if now is None or not start or not math.isfinite(now) or not math.isfinite(start):
+            return None
+        return 1 - (now / start) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUsed:
+    """Memory of the device after the first step of a process; later it stands in the epochs' events."""
+
+    event: ClassVar[str] = "memory"
+    step: int
+    used_bytes: int
+    peak_bytes: int
+    total_bytes: int
 
 
 class PreviewKind(StrEnum):
@@ -233,6 +259,7 @@ RunEvent = (
     | LoadProgress
     | StepFinished
     | EpochFinished
+    | MemoryUsed
     | PreviewReady
     | CheckpointSaved
     | SettingsChanged
@@ -246,6 +273,7 @@ EVENT_TYPES: dict[str, type[RunEvent]] = {
         LoadProgress,
         StepFinished,
         EpochFinished,
+        MemoryUsed,
         PreviewReady,
         CheckpointSaved,
         SettingsChanged,

@@ -45,7 +45,9 @@ def number(value: Metric, digits: int = 4) -> str:
 
 def share(part: Metric) -> str:
     """A part of 1 in per cent; a dash for none."""
-    return "–" if part is None or isinstance(part, tuple) or not math.isfinite(part) else f"{part:.0%}"
+    if part is None or isinstance(part, tuple) or not math.isfinite(part):
+        return "–"
+    return f"{round(100 * part)}%".replace("-", MINUS, 1)
 
 
 def age(then_s: float, now_s: float) -> str:

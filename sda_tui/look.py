@@ -12,11 +12,12 @@ from typing import Literal
 
 from core.data.report import FileReport, ScanReport, Verdict
 from core.events import RunState
-from core.runs import RunSummary
+from core.runs import HeldOutErrors, KnownErrors, RunSummary
 from core.text import printable
 from sda_tui import format as fmt
 
 SHOWN_SOURCES = 2  # of several files and folders; the others are counted
+HARDEST = 3  # held-out files that are named
 
 
 class Tone(StrEnum):
@@ -86,6 +87,25 @@ def describe_format(file: FileReport) -> str:
 def describe_state(state: RunState) -> str:
     """Glyph and word: "✓ finished"."""
     return f"{STATES[state][0]} {state.value}"
+
+
+def describe_hardest(errors: HeldOutErrors) -> str:
+    """The held-out files with the largest error: "Hardest held-out: a.wav 2.3×, b.wav 1.2× the median"."""
+    named = [f"{printable(path)} {describe_relative(error)}" for path, error in errors.hardest(HARDEST)]
+    return f"Hardest held-out: {', '.join(named)} the median error" if named else ""
+
+
+def describe_relative(error: float) -> str:
+    """An error relative to the median: "2.3×"."""
+    return f"{error:.1f}×"
+
+
+def describe_known_error(path: str, known: KnownErrors) -> str:
+    """What a run says of a file, as a message; empty if nothing."""
+    if path not in known.relative:
+        return ""
+    error = describe_relative(known.relative[path])
+    return f"its error when {printable(known.run)} held it out is {error} the median"
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,13 @@ class Split:
         return sum(len(excerpt.chunk_starts_s) for excerpt in self.validation)
 
     @property
+    def validation_paths(self) -> tuple[str, ...]:
+        """The held-out files, each once."""
+        return tuple(dict.fromkeys(excerpt.path for excerpt in self.validation))
+
+    @property
     def validation_files(self) -> int:
-        return len({excerpt.path for excerpt in self.validation})
+        return len(self.validation_paths)
 
     @property
     def confidence_note(self) -> str:

@@ -16,15 +16,17 @@ BLURRED, NO_LONGER_BLURRED = 0.15, 0.18  # of the detail; 64 principal component
 class Evaluation:
     """Of a set of chunks, without augmentation or dropout, at the final KL weight.
 
-    `error` is the root-mean-square error of the log-mel spectrogram in natural-log units; `kl_per_dimension`
-    is in nats, without free bits.  `detail` is how much of the change from band to band and from frame to
-    frame the reconstruction gives back, 1 for all of it: less is blur.
+    `error` is the root-mean-square error of the log-mel spectrogram in natural-log units, `chunk_errors`
+    [chunks] that of each chunk; `kl_per_dimension` is in nats, without free bits.  `detail` is how much of
+    the change from band to band and from frame to frame the reconstruction gives back, 1 for all of it: less
+    is blur.
     """
 
     loss: float
     reconstruction_loss: float
     kl_loss: float
     error: float
+    chunk_errors: Tensor
     kl_per_dimension: Tensor
     detail: float
 
@@ -52,9 +54,18 @@ def evaluate(reconstruction: Reconstruction, scale: Tensor, config: TrainingConf
         reconstruction_loss=float(found.reconstruction),
         kl_loss=float(found.kl),
         error=float(mean_squared_error.sqrt()),
+        chunk_errors=error.square().flatten(1).mean(1).sqrt().cpu(),
         kl_per_dimension=nats.mean(0).cpu(),
         detail=float(kept / all_detail) if all_detail > 0 else 1.0,
     )
+
+
+def file_errors(chunk_errors: Tensor, file_of_chunk: Tensor, files: int) -> tuple[float | None, ...]:
+    """The root-mean-square error of each of so many files, None for one without chunks."""
+    chunks = torch.bincount(file_of_chunk, minlength=files)
+    squares = torch.bincount(file_of_chunk, chunk_errors.double().square(), minlength=files)
+    means = (squares / chunks.clamp(min=1)).sqrt().tolist()
+    return tuple(mean if count else None for mean, count in zip(means, chunks.tolist(), strict=True))
 
 
 def blur_warning(detail: float, is_active: bool = False) -> str:

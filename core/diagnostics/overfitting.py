@@ -26,11 +26,6 @@ def overfitting_gap(train_error: float, validation_error: float) -> float:
     return (validation_error - train_error) / train_error if train_error > 0 else 0.0
 
 
-def quality(gap: float) -> float:
-    """1 for no gap, 0 for one of 100 % or more."""
-    return min(1.0, max(0.0, 1 - gap))
-
-
 def patience(epoch: int) -> int:
     """For how many epochs something must be true to be reported at this one: a tenth of all, 5 to 50."""
     return min(LONGEST_PATIENCE, max(SHORTEST_PATIENCE, math.ceil(PATIENCE_FRACTION * epoch)))

@@ -17,6 +17,7 @@ from core.runs.find import (
     suggest_branch_name,
     suggest_name,
 )
+from core.runs.held_out import FILE_ERRORS, HeldOutErrors, KnownErrors, find_known_errors
 from core.runs.history import RunHistory
 from core.runs.lock import RunLock
 from core.runs.manifest import Parent, RunManifest
@@ -25,10 +26,13 @@ from core.runs.series import Point, Series
 from core.runs.summary import RunSummary, list_runs, summarise
 
 __all__ = [
+    "FILE_ERRORS",
     "CheckpointDescription",
     "DatasetFile",
     "EventFollower",
     "EventLog",
+    "HeldOutErrors",
+    "KnownErrors",
     "Parent",
     "Point",
     "Request",
@@ -45,6 +49,7 @@ __all__ = [
     "create_run",
     "describe_checkpoints",
     "estimate_run",
+    "find_known_errors",
     "find_owner",
     "find_run",
     "find_target",

@@ -9,6 +9,7 @@ from core.events import (
     CheckpointSaved,
     EpochFinished,
     LoadProgress,
+    MemoryUsed,
     PreviewReady,
     RunEvent,
     RunState,
@@ -22,6 +23,7 @@ from core.runs.series import Series
 
 STEPS_FOR_SPEED = 50
 NEWEST_LOSSES = 200
+IMPROVING_FOR, IMPROVING_FRACTION = 5, 0.1  # epochs after a best one; of all so far, if that is more
 
 
 class RunHistory:
@@ -41,6 +43,8 @@ class RunHistory:
         self.loading: LoadProgress | None = None
         self.last_step: StepFinished | None = None
         self.last_epoch: EpochFinished | None = None
+        self.best_quality: float | None = None  # of the epoch with the lowest validation loss
+        self.memory: MemoryUsed | None = None
         self.newest_losses: deque[float] = deque(maxlen=NEWEST_LOSSES)  # of steps
         self.learning_rates = Series()  # by step
         self.step_metrics: dict[str, Series] = {}  # by step, each metric under its name
@@ -78,6 +82,14 @@ class RunHistory:
         speed = self.steps_per_s
         return (self.total_steps - self.step) / speed if speed else None
 
+    @property
+    def is_improving(self) -> bool:
+        """Whether validation was best lately: in the last five epochs, or in the last tenth of all."""
+        last = self.last_epoch
+        if last is None or last.best_epoch == 0:
+            return False
+        return last.epoch - last.best_epoch <= max(IMPROVING_FOR, IMPROVING_FRACTION * last.epoch)
+
     def warning(self, kind: WarningKind) -> str:
         """The message of the active warning of this kind, or empty."""
         return self.warnings[kind].message if kind in self.warnings else ""
@@ -91,6 +103,8 @@ class RunHistory:
                 self._apply_epoch(event, time_s)
             case StateChanged():
                 self._apply_state(event, time_s)
+            case MemoryUsed():
+                self.memory = event
             case LoadProgress():
                 self.loading = event
             case PreviewReady():
@@ -124,6 +138,11 @@ class RunHistory:
     def _apply_epoch(self, event: EpochFinished, time_s: float) -> None:
         self.last_epoch = event
         self.epoch = event.epoch
+        if event.best_epoch == event.epoch:
+            self.best_quality = event.quality
+        self.memory = MemoryUsed(
+            event.step, event.memory_used_bytes, event.memory_peak_bytes, event.memory_total_bytes
+        )
         self._elapsed_s = event.elapsed_s
         self._timed_at_s = time_s
         _append(self.training_losses, event.epoch, event.train_loss)
@@ -139,6 +158,7 @@ class RunHistory:
         self._timed_at_s = time_s
         if self.state is RunState.LOADING:
             self.warnings.clear()  # those still active are emitted again
+            self.memory = None  # of another process
         if self.state is RunState.TRAINING:
             self.loading = None
 

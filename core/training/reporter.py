@@ -7,11 +7,11 @@ from typing import Protocol
 import torch
 
 from core.device import memory_use
-from core.diagnostics.overfitting import quality
 from core.errors import RunError
 from core.events import (
     CheckpointSaved,
     EpochFinished,
+    MemoryUsed,
     PreviewReady,
     RunEvent,
     SettingsChanged,
@@ -68,7 +68,7 @@ def is_past(event: RunEvent, point: ResumePoint) -> bool:
             return event.epoch <= point.validated_epochs
         case PreviewReady():
             return event.epoch <= point.previewed_epoch
-        case StepFinished() | CheckpointSaved() | SettingsChanged() | Warned():
+        case StepFinished() | MemoryUsed() | CheckpointSaved() | SettingsChanged() | Warned():
             return event.step <= point.step
     return True
 
@@ -93,7 +93,6 @@ def epoch_event(
         train_error=result.train_error,
         validation_error=result.validation_error,
         overfitting_gap=gap,
-        quality=quality(gap),
         best_validation_loss=progress.best_loss,
         best_epoch=progress.best_epoch,
         elapsed_s=clock.elapsed_s,
@@ -101,5 +100,12 @@ def epoch_event(
         memory_used_bytes=memory.used_bytes,
         memory_peak_bytes=memory.peak_bytes,
         memory_total_bytes=memory.total_bytes,
+        untrained_error=progress.untrained_error,
         metrics=result.metrics,
     )
+
+
+def memory_event(progress: Progress, device: torch.device) -> MemoryUsed:
+    """What is reported of the device's memory between two epochs."""
+    memory = memory_use(device)
+    return MemoryUsed(progress.step, memory.used_bytes, memory.peak_bytes, memory.total_bytes)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +41,15 @@ FLOAT32_BYTES = 4
 @dataclass(frozen=True)
 class TrainingSetup:
     """What a VAE is trained with.  The two sets are fixed log-mel spectrograms [chunks, 1, mels, frames] to
-    measure on; `warnings` holds what was found wrong with the sounds."""
+    measure on, and `validation_file` [chunks] is the number of each one's file in `Split.validation_paths`.
+    `warnings` holds what was found wrong with the sounds.
+    """
 
     model: VAE
     batches: TrainingBatches
     training_set: Tensor
     validation_set: Tensor
+    validation_file: Tensor
     previews: PreviewRenderer
     warnings: Messages
 
@@ -95,6 +98,7 @@ def build_setup(context: SetupContext) -> TrainingSetup:
         batches=batches,
         training_set=training_set,
         validation_set=_fixed_chunks(sounds.validation, EVALUATION_CHUNKS, spectrogram, device, cancelled),
+        validation_file=_files_of_chunks(sounds.validation, manifest.split.validation_paths),
         previews=previews,
         warnings={
             WarningKind.UNREADABLE: " ".join(sounds.problems[:SHOWN_PROBLEMS]),
@@ -187,6 +191,13 @@ def _fixed_chunks(
 ) -> Tensor:
     batches = torch.split(_spread(len(store), limit), SPECTROGRAM_BATCH)
     return torch.cat([_log_mel(store, index, spectrogram, device, cancelled) for index in batches])
+
+
+def _files_of_chunks(store: ChunkStore, paths: Sequence[str]) -> Tensor:
+    """The number of the file [chunks] that each of the fixed chunks is from."""
+    numbers = {path: number for number, path in enumerate(paths)}
+    chunks = _spread(len(store), EVALUATION_CHUNKS).tolist()
+    return torch.tensor([numbers[store.path_of(chunk)] for chunk in chunks])
 
 
 def _log_mel(

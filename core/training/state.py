@@ -34,6 +34,7 @@ class Progress:
     validated_epochs: int = 0
     best_loss: float | None = None
     best_epoch: int = 0
+    untrained_error: float | None = None  # of validation, before the first step
 
     def record_validation(self, epoch: int, loss: float) -> None:
         self.validated_epochs = epoch

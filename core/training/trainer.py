@@ -23,7 +23,7 @@ from core.training.eta import RunClock
 from core.training.migration import read_newest
 from core.training.previews import Previewer
 from core.training.recovery import NonFiniteStreak, Recovery
-from core.training.reporter import Reporter, epoch_event
+from core.training.reporter import Reporter, epoch_event, memory_event
 from core.training.state import Progress, ResumePoint, TrainingState
 from core.training.stepper import Stepper
 from core.training.task import Task
@@ -57,6 +57,7 @@ class Trainer:
             reporter.emit,
             partial(self.warnings.set, WarningKind.PREVIEW),
         )
+        self._is_memory_reported = False
         self._clock = RunClock()
         self._detector = OverfittingDetector(manifest.split.validation_files)
         self._recovery = Recovery(self.progress, self.warnings, self._restore_newest, self._free_memory)
@@ -115,6 +116,8 @@ class Trainer:
             self._control.take_save_request()
             self.save("manual", by_hand=True)
         self.previewer.render_resumed(self._control.is_cancelled)
+        if self.progress.step == 0 and self.progress.untrained_error is None:
+            self._measure_untrained()
         if self._is_validation_due():
             self.validate()
         if self._is_preview_due():
@@ -154,7 +157,11 @@ class Trainer:
             self.steps.rebuild()  # a captured graph holds memory of its own
             self.steps.flush()
             self._recovery.recover_from_oom(str(self.device), self.task.memory_advice)
-        elif self.steps.is_flush_due:
+            return
+        if not self._is_memory_reported:
+            self._is_memory_reported = True
+            self._reporter.emit(memory_event(self.progress, self.device))
+        if self.steps.is_flush_due:
             self.steps.flush()
 
     def _quiesce(self) -> None:
@@ -171,6 +178,11 @@ class Trainer:
         return was_rendering
 
     # -- ends of epochs ---------------------------------------------------------------------------------
+
+    def _measure_untrained(self) -> None:
+        """Measure what later epochs are compared with."""
+        result = self.task.validate(self.state.ema_model, 0, self.warnings.is_active)
+        self.progress.untrained_error = result.validation_error
 
     def validate(self) -> None:
         """Measure the EMA model, and report it."""

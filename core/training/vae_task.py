@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core.device import has_bfloat16, to_device
-from core.diagnostics.evaluation import blur_warning, evaluate
+from core.diagnostics.evaluation import blur_warning, evaluate, file_errors
 from core.diagnostics.latent_usage import collapse_warning, spare_warning
 from core.diagnostics.memorisation import memorisation_warning, nearness
 from core.diagnostics.sameness import diversity, sameness_warning
@@ -22,7 +22,7 @@ from core.model.losses import active_dimensions, gaussian_kl, losses
 from core.model.reconstruction import Reconstruction, reconstruct
 from core.optim.groups import ParameterGroup
 from core.optim.schedules import kl_weight
-from core.runs import RunManifest
+from core.runs import FILE_ERRORS, RunManifest
 from core.seeding import generator
 from core.synthesis.bundle import UNCHANGED_GAIN, ModelBundle
 from core.synthesis.latents import LatentDistribution, find_neighbours, fit_latents
@@ -33,6 +33,7 @@ from core.training.task import IsActive, Messages, SetupContext, TaskLoss, Valid
 logger = logging.getLogger(__name__)
 
 JUDGED_SOUNDS = 64  # new ones, at each preview
+MOST_FILES = 1000  # whose errors are reported: bounds an event's line
 EARLY = 0.2  # of the run: until then the sounds of some models are blurred, and all alike
 
 
@@ -110,6 +111,7 @@ class VaeTask:
         )
         self._latents = self._fit(training)
         nats = validation.kl_per_dimension
+        files = self._manifest.split.validation_files
         collapse = collapse_warning(nats, is_active(WarningKind.COLLAPSE))
         spare = "" if collapse else spare_warning(nats, is_active(WarningKind.LATENT))
         warnings = {WarningKind.COLLAPSE: collapse, WarningKind.LATENT: spare}
@@ -128,6 +130,9 @@ class VaeTask:
                 "active_latent_dimensions": active_dimensions(nats),
                 "latent_dimensions": self._config.latent_dim,
                 "validation_detail": validation.detail,
+                FILE_ERRORS: file_errors(validation.chunk_errors, self._setup.validation_file, files)[
+                    :MOST_FILES
+                ],
             },
             warnings=warnings,
         )

@@ -65,6 +65,8 @@ def summary_as_dict(summary: RunSummary) -> dict[str, Any]:
         "validation_loss": last.validation_loss if last else None,
         "best_validation_loss": last.best_validation_loss if last else None,
         "best_epoch": last.best_epoch if last else None,
+        "quality": last.quality if last else None,
+        "overfitting_gap": last.overfitting_gap if last else None,
         "elapsed_s": summary.elapsed_s,
         "modified": datetime.fromtimestamp(summary.modified_s, UTC).isoformat(timespec="seconds"),
         "size_bytes": summary.size_bytes,

@@ -16,10 +16,14 @@ from rich.text import Text
 from core.config import TrainingConfig
 from core.data.report import FileReport, ScanProgress, ScanReport
 from core.engine import Runner
+from core.errors import RunError
+from core.paths import default_root
+from core.runs import KnownErrors, find_known_errors, list_runs
+from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.headless.console import Output, log_path, logging_to
 from sda_tui.headless.signals import StopOnSignal
-from sda_tui.look import VERDICTS, describe_format, summary_lines
+from sda_tui.look import VERDICTS, describe_format, describe_relative, summary_lines
 from sda_tui.terminal import own_terminal
 
 
@@ -27,12 +31,21 @@ def scan_command(sources: Sequence[Path], as_json: bool) -> int:
     """Print the report on sounds.  Raises DatasetError, after printing it, if nothing is usable."""
     config = TrainingConfig()
     report = scan_with_progress(sources, config)
+    known_errors = _known_errors(report)
     if as_json:
-        sys.stdout.write(json.dumps(report_as_dict(report), indent=1) + "\n")
+        sys.stdout.write(json.dumps(report_as_dict(report, known_errors), indent=1) + "\n")
     else:
-        print_report(Output(), report)
+        print_report(Output(), report, known_errors)
     report.require_usable()
     return 0
+
+
+def _known_errors(report: ScanReport) -> KnownErrors:
+    """What the runs in the default place say of the files."""
+    try:
+        return find_known_errors(list_runs(default_root()), report.files)
+    except RunError:  # they cannot be read, which is no matter of a scan
+        return KnownErrors("", {})
 
 
 def scan_with_progress(sources: Sequence[Path], config: TrainingConfig) -> ScanReport:
@@ -70,13 +83,17 @@ def scan_bar() -> Iterator[tuple[Callable[[ScanProgress], object], Callable[[], 
             yield show, stop.is_set
 
 
-def report_as_dict(report: ScanReport) -> dict[str, Any]:
+def report_as_dict(report: ScanReport, known_errors: KnownErrors) -> dict[str, Any]:
     """The document of `--json`.  Paths are relative to `folder`."""
     return {
         "folder": report.folder,
         "sources": list(report.sources),
         "chunk_duration_s": report.chunk_duration_s,
-        "files": [_file_as_dict(file) for file in report.files],
+        "files": [
+            {**_file_as_dict(file), "held_out_error": known_errors.relative.get(file.path)}
+            for file in report.files
+        ],
+        "held_out_by": known_errors.run or None,
         "totals": {
             "files": len(report.files),
             "usable_files": len(report.usable_files),
@@ -116,18 +133,31 @@ def _file_as_dict(file: FileReport) -> dict[str, Any]:
     }
 
 
-def print_report(console: Console, report: ScanReport) -> None:
+def print_report(console: Console, report: ScanReport, known_errors: KnownErrors) -> None:
     """A row per file, then the totals, the split and the suggestion."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, justify in (("File", "left"), ("Verdict", "left"), ("Length", "right"), ("Format", "left")):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    if known_errors.relative:
+        table.add_column("Held out", justify="right")
     table.add_column("", overflow="fold", style="dim")
     for file in report.files:
         glyph, tone = VERDICTS[file.verdict]
         verdict = Text(f"{glyph} {file.verdict.value}", tone.ansi)
         length = fmt.sound_duration(file.duration_s) if file.sample_rate else ""
-        table.add_row(Text(file.printable_path), verdict, length, describe_format(file), Text(file.detail))
+        cells: list[str | Text] = [Text(file.printable_path), verdict, length, describe_format(file)]
+        if known_errors.relative:
+            error = known_errors.relative.get(file.path)
+            cells.append(describe_relative(error) if error else "")
+        table.add_row(*cells, Text(file.detail))
     console.print(table)
     console.print()
-    for line in summary_lines(report):
+    for line in (*summary_lines(report), *_legend(known_errors)):
         console.print(Text(line))
+
+
+def _legend(known_errors: KnownErrors) -> list[str]:
+    if not known_errors.relative:
+        return []
+    run = printable(known_errors.run)
+    return [f"Held out: the error of a file that run {run} held out, relative to the median of these files."]

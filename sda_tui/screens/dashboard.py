@@ -10,14 +10,14 @@ from textual.screen import Screen
 from textual.widgets import Footer, Sparkline
 
 from core.errors import RunError
-from core.events import CheckpointSaved, RunState, WarningKind
-from core.runs import Request, RunDirectory, RunHistory
+from core.events import CheckpointSaved, RunState
+from core.runs import HeldOutErrors, Request, RunDirectory, RunHistory
 from core.text import describe_best, printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.followed_run import FollowedRun
 from sda_tui.keymap import KEYMAP
-from sda_tui.look import describe_state
+from sda_tui.look import describe_hardest, describe_state
 from sda_tui.playback import Player
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.session import Session
@@ -64,6 +64,7 @@ class DashboardScreen(Screen[None]):
                 yield Sparkline(id="newest-losses")
                 yield QualityBar(id="quality")
                 yield Line(id="best")
+                yield Line(id="hardest")
                 yield MetricTable(id="metrics")
             yield PreviewPanel(self.run.path, self._player, id="previews")
         yield Footer()
@@ -116,17 +117,16 @@ class DashboardScreen(Screen[None]):
 
     def _draw(self) -> None:
         followed, history, state = self.followed, self.history, self.state
-        last = history.last_epoch
         reported = self._session.warnings if followed.is_trained_here else {}
         self.query_one(TitleBar).show_parts(*self._title())
         self.query_one(ProgressLine).show(*followed.progress)
         self.query_one(RunBanner).show_run(self.run.name, state, history, reported)
         self.query_one(RunCharts).show(history)
         self.query_one(Sparkline).data = list(history.newest_losses)
-        quality = self.query_one(QualityBar)
-        quality.quality = last.quality if last else None
-        quality.is_overfitting = bool(history.warning(WarningKind.OVERFITTING))
+        self.query_one(QualityBar).show(history)
         self.query_one("#best", Line).show(self._best())
+        errors = HeldOutErrors.of(followed.manifest, history.last_epoch)
+        self.query_one("#hardest", Line).show(describe_hardest(errors))
         self.query_one(MetricTable).metrics = metric_rows(history)
         self._previews.show(history.previews)
 

@@ -15,10 +15,10 @@ from textual.widgets import Button, DataTable, Footer, ProgressBar, Static
 
 from core.data.report import FileReport, ScanProgress, ScanReport
 from core.errors import SdaError
-from core.runs import list_runs
-from core.text import printable
+from core.runs import KnownErrors, RunSummary, find_known_errors, list_runs
+from core.text import join_remarks, printable
 from sda_tui.keymap import KEYMAP
-from sda_tui.look import describe_sources, show_path, summary_lines
+from sda_tui.look import describe_known_error, describe_sources, show_path, summary_lines
 from sda_tui.session import ScanDelivery, ScanFailed, Session
 from sda_tui.widgets.folder_picker import FolderPicker
 from sda_tui.widgets.scan_table import ScanTable
@@ -65,6 +65,8 @@ class DatasetScreen(Screen[None]):
         self._chosen: Sequence[Path] = ()
         self._scan_number = 0
         self._report: ScanReport | None = None
+        self._summaries: Sequence[RunSummary] = ()
+        self._known_errors = KnownErrors("", {})
 
     def compose(self) -> ComposeResult:
         yield TitleBar("choose a folder of sounds")
@@ -101,6 +103,7 @@ class DatasetScreen(Screen[None]):
         self._chosen = chosen
         self._report = None
         self.query_one(ScanTable).empty()
+        self._show_known_errors()
         self.query_one("#totals", Static).update("")
         self._set_scanning(True)
         self._show_status(f"Scanning {describe_sources(chosen)}")
@@ -142,6 +145,7 @@ class DatasetScreen(Screen[None]):
             )
             return
         self._report = report
+        self._show_known_errors()
         proceed = self.query_one("#proceed", Button)
         proceed.disabled = False
         proceed.focus()
@@ -151,9 +155,11 @@ class DatasetScreen(Screen[None]):
         """Show the whole of what the table's last column may cut off."""
         file = self.query_one(ScanTable).chosen
         detail = self.query_one("#file-detail", Static)
-        detail.display = file is not None and bool(file.detail)
+        known = describe_known_error(file.path, self._known_errors) if file else ""
+        remarks = join_remarks(file.detail, known) if file else ""
+        detail.display = bool(remarks)
         if file is not None:
-            detail.update(Text(f"{file.printable_path}: {file.detail}"))
+            detail.update(Text(f"{file.printable_path}: {remarks}"))
 
     def _show_status(self, message: str, is_error: bool = False) -> None:
         status = self.query_one("#scan-status", Static)
@@ -179,12 +185,22 @@ class DatasetScreen(Screen[None]):
         datasets = dict.fromkeys(each.manifest.source_paths for each in summaries if each.manifest)
         recent = [paths for paths in datasets if all(map(os.path.exists, paths))][:RECENT]
         active = [each.name for each in summaries if each.state.is_active]
-        self.app.call_from_thread(self._show_runs, recent, active)
+        self.app.call_from_thread(self._show_runs, summaries, recent, active)
 
-    def _show_runs(self, recent: Sequence[Sequence[Path]], active: Sequence[str]) -> None:
+    def _show_runs(
+        self, summaries: Sequence[RunSummary], recent: Sequence[Sequence[Path]], active: Sequence[str]
+    ) -> None:
+        self._summaries = summaries
+        self._show_known_errors()
         self.query_one(FolderPicker).show_recent(recent)
         training = f"▶ training: {', '.join(map(printable, active))} (r shows it)" if active else ""
         self.query_one(TitleBar).show_parts("choose a folder of sounds", training)
+
+    def _show_known_errors(self) -> None:
+        """Show what the runs say of the files of the report, if there is one."""
+        files = self._report.files if self._report else ()
+        self._known_errors = find_known_errors(self._summaries, files)
+        self.query_one(ScanTable).show_held_out(self._known_errors.relative)
 
     @on(FolderPicker.Picked)
     def pick(self, message: FolderPicker.Picked) -> None:

@@ -8,6 +8,7 @@ from sda_tui.widgets.metric_table import Metric
 def metric_rows(history: RunHistory) -> list[Metric]:
     """Label and value of each number; what is not measured yet is a dash, so the rows are always the same."""
     step, epoch, saved = history.last_step, history.last_epoch, history.checkpoint
+    memory = history.memory
     best = epoch.best_validation_loss if epoch else None
     parts = step.metrics if step else {}
     measured = epoch.metrics if epoch else {}
@@ -29,8 +30,8 @@ def metric_rows(history: RunHistory) -> list[Metric]:
         ("Steps/s", fmt.number(history.steps_per_s, 1)),
         ("Elapsed", fmt.duration(history.elapsed_s)),
         ("ETA", fmt.duration(history.eta_s)),
-        ("Memory", fmt.size(epoch.memory_used_bytes) if epoch else "–"),
-        ("  peak", fmt.size(epoch.memory_peak_bytes) if epoch else "–"),
-        ("  of", fmt.size(epoch.memory_total_bytes) if epoch else "–"),
+        ("Memory", fmt.size(memory.used_bytes) if memory else "–"),
+        ("  peak", fmt.size(memory.peak_bytes) if memory else "–"),
+        ("  of", fmt.size(memory.total_bytes) if memory else "–"),
         ("Saved", f"{saved.step} {saved.reason}" if saved else "–"),
     ]

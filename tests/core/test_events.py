@@ -10,6 +10,7 @@ from core.events import (
     CheckpointSaved,
     EpochFinished,
     LoadProgress,
+    MemoryUsed,
     PreviewReady,
     RunEvent,
     StateChanged,
@@ -24,8 +25,9 @@ EVENTS: list[RunEvent] = [
     StateChanged("training", 3, 1, 100, 10, "Grüße"),
     LoadProgress("decoding", 1, 7),
     StepFinished(1, 3, 100, -0.5, 1e-3, 0.25, 0.125, {"kl_loss": 0.1, "reconstruction_loss": -0.6}),
-    EpochFinished(1, 2, 3, -0.5, -0.4, 0.75, 1.5, 1.0, 0.0, -0.4, 1, 9.0, 3.0, 1, 2, 3,
+    EpochFinished(1, 2, 3, -0.5, -0.4, 0.75, 1.5, 1.0, -0.4, 1, 9.0, 3.0, 1, 2, 3, 2.0,
                   {"kl_divergence": 40.0, "kl_per_dimension": (0.5, None), "latent_dimensions": 2}),
+    MemoryUsed(1, 1_000, 2_000, 3_000),
     PreviewReady(1, 3, "sample", "sample 1", "previews/a.wav", 1.0, (0.0, 1.0)),
     CheckpointSaved(1, 3, "checkpoints/step-000000003.pt", "manual", 41_000_000),
     Warned(WarningKind.OVERFITTING, "Overfitting.", 3),
@@ -72,6 +74,32 @@ def test_metrics_are_written_beside_the_common_fields() -> None:
     step = next(event for event in EVENTS if isinstance(event, StepFinished))
     record = json.loads(to_json(step, 0.0))
     assert (record["train_loss"], record["kl_loss"]) == (-0.5, 0.1)
+
+
+def an_epoch(validation_error: float | None, untrained_error: float | None) -> EpochFinished:
+    epoch = next(event for event in EVENTS if isinstance(event, EpochFinished))
+    return replace(epoch, validation_error=validation_error, untrained_error=untrained_error)
+
+
+@pytest.mark.parametrize(
+    ("now", "start", "quality"),
+    [(1.5, 1.5, 0.0), (0.75, 1.5, 0.75), (0.0, 1.5, 1.0), (3.0, 1.5, -3.0), (None, 1.5, None),
+     (1.5, None, None), (math.nan, 1.5, None), (1.5, math.inf, None), (1.5, 0.0, None)],
+)  # fmt: skip
+def test_quality_is_the_part_of_the_untrained_models_squared_error_that_is_gone(
+    now: float | None, start: float | None, quality: float | None
+) -> None:
+    assert an_epoch(now, start).quality == quality
+
+
+def test_the_quality_of_an_older_log_is_not_taken_for_todays() -> None:
+    """It was one minus the gap, and the untrained model was not measured."""
+    record = json.loads(to_json(an_epoch(1.5, None), 0.0))
+    del record["untrained_error"]
+    read = from_json(json.dumps({**record, "quality": 0.25}))
+    assert read is not None
+    assert isinstance(read[0], EpochFinished)
+    assert read[0].quality is None
 
 
 def test_metric_with_the_name_of_a_field_is_refused() -> None:

@@ -114,7 +114,6 @@ def an_epoch(number: int, best_epoch: int, gap: float) -> EpochFinished:
         train_error=1.0,
         validation_error=1 + gap,
         overfitting_gap=gap,
-        quality=1 - gap,
         best_validation_loss=0.2,
         best_epoch=best_epoch,
         elapsed_s=1.0,
@@ -122,6 +121,7 @@ def an_epoch(number: int, best_epoch: int, gap: float) -> EpochFinished:
         memory_used_bytes=1,
         memory_peak_bytes=1,
         memory_total_bytes=2,
+        untrained_error=2 * (1 + gap),
         metrics={
             "kl_divergence": 8.0,
             "kl_per_dimension": (2.0, 2.0, 2.0, 2.0),

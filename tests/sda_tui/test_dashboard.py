@@ -43,7 +43,7 @@ async def test_from_a_folder_to_a_cancelled_run_and_on_by_keys(tmp_path: Path, s
         for label in ("Loss", "Recon.", "KL", "KL weight", "Rate", "Validation", "Best", "Memory", "Steps/s"):
             assert metrics[label] != "–", label
         assert metrics["Latents"].endswith("/4")
-        assert screen.query_one(QualityBar).quality is not None
+        assert screen.query_one(QualityBar).reading is not None
         assert "training" in str(screen.query_one(LossChart).query_one(".legend", Static).render())
         assert screen.query_one(PreviewList).option_count >= 5
 
@@ -245,11 +245,11 @@ async def test_only_the_detector_reports_overfitting_and_the_best_epoch_has_an_a
         screen = await open_dashboard(app, pilot, run)
         await until(pilot, lambda: screen.history.last_epoch is not None)
         bar = screen.query_one(QualityBar)
-        assert "10% caution: wide gap" in str(bar.render())
+        assert "75% steady · gap 90%" in str(bar.render())
         assert text(app, "#best") == "Best was epoch 34, 12 epochs ago."
         write_run(run, Warned(WarningKind.OVERFITTING, "Overfitting: held-out sounds get worse.", 1))
-        await until(pilot, lambda: bar.is_overfitting)
-        assert "10% overfitting" in str(bar.render())
+        await until(pilot, lambda: bar.reading.is_overfitting)
+        assert "75% overfitting · gap 90%" in str(bar.render())
 
 
 async def test_few_held_out_files_are_noted_beside_the_best_epoch(
@@ -263,7 +263,7 @@ async def test_few_held_out_files_are_noted_beside_the_best_epoch(
     async with running(tmp_path, size=NARROW) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
         await until(pilot, lambda: screen.history.last_epoch is not None)
-        assert "95% good" in str(screen.query_one(QualityBar).render())
+        assert "75% improving" in str(screen.query_one(QualityBar).render())
         best = screen.query_one("#best", Static)
         assert str(best.render()) == (
             "Best is epoch 7, the newest. Only 2 files held out: take validation as a hint."

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.config import SpectrogramConfig, TrainingConfig
-from core.diagnostics.evaluation import Evaluation, blur_warning, evaluate
+from core.diagnostics.evaluation import Evaluation, blur_warning, evaluate, file_errors
 from core.model import VAE, build_model
 from core.model.convolutional import ConvolutionalVAE
 from core.model.reconstruction import reconstruct
@@ -49,6 +49,17 @@ def test_the_error_is_in_units_of_the_log_mel(model: VAE, log_mel: torch.Tensor)
         reconstruction = model.decode(model.encode(log_mel)[0])
     assert found.error == pytest.approx(float((reconstruction - log_mel).square().mean().sqrt()), rel=1e-5)
     assert found.kl_per_dimension.shape == (4,)
+
+
+def test_the_error_of_each_chunk_is_its_own(model: VAE, log_mel: torch.Tensor) -> None:
+    alone = [measure(model, chunk).error for chunk in log_mel.split(1)]
+    assert measure(model, log_mel).chunk_errors.tolist() == pytest.approx(alone, rel=1e-4)
+
+
+def test_the_error_of_a_file_is_that_of_all_its_chunks() -> None:
+    errors, files = torch.tensor([3.0, 1.0, 4.0, 2.0]), torch.tensor([0, 2, 0, 2])
+    expected = (12.5**0.5, None, 2.5**0.5, None)  # files 1 and 3 have no chunk
+    assert file_errors(errors, files, 4) == pytest.approx(expected)
 
 
 class Echo(ConvolutionalVAE):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from core.checkpoints.archive import read_checkpoint, serialise
-from core.diagnostics.overfitting import GAP_LIMIT, OverfittingDetector, overfitting_gap, quality, scatter
+from core.diagnostics.overfitting import GAP_LIMIT, OverfittingDetector, overfitting_gap, scatter
 from core.events import Warned
 from core.runs import RunDirectory
 from core.text import describe_best
@@ -213,10 +213,6 @@ def test_the_gap_is_relative_to_the_training_error() -> None:
     assert overfitting_gap(0.5, 0.6) == pytest.approx(0.2)
     assert overfitting_gap(0.5, 0.4) == pytest.approx(-0.2)
     assert overfitting_gap(0.0, 0.4) == 0.0
-
-
-def test_quality_is_one_minus_the_gap_within_its_bounds() -> None:
-    assert [quality(gap) for gap in (-0.5, 0.0, 0.25, 1.0, 3.0)] == [1.0, 1.0, 0.75, 0.0, 0.0]
 
 
 def test_scatter_is_the_deviation_of_the_noise_on_a_slope() -> None:

@@ -1,6 +1,7 @@
 """What a dashboard is told by the events of a run, in their order."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from core.events import (
     CheckpointSaved,
     EpochFinished,
     LoadProgress,
+    MemoryUsed,
     PreviewReady,
     RunState,
     StateChanged,
@@ -37,7 +39,6 @@ def epoch(number: int, train: float, validation: float, eta_s: float = 90.0) -> 
         train_error=0.1,
         validation_error=0.2,
         overfitting_gap=1.0,
-        quality=0.0,
         best_validation_loss=validation,
         best_epoch=number,
         elapsed_s=7.0 * number,
@@ -136,3 +137,27 @@ def test_checkpoint_to_continue_from_is_not_the_best() -> None:
 def test_previews_are_kept_in_the_order_in_which_they_came() -> None:
     made = [PreviewReady(0, 0, "sample", f"sample {n}", f"previews/{n}.wav", 1.0, ()) for n in (2, 1)]
     assert history_of(*made).previews == made
+
+
+def test_memory_is_known_from_the_first_step_and_then_from_the_newest_epoch() -> None:
+    first = MemoryUsed(1, 10, 20, 30)
+    assert history_of(first, step(1)).memory == first
+    assert history_of(first, step(1), epoch(1, 1.0, 1.0)).memory == MemoryUsed(10, 1, 2, 3)
+    assert history_of(epoch(1, 1.0, 1.0), state("loading", 10)).memory is None
+
+
+@pytest.mark.parametrize(
+    ("now", "best", "is_improving"),
+    [(1, 1, True), (6, 1, True), (7, 1, False), (100, 90, True), (100, 89, False), (3, 0, False)],
+)
+def test_run_improves_while_its_best_epoch_is_recent(now: int, best: int, is_improving: bool) -> None:
+    newest = replace(epoch(now, 1.0, 1.0), best_epoch=best)
+    assert history_of(newest).is_improving is is_improving
+    assert not history_of().is_improving
+
+
+def test_best_quality_is_that_of_the_best_epoch() -> None:
+    best = replace(epoch(1, 1.0, 1.0), validation_error=1.0, untrained_error=2.0)
+    worse = replace(epoch(2, 1.0, 2.0), best_epoch=1, validation_error=2.0, untrained_error=2.0)
+    assert history_of(best, worse).best_quality == 0.75
+    assert history_of().best_quality is None

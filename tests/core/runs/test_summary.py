@@ -314,7 +314,7 @@ def test_a_run_cannot_get_fewer_epochs_than_are_begun(make_run: MakeRun) -> None
 
 def test_the_last_epoch_is_found_however_long_ago(make_run: MakeRun) -> None:
     run = make_run()
-    epoch = EpochFinished(*[0] * 3, *[0.0] * 7, 0, 77.0, None, *[0] * 3)
+    epoch = EpochFinished(*[0] * 3, *[0.0] * 6, 0, 77.0, None, *[0] * 3)
     with run.events.open("w") as file:
         file.write(to_json(step(1), 0.0) + "\n" + to_json(epoch, 0.0) + "\n")
         file.writelines(to_json(step(number), 0.0) + "\n" for number in range(2, 6000))

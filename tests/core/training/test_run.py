@@ -81,7 +81,11 @@ def test_step_and_epoch_events_hold_what_they_promise(make_run: MakeRun) -> None
     assert last.overfitting_gap == pytest.approx(
         (last.validation_error - last.train_error) / last.train_error, abs=1e-5
     )
-    assert last.quality == pytest.approx(min(1, max(0, 1 - last.overfitting_gap)), abs=1e-5)
+    assert len({each.untrained_error for each in of(EpochFinished, events)}) == 1
+    assert last.quality == pytest.approx(1 - (last.validation_error / last.untrained_error) ** 2, abs=1e-5)
+    per_file = last.metrics["validation_error_per_file"]
+    assert len(per_file) == 4  # of one second each, so all have as many chunks
+    assert last.validation_error**2 == pytest.approx(sum(each**2 for each in per_file) / 4, rel=1e-4)
     assert last.validation_loss == pytest.approx(
         last.metrics["validation_reconstruction_loss"] + last.metrics["validation_kl_loss"], abs=1e-5
     )
