@@ -8,17 +8,19 @@ import gc
 import logging
 import os
 import queue
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core import runs
 from core.config import SettingValue
 from core.data.report import ScanEvent, ScanProgress
 from core.errors import Cancelled, NameTakenError, RunError, SdaError
 from core.events import EngineReady, RunEvent, RunState, StateChanged
-from core.runs import EventLog, RunDirectory, RunManifest, suggest_branch_name, summarise
+from core.runs import EventLog, RunDirectory, RunManifest, StartModel, suggest_branch_name, summarise
 from core.training.control import Control
 
 if TYPE_CHECKING:
@@ -131,6 +133,30 @@ def rewind_run(run: RunDirectory, checkpoint: Path, changes: Mapping[str, Settin
     from core.training.branch import rewind
 
     return rewind(run, checkpoint, changes)
+
+
+def open_start_model(text: str, root: Path) -> StartModel:
+    """The model that a new run may start from, on any thread; see `core.training.start`."""
+    set_environment()
+    from core.training.start import open_start_model
+
+    return open_start_model(text, root)
+
+
+def create_run(
+    root: Path, name: str | None, manifest: RunManifest, start: StartModel | None = None
+) -> RunDirectory:
+    """Make a run that starts from a model, or from nothing.  Raises as `core.runs.create_run` does."""
+    run = runs.create_run(root, name, manifest)
+    if start is not None:
+        from core.training.start import copy_start_model
+
+        try:
+            copy_start_model(start, run)
+        except BaseException:
+            shutil.rmtree(run.path, ignore_errors=True)  # it could never begin
+            raise
+    return run
 
 
 class QueuedRun:

@@ -2,6 +2,7 @@
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import (
     NameTakenError,
@@ -12,13 +13,25 @@ from core.errors import (
     SdaError,
     SoundsNotFoundError,
 )
+from core.events import Warned, WarningKind
 from core.paths import ROOT_VARIABLE
 from core.text import printable
+
+if TYPE_CHECKING:
+    from core.runs import RunDirectory, RunManifest
 
 
 def explain(error: SdaError) -> str:
     """The error's message, and what to type then."""
     return " ".join(filter(None, (str(error), _advice(error))))
+
+
+def explain_warning(warning: Warned, run: "RunDirectory", manifest: "RunManifest") -> str:
+    """A warning's message, and what to type then."""
+    if warning.kind is not WarningKind.NEW_SOUNDS:
+        return warning.message
+    every = command("train", *manifest.source_paths, "--from", run.path)
+    return f"{warning.message} {every} trains on all, from this model."
 
 
 def command(*words: str | Path) -> str:

@@ -112,7 +112,14 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.train import train_command
 
         return train_command(
-            parsed.sources, parsed.runs, parsed.set, parsed.device, parsed.preset, parsed.name, parsed.seed
+            parsed.sources,
+            parsed.runs,
+            parsed.set,
+            parsed.device,
+            parsed.preset,
+            parsed.name,
+            parsed.seed,
+            parsed.start,
         )
     raise ValueError(f"the command {parsed.command} is not handled")
 
@@ -140,6 +147,13 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     )
     train.add_argument("--name", type=_text, help="name of the run; made from the folder's if left out")
     train.add_argument("--seed", help="start of all random draws")
+    train.add_argument(
+        "--from",
+        dest="start",
+        type=_text,
+        metavar="RUN",
+        help="start from the model of this run at its best, or from a checkpoint file, instead of a new one",
+    )
 
     resume = commands.add_parser("resume", help="continue a run from its newest checkpoint")
     resume.add_argument("run", type=_text, metavar="RUN", help=RUN_HELP)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from core.data.report import FileReport, ScanReport, Verdict
 from core.events import RunState
-from core.runs import HeldOutErrors, KnownErrors, RunSummary
+from core.runs import HeldOutErrors, KnownErrors, RunManifest, RunSummary
 from core.text import printable
 from sda_tui import format as fmt
 
@@ -75,6 +75,14 @@ def describe_sources(paths: Sequence[Path]) -> str:
         else [*names[:SHOWN_SOURCES], f"{len(names) - SHOWN_SOURCES} more"]
     )
     return f"{', '.join(shown[:-1])} and {shown[-1]} in {show_path(folder)}"
+
+
+def describe_parent(manifest: RunManifest) -> list[str]:
+    """A line on the run whose model this one started from, if there is one."""
+    parent = manifest.parent
+    if parent is None:
+        return []
+    return [f"Started from {printable(parent.checkpoint)} of {printable(parent.run)}, step {parent.step}."]
 
 
 def describe_format(file: FileReport) -> str:

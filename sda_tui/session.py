@@ -9,10 +9,10 @@ from pathlib import Path
 
 from core.config import TrainingConfig
 from core.data.report import ScanEvent, ScanReport
-from core.engine import EngineEvent, Runner, find_sounds
+from core.engine import EngineEvent, Runner, create_run, find_sounds, open_start_model
 from core.errors import Cancelled, RunError, SdaError
 from core.events import DeviceInfo, EngineReady, StateChanged, Warned, WarningKind
-from core.runs import Request, RunDirectory, RunManifest, create_run
+from core.runs import Request, RunDirectory, RunManifest, StartModel
 from sda_tui.advice import explain
 
 logger = logging.getLogger(__name__)
@@ -109,10 +109,19 @@ class Session:
             self._scan.cancel()
             self._scan = None
 
-    def start(self, name: str | None, manifest: RunManifest, device: str | None) -> RunDirectory:
-        """Make a run, of the first free name if none is given, and train it.  Raises RunError."""
+    def open_start_model(self, run: RunDirectory) -> StartModel:
+        """The model of a run at its best; on any thread.  Raises SdaError."""
+        return open_start_model(str(run.path), self.root)
+
+    def start(
+        self, name: str | None, manifest: RunManifest, device: str | None, model: StartModel | None = None
+    ) -> RunDirectory:
+        """Make a run, of the first free name if none is given, and train it, from a model if one is given.
+
+        Raises RunError.
+        """
         self._runner.require_idle()
-        run = create_run(self.root, name, manifest)
+        run = create_run(self.root, name, manifest, model)
         self.resume(run, device)
         return run
 

@@ -10,9 +10,17 @@ from core.config.sizes import (
     PcaUnetConfig,
     SpectrogramConfig,
 )
-from core.config.training import SETTINGS, ResolvedConfig, TrainingConfig, find_setting, parse_assignment
+from core.config.training import (
+    ARCHITECTURE,
+    SETTINGS,
+    ResolvedConfig,
+    TrainingConfig,
+    find_setting,
+    parse_assignment,
+)
 
 __all__ = [
+    "ARCHITECTURE",
     "AUTO",
     "PRESETS",
     "SETTINGS",

@@ -268,6 +268,10 @@ def _describe_settings() -> dict[str, Setting]:
 SETTINGS: Mapping[str, Setting] = MappingProxyType(_describe_settings())
 
 
+# Settings that the weights are made for: a model takes them along.
+ARCHITECTURE = ("model", "latent_dim", "mel_bands", "width", "chunk_duration_s")
+
+
 def find_setting(name: str) -> Setting:
     """The setting of this name.  Raises ConfigError that names the nearest one."""
     if name in SETTINGS:

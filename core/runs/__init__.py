@@ -23,6 +23,7 @@ from core.runs.lock import RunLock
 from core.runs.manifest import Parent, RunManifest
 from core.runs.requests import Request, RunRequests
 from core.runs.series import Point, Series
+from core.runs.start import StartModel
 from core.runs.summary import RunSummary, list_runs, summarise
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "RunRequests",
     "RunSummary",
     "Series",
+    "StartModel",
     "Target",
     "choose_checkpoint",
     "create_run",

@@ -20,7 +20,7 @@ from core.runs.manifest import RunManifest
 from core.runs.requests import RunRequests
 from core.text import printable
 
-FILES = (RUN_FILE, "events.jsonl", "run.log", "lock", "clip.wav")
+FILES = (RUN_FILE, "events.jsonl", "run.log", "lock", "clip.wav", "start.pt")
 FOLDERS = ("checkpoints", "previews", "requests")
 LARGEST_DESCRIPTION_BYTES = 32 << 20  # that of five hundred hours of sound
 LARGEST_PREVIEW_BYTES = 16 << 20
@@ -38,6 +38,7 @@ class RunDirectory:
         self.checkpoints = self.path / "checkpoints"
         self.previews = self.path / "previews"
         self.clip = self.path / "clip.wav"
+        self.start_model = self.path / "start.pt"
         self.log = self.path / "run.log"
         self.lock = RunLock(self.path / "lock")
         self.requests = RunRequests(self.path / "requests")

@@ -43,7 +43,8 @@ class Parent:
 class RunManifest:
     """What a run does, on which sounds.
 
-    `sources` as in `ScanReport`; `parent` says from where, if it is a branch of another run.
+    `sources` as in `ScanReport`; `parent` says from where, if it is a branch of another run or starts from
+    its model.
     """
 
     preset: str
@@ -58,7 +59,9 @@ class RunManifest:
     parent: Parent | None = None
 
     @classmethod
-    def from_scan(cls, report: ScanReport, preset: str, config: TrainingConfig) -> Self:
+    def from_scan(
+        cls, report: ScanReport, preset: str, config: TrainingConfig, parent: Parent | None = None
+    ) -> Self:
         """The description of a new run.
 
         Raises NoUsableSoundsError, and SdaError if the path of the preview clip names no user.
@@ -81,6 +84,7 @@ class RunManifest:
             split=report.split,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             software=_software(),
+            parent=parent,
         )
 
     @property

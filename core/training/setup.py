@@ -22,6 +22,7 @@ from core.runs import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
 from core.synthesis.previews import PreviewRenderer
 from core.text import printable
+from core.training.start import load_start_model
 from core.training.task import Messages, SetupContext
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def build_setup(context: SetupContext) -> TrainingSetup:
 
     The model of a run that is not new is left as it is, for a checkpoint to be loaded into.  Raises
     DatasetError if nothing is left to train on, ConfigError if the preview clip of a new run cannot be read,
-    Cancelled within a second.
+    CheckpointError if the model that a new run starts from cannot, Cancelled within a second.
     """
     run, manifest, device, cancelled = context.run, context.manifest, context.device, context.cancelled
     config = manifest.config
@@ -72,7 +73,9 @@ def build_setup(context: SetupContext) -> TrainingSetup:
 
     torch.manual_seed(derive_seed(config.seed, "weights"))
     model = build_model(config.model_config(manifest.spectrogram), device)
-    if context.is_new:
+    if context.is_new and manifest.parent is not None:
+        load_start_model(run, model)
+    elif context.is_new:
         _initialise(model, batches, config.seed, cancelled, context.emit)
 
     if own_clip is not None:

@@ -13,18 +13,26 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from core.config import SETTINGS, TrainingConfig, find_device, find_preset, parse_assignment
-from core.engine import EngineEvent, FoundSounds, Runner, check_clip, find_sounds
+from core.engine import (
+    EngineEvent,
+    FoundSounds,
+    Runner,
+    check_clip,
+    create_run,
+    find_sounds,
+    open_start_model,
+)
 from core.errors import SdaError
 from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
 from core.paths import default_root
-from core.runs import RunDirectory, RunHistory, RunManifest, create_run, find_target, summarise
+from core.runs import RunDirectory, RunHistory, RunManifest, find_target, summarise
 from core.text import printable
 from sda_tui import format as fmt
-from sda_tui.advice import command
+from sda_tui.advice import command, explain_warning
 from sda_tui.headless.going_back import GoingBack, go_back
 from sda_tui.headless.scan import scan_bar, scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
-from sda_tui.look import show_path, summary_lines
+from sda_tui.look import describe_parent, show_path, summary_lines
 from sda_tui.terminal import own_terminal
 
 REDRAW_INTERVAL_S = 0.25
@@ -38,8 +46,12 @@ def train_command(
     preset: str | None,
     name: str | None,
     seed: str | None,
+    start_text: str | None,
 ) -> int:
-    """Scan files and folders and train on them.  Raises SdaError with a message for the user."""
+    """Scan files and folders and train on them, from the model of another run if one is named.
+
+    Raises SdaError with a message for the user.
+    """
     root = root or default_root()
     values = dict(parse_assignment(each) for each in assignments)
     if seed is not None:
@@ -47,17 +59,19 @@ def train_command(
     chosen = find_preset(preset) if preset else None
     check_clip(TrainingConfig().with_settings(values).preview_clip)  # refused before the scan, not after it
     engine = _Engine(device)
+    start = open_start_model(start_text, root) if start_text else None
+    if start is not None:
+        values = start.settings(values)
     config = TrainingConfig().with_settings(
         {key: value for key, value in values.items() if key in {"chunk_duration_s", "seed"}}
     )
     report = scan_with_progress(sources, config)
     preset_name = chosen.name if chosen else report.suggested_preset
-    manifest = RunManifest.from_scan(
-        report, preset_name, find_preset(preset_name).config().with_settings(values)
-    )
+    config = find_preset(preset_name).config().with_settings(values)
+    manifest = RunManifest.from_scan(report, preset_name, config, start.parent if start else None)
     engine.wait_until_loaded()
-    run = create_run(root, name, manifest)
-    return engine.follow(run, manifest, summary_lines(report))
+    run = create_run(root, name, manifest, start)
+    return engine.follow(run, manifest, [*summary_lines(report), *describe_parent(manifest)])
 
 
 def resume_command(
@@ -140,7 +154,7 @@ class _Engine:
             console = Console(file=terminal, highlight=False)
             for line in (*introduction, about):
                 console.print(Text(line))
-            with StopOnSignal(self._runner.cancel), _Display(console, manifest) as display:
+            with StopOnSignal(self._runner.cancel), _Display(console, run, manifest) as display:
                 self._runner.train(run, self._device)
                 is_over = False
                 while not is_over:
@@ -168,8 +182,10 @@ class _Engine:
 class _Display:
     """A progress bar on a terminal; elsewhere a line per epoch."""
 
-    def __init__(self, console: Console, manifest: RunManifest) -> None:
+    def __init__(self, console: Console, run: RunDirectory, manifest: RunManifest) -> None:
         self._console = console
+        self._run = run
+        self._manifest = manifest
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -193,7 +209,7 @@ class _Display:
     def warn(self, event: RunEvent, history: RunHistory) -> None:
         """Print a warning if it is new, judged by the history before it."""
         if isinstance(event, Warned) and event.is_new_after(history.warning(event.kind)):
-            self._console.print(Text(f"! {event.message}"))
+            self._console.print(Text(f"! {explain_warning(event, self._run, self._manifest)}"))
 
     def print_epoch(self, event: RunEvent, history: RunHistory) -> None:
         """Print a line per epoch where there is no bar, from the history that includes it."""

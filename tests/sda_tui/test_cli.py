@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 import soundfile
 
 from core.checkpoints.archive import read_checkpoint
-from core.runs import RunDirectory
+from core.events import RunState
+from core.runs import RunDirectory, summarise
 from sda_tui import format as fmt
 from sda_tui.cli import main
 from tests.conftest import TINY, Command, MakeRun
@@ -337,6 +339,44 @@ def test_files_and_folders_are_trained_on_together(sda_tui: Command, sounds: Pat
         "sounds/tone-4.wav",
         "sounds/tone-5.wav",
     ]
+
+
+def test_new_sounds_are_named_with_the_command_that_trains_on_all(
+    sda_tui: Command, make_run: MakeRun, sounds: Path, tmp_path: Path
+) -> None:
+    run = make_run("first-one", epochs=1)
+    assert sda_tui("resume", run.path).returncode == 0
+    write_tone(sounds / "new.wav", 999.0)
+    done = sda_tui("resume", run.path, "--set", "epochs=2")
+    assert done.returncode == 0, done.stderr
+    assert "1 file is new; this run continues without." in done.stderr
+    (typed,) = re.findall(r"`sda-tui (train [^`]*)` trains on all", " ".join(done.stderr.split()))
+    assert shlex.split(typed) == ["train", str(sounds), "--from", str(run.path)]
+    done = sda_tui(*shlex.split(typed), "--set", "epochs=1", "--set", "augmentation_expansion=1")
+    assert done.returncode == 0, done.stderr
+    assert "Started from best.pt of first-one" in done.stderr
+    manifest = RunDirectory(tmp_path / "runs" / "sounds-001").read_manifest()
+    assert len(manifest.files) == 9
+    assert (manifest.config.latent_dim, manifest.config.chunk_duration_s) == (4, 0.25)
+    refused = sda_tui("train", sounds, "--from", run.name, "--set", "latent_dim=32")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "latent_dim is 4 in the model of first-one" in refused.stderr
+
+
+def test_resume_finds_its_sounds_in_another_folder(
+    sda_tui: Command, make_run: MakeRun, sounds: Path, tmp_path: Path
+) -> None:
+    run = make_run(epochs=1)
+    moved = sounds.rename(tmp_path / "on another disk")
+    done = sda_tui("resume", run.path)
+    assert done.returncode == 1
+    assert "The folder" in done.stderr
+    assert f"add --folder and their path to `sda-tui resume {run.path}`." in done.stderr
+    assert summarise(run).state is RunState.INTERRUPTED
+    done = sda_tui("resume", run.path, "--folder", moved)
+    assert done.returncode == 0, done.stderr
+    assert "8 of its 8 sounds are in" in done.stderr
+    assert run.read_manifest().folder == str(moved)
 
 
 def test_the_app_needs_a_terminal(sda_tui: Command, sounds: Path) -> None:
