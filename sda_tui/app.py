@@ -12,11 +12,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.segment import Segment
 from textual.app import App, ComposeResult
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.message import Message
+from textual.notifications import SeverityLevel
 
 from sda_tui.keymap import KEYMAP
 from sda_tui.palette import KeyCommands
+from sda_tui.safe_text import safe_segments
 from sda_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
@@ -40,6 +45,16 @@ class Leave(Enum):
     STOP = auto()
     KEEP_TRAINING = auto()
     TERMINAL_GONE = auto()
+
+
+class SafeLines(LineFilter):
+    """Lets nothing that steers the terminal onto the screen."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return safe_segments(segments)
+
+
+SAFE_LINES = SafeLines()
 
 
 class SdaApp(App[Leave]):
@@ -127,6 +142,21 @@ class SdaApp(App[Leave]):
             self.push_screen(self._dashboard(self._attached))
         else:
             self.call_after_refresh(self.session.load_engine)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), SAFE_LINES]
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a toast.  No message here is written in markup, and names in it may look like some."""
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
     # -- events -----------------------------------------------------------------------------------------
 

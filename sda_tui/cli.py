@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core.errors import Cancelled, ConfigError, SdaError
+from core.text import one_line
 from sda_tui.advice import explain
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
@@ -37,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
     """Reports what is wrong with the arguments in one line, instead of the whole usage."""
 
     def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"{self.prog}: {message}; see `{self.prog} --help`.\n")
+        sys.stderr.write(f"{self.prog}: {one_line(message)}; see `{self.prog} --help`.\n")
         raise SystemExit(WRONG_USAGE)
 
 
@@ -205,5 +206,5 @@ def _path(given: str) -> Path:
 
 
 def _fail(message: str, status: int) -> int:
-    sys.stderr.write(f"sda-tui: {message}\n")
+    sys.stderr.write(f"sda-tui: {one_line(message)}\n")
     return status

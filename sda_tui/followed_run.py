@@ -41,7 +41,7 @@ class FollowedRun:
         self.directory = directory
         self.history = RunHistory()
         self.manifest: RunManifest | None = None
-        self.problem = ""
+        self._problem = ""
         self._is_training = is_training
         self._clock = clock
         self._follower = EventFollower(directory.events)
@@ -52,7 +52,12 @@ class FollowedRun:
         try:
             self.manifest = directory.read_manifest()
         except RunError as error:
-            self.problem = explain(error)
+            self._problem = explain(error)
+
+    @property
+    def problem(self) -> str:
+        """Why the run, its log or a line of that cannot be read; empty if nothing is wrong."""
+        return self._problem or self._follower.problem
 
     @property
     def has_caught_up(self) -> bool:

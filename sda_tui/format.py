@@ -5,11 +5,13 @@ import math
 from core.events import Metric
 
 MINUS = "−"
+LONGEST_S = 100 * 365 * 86_400.0
+LARGEST_PLAIN = 1e9  # larger numbers are shown in powers of ten
 
 
 def duration(seconds: float | None) -> str:
     """A length of time: 0:42, 3:07, 2:15:09; a dash for none."""
-    if seconds is None or not math.isfinite(seconds):
+    if seconds is None or not 0 <= seconds < LONGEST_S:
         return "–"
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
@@ -39,13 +41,14 @@ def number(value: Metric, digits: int = 4) -> str:
     """A loss or rate with `digits` decimals; tiny ones in powers of ten; a dash for none."""
     if value is None or isinstance(value, tuple) or not math.isfinite(value):
         return "–"
-    text = f"{value:.{digits}f}" if abs(value) >= 10**-digits or value == 0 else f"{value:.1e}"
+    is_plain = 10**-digits <= abs(value) < LARGEST_PLAIN or value == 0
+    text = f"{value:.{digits}f}" if is_plain else f"{value:.1e}"
     return text.replace("-", MINUS, 1) if value < 0 else text
 
 
 def share(part: Metric) -> str:
     """A part of 1 in per cent; a dash for none."""
-    if part is None or isinstance(part, tuple) or not math.isfinite(part):
+    if part is None or isinstance(part, tuple) or not abs(part) < LARGEST_PLAIN:
         return "–"
     return f"{round(100 * part)}%".replace("-", MINUS, 1)
 

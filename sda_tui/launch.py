@@ -13,6 +13,7 @@ import platformdirs
 
 from core.errors import SdaError
 from core.paths import default_root, expand
+from core.text import printable
 from sda_tui.advice import explain
 from sda_tui.terminal import leave_terminal, own_terminal
 
@@ -115,7 +116,7 @@ def _show(chosen: Sequence[Path], root: Path, demo: bool, attached: "RunDirector
 def _print(message: str) -> None:
     """Write to the terminal, unless that is gone."""
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in message.split("\n")))
         sys.stderr.flush()
 
 

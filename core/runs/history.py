@@ -24,13 +24,16 @@ from core.runs.series import Series
 STEPS_FOR_SPEED = 50
 NEWEST_LOSSES = 200
 IMPROVING_FOR, IMPROVING_FRACTION = 5, 0.1  # epochs after a best one; of all so far, if that is more
+MOST_STEP_METRICS = 64
+MOST_PREVIEWS = 5000
+CLIP_PREVIEWS = 2  # the original and its resynthesis, which come first and stay
 
 
 class RunHistory:
     """Applies events in the order of the log.  Owned by one thread.
 
-    Its memory does not grow with the length of the run, except for previews.  Losses that are not finite are
-    left out of the curves.
+    Its memory does not grow with the length of the run: of very many previews it has the newest.  Losses that
+    are not finite are left out of the curves.
     """
 
     def __init__(self) -> None:
@@ -77,7 +80,12 @@ class RunHistory:
         if not self.state.is_active or self.step == 0:
             return None
         epoch = self.last_epoch
-        if epoch and epoch.eta_s and epoch.total_epochs == self.total_epochs:
+        if (
+            epoch
+            and epoch.eta_s
+            and epoch.total_epochs == self.total_epochs
+            and epoch.step < self.total_steps
+        ):
             return epoch.eta_s * (self.total_steps - self.step) / (self.total_steps - epoch.step)
         speed = self.steps_per_s
         return (self.total_steps - self.step) / speed if speed else None
@@ -109,6 +117,8 @@ class RunHistory:
                 self.loading = event
             case PreviewReady():
                 self.previews.append(event)
+                if len(self.previews) > MOST_PREVIEWS:
+                    del self.previews[CLIP_PREVIEWS]
             case CheckpointSaved():
                 if event.reason != "best":
                     self.checkpoint = event
@@ -132,7 +142,8 @@ class RunHistory:
             self.newest_losses.append(event.train_loss)
         _append(self.learning_rates, event.step, event.learning_rate)
         for name, value in event.metrics.items():
-            if not isinstance(value, tuple):
+            is_followed = name in self.step_metrics or len(self.step_metrics) < MOST_STEP_METRICS
+            if is_followed and not isinstance(value, tuple):
                 _append(self.step_metrics.setdefault(name, Series()), event.step, value)
 
     def _apply_epoch(self, event: EpochFinished, time_s: float) -> None:

@@ -1,16 +1,25 @@
-"""Where the commands print: stdout."""
+"""Where the commands print: stdout, or the terminal on stderr."""
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import platformdirs
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from sda_tui.safe_text import safe_segments
 
 
 class Output(Console):
-    """Ends with status 0, and no message, when the reader closes the pipe: `sda-tui scan … | head`."""
+    """Prints nothing that steers the terminal, except for what rich itself does with it.
+
+    Ends with status 0, and no message, when the reader closes the pipe: `sda-tui scan … | head`.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        return safe_segments(super().render(renderable, options))
 
     def on_broken_pipe(self) -> None:
         with contextlib.suppress(SystemExit):

@@ -68,9 +68,17 @@ def summary_as_dict(summary: RunSummary) -> dict[str, Any]:
         "quality": last.quality if last else None,
         "overfitting_gap": last.overfitting_gap if last else None,
         "elapsed_s": summary.elapsed_s,
-        "modified": datetime.fromtimestamp(summary.modified_s, UTC).isoformat(timespec="seconds"),
+        "modified": _iso(summary.modified_s),
         "size_bytes": summary.size_bytes,
         "folder": manifest.folder if manifest else None,
         "preset": manifest.preset if manifest else None,
         "pid": summary.holder_pid,
     }
+
+
+def _iso(time_s: float) -> str | None:
+    """A time since 1970 as in ISO 8601; None for one that no calendar has, as a file from elsewhere may."""
+    try:
+        return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return None

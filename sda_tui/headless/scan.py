@@ -65,9 +65,9 @@ def scan_bar() -> Iterator[tuple[Callable[[ScanProgress], object], Callable[[], 
     stop = threading.Event()
     log = log_path()
     with own_terminal(log) as terminal, logging_to(log), StopOnSignal(stop.set):
-        console = Console(file=terminal)
+        console = Output(file=terminal)
         progress = Progress(
-            TextColumn("scanning {task.description}"),
+            TextColumn("scanning {task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             console=console,

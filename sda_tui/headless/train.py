@@ -29,6 +29,7 @@ from core.runs import RunDirectory, RunHistory, RunManifest, find_target, summar
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import command, explain_warning
+from sda_tui.headless.console import Output
 from sda_tui.headless.going_back import GoingBack, go_back
 from sda_tui.headless.scan import scan_bar, scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
@@ -99,7 +100,10 @@ def resume_command(
         return INTERRUPTED_STATUS
     engine = _Engine(device)
     engine.wait_until_loaded()
-    about = [*gone_back, f"Continuing {run.name} after epoch {summary.epoch}, step {summary.step}."]
+    about = [
+        *gone_back,
+        f"Continuing {printable(run.name)} after epoch {summary.epoch}, step {summary.step}.",
+    ]
     if folder is not None:
         about.append(f"{sounds.count} of its {len(manifest.files)} sounds are in {show_path(folder)}.")
     if sounds.manifest != summary.manifest:
@@ -115,7 +119,7 @@ def _is_accepted(sounds: FoundSounds) -> bool:
     if not sounds.missing or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
     print(
-        f"! {sounds.missing}\nContinue with the sounds that are there? [Y/n] ",
+        f"! {printable(sounds.missing)}\nContinue with the sounds that are there? [Y/n] ",
         end="",
         file=sys.stderr,
         flush=True,
@@ -151,7 +155,7 @@ class _Engine:
             f"Ctrl-C saves and stops; resume with `sda-tui resume {run.name}`."
         )
         with own_terminal(run.open_log()) as terminal:
-            console = Console(file=terminal, highlight=False)
+            console = Output(file=terminal, highlight=False)
             for line in (*introduction, about):
                 console.print(Text(line))
             with StopOnSignal(self._runner.cancel), _Display(console, run, manifest) as display:
@@ -187,10 +191,10 @@ class _Display:
         self._run = run
         self._manifest = manifest
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TaskProgressColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[numbers]}", markup=False),
             console=console,
             auto_refresh=False,
             disable=not console.is_terminal,

@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Sparkline
 
 from core.errors import RunError
-from core.events import CheckpointSaved, RunState
+from core.events import CheckpointSaved, RunState, WarningKind
 from core.runs import HeldOutErrors, Request, RunDirectory, RunHistory
 from core.text import describe_best, printable
 from sda_tui import format as fmt
@@ -66,7 +66,7 @@ class DashboardScreen(Screen[None]):
                 yield Line(id="best")
                 yield Line(id="hardest")
                 yield MetricTable(id="metrics")
-            yield PreviewPanel(self.run.path, self._player, id="previews")
+            yield PreviewPanel(self.run.path, self.run.find_preview, self._player, id="previews")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -117,7 +117,9 @@ class DashboardScreen(Screen[None]):
 
     def _draw(self) -> None:
         followed, history, state = self.followed, self.history, self.state
-        reported = self._session.warnings if followed.is_trained_here else {}
+        reported = dict(self._session.warnings) if followed.is_trained_here else {}
+        if followed.problem:
+            reported[WarningKind.LOG] = followed.problem
         self.query_one(TitleBar).show_parts(*self._title())
         self.query_one(ProgressLine).show(*followed.progress)
         self.query_one(RunBanner).show_run(self.run.name, state, history, reported)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -14,9 +15,9 @@ from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, ProgressBar, Static
 
 from core.data.report import FileReport, ScanProgress, ScanReport
-from core.errors import SdaError
 from core.runs import KnownErrors, RunSummary, find_known_errors, list_runs
 from core.text import join_remarks, printable
+from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_known_error, describe_sources, show_path, summary_lines
 from sda_tui.session import ScanDelivery, ScanFailed, Session
@@ -32,6 +33,15 @@ No sounds at hand? Press d for the demo.
 5 to 500 files are best, of any length and format. Every file gets a verdict here before
 anything is trained; the folder itself is never changed."""
 PHASES = {"finding": "finding files", "headers": "reading headers", "samples": "reading samples"}
+
+
+@dataclass(frozen=True)
+class FoundRuns:
+    """The runs, the datasets of the newest, and the names of those in training."""
+
+    summaries: Sequence[RunSummary]
+    recent: Sequence[Sequence[Path]]
+    active: Sequence[str]
 
 
 class DatasetScreen(Screen[None]):
@@ -175,25 +185,24 @@ class DatasetScreen(Screen[None]):
         self.query_one("#files").display = bool(self._chosen)
         self.query_one("#proceed").display = bool(self._chosen)
 
-    @work(thread=True, exclusive=True, group="runs", exit_on_error=False)
     def _read_runs(self) -> None:
-        """Read the runs for recent datasets and for those in training."""
-        try:
-            summaries = list_runs(self._session.root)
-        except SdaError:
-            return
+        """Read the runs for recent datasets and for those in training; the Runs screen says what is wrong."""
+        read_beside(self, self._find_runs, self._show_runs, lambda _: None)
+
+    def _find_runs(self) -> FoundRuns:
+        summaries = list_runs(self._session.root)
         datasets = dict.fromkeys(each.manifest.source_paths for each in summaries if each.manifest)
         recent = [paths for paths in datasets if all(map(os.path.exists, paths))][:RECENT]
         active = [each.name for each in summaries if each.state.is_active]
-        self.app.call_from_thread(self._show_runs, summaries, recent, active)
+        return FoundRuns(summaries, recent, active)
 
-    def _show_runs(
-        self, summaries: Sequence[RunSummary], recent: Sequence[Sequence[Path]], active: Sequence[str]
-    ) -> None:
-        self._summaries = summaries
+    def _show_runs(self, found: FoundRuns) -> None:
+        self._summaries = found.summaries
         self._show_known_errors()
-        self.query_one(FolderPicker).show_recent(recent)
-        training = f"▶ training: {', '.join(map(printable, active))} (r shows it)" if active else ""
+        self.query_one(FolderPicker).show_recent(found.recent)
+        training = (
+            f"▶ training: {', '.join(map(printable, found.active))} (r shows it)" if found.active else ""
+        )
         self.query_one(TitleBar).show_parts("choose a folder of sounds", training)
 
     def _show_known_errors(self) -> None:

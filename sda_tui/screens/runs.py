@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.text import Text
@@ -19,6 +20,7 @@ from core.events import RunState
 from core.runs import RunDirectory, RunManifest, RunSummary, list_runs
 from sda_tui import format as fmt
 from sda_tui.advice import explain
+from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import SUMMARY_COLUMNS, SummaryColumn, describe_sources, describe_state, show_path
 from sda_tui.pasted import read_paths
@@ -79,16 +81,7 @@ class RunsScreen(Screen[None]):
 
     def action_reload(self) -> None:
         """Read the list again, on a thread: the size of a run is the sum over all of its files."""
-        self._read()
-
-    @work(thread=True, exclusive=True, exit_on_error=False)
-    def _read(self) -> None:
-        try:
-            summaries = list_runs(self._session.root)
-        except SdaError as error:
-            self.app.call_from_thread(self._show_problem, explain(error))
-        else:
-            self.app.call_from_thread(self._show, summaries)
+        read_beside(self, partial(list_runs, self._session.root), self._show, self._show_problem)
 
     def _show_problem(self, problem: str) -> None:
         self.query_one("#run-summary", Static).update(Text(f"✗ {problem}"))
@@ -183,7 +176,7 @@ class RunsScreen(Screen[None]):
 
     def _refuse(self, error: SdaError) -> None:
         self._show_chosen()
-        self.notify(explain(error), title="Cannot continue", severity="error", timeout=10, markup=False)
+        self.notify(explain(error), title="Cannot continue", severity="error", timeout=10)
 
     def _changes(self, summary: RunSummary) -> dict[str, SettingValue]:
         """Settings that the user changed here.  Raises ConfigError."""

@@ -82,7 +82,7 @@ class SettingsScreen(Screen[None]):
         devices = self._session.devices
         if devices:
             self.query_one("#device", Select).set_options(
-                (f"{device.name}  {device.title}, {fmt.size(device.memory_bytes)}", device.name)
+                (Text(f"{device.name}  {device.title}, {fmt.size(device.memory_bytes)}"), device.name)
                 for device in devices
             )
 

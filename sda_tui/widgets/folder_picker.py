@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.text import Text
+from rich.text import Text, TextType
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -54,6 +54,9 @@ class FolderTree(DirectoryTree):
 
     ICON_NODE = "▸ "  # the width of emoji differs between terminals
     ICON_NODE_EXPANDED = "▾ "
+
+    def process_label(self, label: TextType) -> Text:
+        return super().process_label(Text(printable(str(label))))
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         return [path for path in paths if not path.name.startswith(".") and is_folder(path)]

@@ -144,12 +144,12 @@ class PreviewList(OptionList, inherit_bindings=False):
         )
 
     def _rebuild(self, keep: PreviewReady | None) -> None:
+        by_epoch: dict[int, list[Option]] = {}
+        for each in self._previews:
+            by_epoch.setdefault(each.epoch, []).append(Option(self._line(each), id=each.path))
         options: list[Option] = []
-        for epoch in sorted({preview.epoch for preview in self._previews}, reverse=self.newest_first):
-            options.append(Option(_heading(epoch), disabled=True))
-            options += [
-                Option(self._line(each), id=each.path) for each in self._previews if each.epoch == epoch
-            ]
+        for epoch in sorted(by_epoch, reverse=self.newest_first):
+            options += [Option(_heading(epoch), disabled=True), *by_epoch[epoch]]
         self.set_options(options)
         choose = keep or self._newest()
         self.highlighted = self.get_option_index(choose.path) if choose else None

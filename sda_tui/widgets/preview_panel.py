@@ -1,12 +1,13 @@
 """The previews of a run: which there are, what one looks like, and playing them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from core.errors import RunError
 from core.events import PreviewReady
 from core.text import printable
 from sda_tui.playback import Player
@@ -21,15 +22,19 @@ NO_PREVIEWS = "The first come before the first step."
 class PreviewPanel(Vertical):
     """The list of previews, the outline of the chosen one, and a line about what plays.
 
-    Plays sounds of `folder`, the run's directory, and no others.  Bound to no keys: the screen has them, so
+    Plays sounds of `folder`, the run's directory, and no others: those that `find` finds there, given a path
+    relative to it.  It raises RunError.  Bound to no keys: the screen has them, so
     that they work wherever the focus is.
     """
 
     BORDER_TITLE = "Previews"
 
-    def __init__(self, folder: Path, player: Player, id: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, find: Callable[[str], Path], player: Player, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
         self._folder = folder
+        self._find = find
         self._player = player
 
     def compose(self) -> ComposeResult:
@@ -61,12 +66,10 @@ class PreviewPanel(Vertical):
         chosen = self._list.chosen
         if chosen is None:
             return
-        path = self._folder / chosen.path
-        if not path.resolve().is_relative_to(self._folder.resolve()):  # the log of a run from elsewhere
-            self.notify(
-                f"{printable(chosen.path)} is not in the run's directory, and is not played.",
-                severity="warning",
-            )
+        try:
+            path = self._find(chosen.path)
+        except RunError as error:  # the log of a run from elsewhere, or the file is gone
+            self.notify(str(error), severity="warning")
             return
         self._player.play(path)
         self._playback_timer.resume()

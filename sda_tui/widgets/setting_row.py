@@ -81,5 +81,5 @@ class SettingRow(Vertical):
         self.set_class(differs and not problem, "-differs")
         preset = self.setting.show(self._preset_value)
         mark = "✗" if problem else f"● preset: {preset or 'empty'}" if differs else ""
-        self.query_one(".setting-mark", Label).update(mark)
+        self.query_one(".setting-mark", Label).update(Text(mark))
         self.query_one(".setting-help", Label).update(Text(problem or self.setting.help))
