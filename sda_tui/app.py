@@ -6,7 +6,7 @@ The top imports only what the first paint needs, which halves the time to it.
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +19,14 @@ from textual.filter import LineFilter
 from textual.message import Message
 from textual.notifications import SeverityLevel
 
+from sda_tui.driver import TerminalDriver
 from sda_tui.keymap import KEYMAP
 from sda_tui.palette import KeyCommands
 from sda_tui.safe_text import safe_segments
 from sda_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
+    from core.data.report import ScanReport
     from core.events import StateChanged
     from core.runs import RunDirectory
     from sda_tui.playback import Player
@@ -58,9 +60,10 @@ SAFE_LINES = SafeLines()
 
 
 class SdaApp(App[Leave]):
-    """Shows the screens of a session with its runs in `root`.  The result is how it was left.
+    """Shows the screens of a session with its runs in `root`.
 
-    `chosen` are the files and folders that it begins with.
+    `chosen` are the files and folders that it begins with.  The result is how it was left; None if an error
+    ended it.  `on_train` is called with each run as this process begins to train it.
     """
 
     TITLE = "sda-tui"
@@ -68,7 +71,7 @@ class SdaApp(App[Leave]):
     BINDINGS = KEYMAP["app"].bindings()
     COMMANDS = {KeyCommands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]
 
     class EngineEventReceived(Message):
         """The engine emitted a rare event."""
@@ -90,20 +93,24 @@ class SdaApp(App[Leave]):
         chosen: Sequence[Path] = (),
         demo: bool = False,
         attached: "RunDirectory | None" = None,
+        on_train: "Callable[[RunDirectory], object]" = lambda _: None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.animation_level = "none"  # nothing here needs it, and every frame goes over the wire
         self._root = root
         self._chosen = chosen
         self._demo = demo
         self._attached = attached
+        self._on_train = on_train
+        self._settings: SettingsScreen | None = None
+        self._parent_pid = os.getppid()
         self._has_shown_no_sound = False
 
     @cached_property
     def session(self) -> "Session":
         from sda_tui.session import Session
 
-        return Session(self._root)
+        return Session(self._root, self._on_train)
 
     @cached_property
     def player(self) -> "Player":
@@ -117,15 +124,22 @@ class SdaApp(App[Leave]):
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self._leave_for_lost_terminal)
-        loop.add_signal_handler(signal.SIGTERM, self.exit, Leave.STOP)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.exit, Leave.STOP)
         if not self.is_headless:
             self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
         self.call_after_refresh(self._begin)
 
     def _check_terminal(self) -> None:
-        """The kernel sends SIGHUP to the session's leader only, which may not pass it on; make does not."""
+        """Leave when the terminal is gone, or when the shell has it again.
+
+        The kernel sends SIGHUP to the session's leader only, which may not pass it on; make does not.  The
+        shell reads the terminal when the process that it waits for was killed.
+        """
         if not os.isatty(STDIN):
             self._leave_for_lost_terminal()
+        elif os.getppid() != self._parent_pid and self.return_value is None:
+            self.exit(Leave.KEEP_TRAINING)
 
     def _leave_for_lost_terminal(self) -> None:
         """Exit, unless the app is being left already: a run that was asked to stop must stop."""
@@ -177,16 +191,14 @@ class SdaApp(App[Leave]):
     def _show_state(self, change: "StateChanged") -> None:
         from core.events import RunState
         from core.text import printable
-        from sda_tui.look import show_path
+        from sda_tui.advice import command
 
         name = printable(self.session.run.name) if self.session.run else "The run"
         match RunState(change.state):
             case RunState.TRAINING:
                 assert self.session.run is not None
-                where = show_path(self.session.run.path)
-                self.notify(
-                    f"Safe to disconnect: training continues. `sda-tui attach {where}` shows it again."
-                )
+                attach = command("attach", self.session.run.path)
+                self.notify(f"Safe to disconnect: training continues. {attach} shows it again.")
             case RunState.CANCELLED | RunState.FINISHED if change.message:
                 self.notify(change.message, title=f"{name} is not saved", severity="error", timeout=20)
             case RunState.FINISHED:
@@ -204,10 +216,20 @@ class SdaApp(App[Leave]):
     # -- navigation -------------------------------------------------------------------------------------
 
     def on_dataset_screen_proceed(self, message: "DatasetScreen.Proceed") -> None:
+        self.session.load_engine()
+        self.push_screen(self._settings_of(message.report))
+
+    def _settings_of(self, report: "ScanReport") -> "SettingsScreen":
+        """The settings for these sounds; they stay when they are left, with what was edited."""
         from sda_tui.screens.settings import SettingsScreen
 
-        self.session.load_engine()
-        self.push_screen(SettingsScreen(self.session, message.report))
+        if self._settings is None or self._settings.report != report:
+            if self._settings is not None:
+                self.uninstall_screen(self._settings)
+                self._settings.remove()
+            self._settings = SettingsScreen(self.session, report)
+            self.install_screen(self._settings, "settings")
+        return self._settings
 
     def on_dataset_screen_show_runs(self) -> None:
         from sda_tui.screens.runs import RunsScreen
@@ -218,7 +240,7 @@ class SdaApp(App[Leave]):
         self.switch_screen(self._dashboard(message.run))
 
     def on_runs_screen_opened(self, message: "RunsScreen.Opened") -> None:
-        self.switch_screen(self._dashboard(message.run))
+        self.push_screen(self._dashboard(message.run))
 
     def _dashboard(self, run: "RunDirectory") -> "DashboardScreen":
         from sda_tui.screens.dashboard import DashboardScreen
@@ -241,12 +263,12 @@ class SdaApp(App[Leave]):
             self.exit(Leave.STOP)
             return
         question = ChoiceScreen(
-            "A run is training",
-            "In the background it keeps writing previews and checkpoints.",
+            "Leave, and keep training?",
+            "In the background the run keeps writing previews and checkpoints.",
             (
-                Choice("stop", "Stop and save", "s", "warning"),
-                Choice("keep", "Keep training in the background", "k", "primary"),
-                Choice("stay", "Stay", "n"),
+                Choice("keep", "Keep training", "k"),
+                Choice("stop", "Stop and save", "x"),
+                Choice("stay", "Stay here", "n"),
             ),
         )
         self.push_screen(question, self._quit_as_answered)

@@ -1,25 +1,34 @@
 """Starting the app: one process that the shell waits for, and its child, which shows and trains."""
 
 import contextlib
+import faulthandler
+import logging
 import os
 import signal
 import sys
+import termios
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import platformdirs
 
 from core.errors import SdaError
+from core.events import RunState
 from core.paths import default_root, expand
 from core.text import printable
-from sda_tui.advice import explain
-from sda_tui.terminal import leave_terminal, own_terminal
+from sda_tui.advice import command, explain
+from sda_tui.handover import Handover
+from sda_tui.terminal import Mode, leave_terminal, own_terminal, restore_terminal
 
 if TYPE_CHECKING:
     from core.runs import RunDirectory
+    from sda_tui.app import Leave, SdaApp
+    from sda_tui.session import Session
 
+STDIN, STDERR = 0, 2
+FAILED, CANCELLED, KILLED_BY = 1, 130, 128  # exit statuses; to the last, the number of the signal is added
 SSH_FRAMES_PER_S = "15"  # Textual's 60 are for terminals on the same machine
 SWITCH_INTERVAL_S = 0.0005  # the screen gives the interpreter back to the training ten times sooner
 
@@ -34,83 +43,181 @@ def open_app(
     process that the shell waits for can end.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise SdaError("The app needs a terminal; `sda-tui train FOLDER` works without one.")
+        without = command("train", *chosen) if chosen else command("train", "--help")
+        raise SdaError(f"The app needs a terminal; {without} works without one.")
+    handover, before = Handover(), termios.tcgetattr(STDIN)
+    # A parent that stops would give the shell the terminal while the child draws on it.
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
-        status = 1
+        status = FAILED
         try:
-            status = _show_safely(chosen, root or default_root(), demo, attached)
+            child_process = _Child(handover, parent, before)
+            status = child_process.show_safely(chosen, root or default_root(), demo, attached)
         finally:
             os._exit(status)  # whatever happened: beyond this point is the parent's code
-    return _wait_for(child)
+    return _wait_for(child, handover, before)
 
 
-def _wait_for(child: int) -> int:
-    """Wait until the child ends; end at once when it signals that it continues in the background."""
-    signal.signal(signal.SIGUSR1, lambda _number, _frame: os._exit(0))
+def _wait_for(child: int, handover: Handover, before: Mode) -> int:
+    """Wait until the child ends, and clean up after one that could not; return the exit status.
+
+    Ends at once when the child signals that it continues in the background.
+    """
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: os._exit(handover.status))
     # When a terminal is lost, only the leader of its session gets SIGHUP, which may be this process.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: os.kill(child, number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    code = os.waitstatus_to_exitcode(status)
+    if handover.has_screen:
+        restore_terminal(STDIN, STDERR, before)
+    if code < 0 or handover.has_screen:
+        _print(f"sda-tui: {_describe_end(code, handover.run)}")
+    return KILLED_BY - code if code < 0 else code
 
 
-def _show_safely(chosen: Sequence[Path], root: Path, demo: bool, attached: "RunDirectory | None") -> int:
-    """Show the app and return its exit status; an error is printed."""
-    try:
-        return _show(chosen, root, demo, attached)
-    except SdaError as error:
-        _print(f"sda-tui: {explain(error)}")
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-    return 1
+def _describe_end(code: int, path: Path | None) -> str:
+    """How a process ended that had no time to say so, and how to continue what it trained."""
+    what = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+    if -code == signal.SIGKILL:
+        what += ", as happens when memory runs out"
+    if path is not None:
+        from core.runs import RunDirectory, summarise
+
+        if summarise(RunDirectory(path)).state is RunState.INTERRUPTED:
+            name = printable(path.name)
+            return f"The program was {what}, while {name} trained. Continue with {command('resume', path)}."
+    return f"The program was {what}."
 
 
-def _show(chosen: Sequence[Path], root: Path, demo: bool, attached: "RunDirectory | None") -> int:
-    if "SSH_CONNECTION" in os.environ:
-        os.environ.setdefault("TEXTUAL_FPS", SSH_FRAMES_PER_S)  # read when Textual is imported
-    from sda_tui.app import Leave, SdaApp
+class _Child:
+    """The process that shows the app and trains.
 
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    with own_terminal(_log_path()):
-        app = SdaApp(expand(root).absolute(), chosen, demo, attached)
-        leave = app.run(mouse=True)
-        session = app.session
-        # The app handled these while it ran.
-        signal.signal(signal.SIGTERM, lambda _number, _frame: session.cancel())
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    status = app.return_code or 0
-    if not session.is_training:
+    `parent` is the process that the shell waits for, `before` how the terminal was.
+    """
+
+    def __init__(self, handover: Handover, parent: int, before: Mode) -> None:
+        self._handover = handover
+        self._parent = parent
+        self._before = before
+        self._log_path, self._log = _open_log()
+
+    def show_safely(
+        self, chosen: Sequence[Path], root: Path, demo: bool, attached: "RunDirectory | None"
+    ) -> int:
+        """Show the app and return the exit status; an error is printed."""
+        try:
+            return self._show(chosen, root, demo, attached)
+        except KeyboardInterrupt:
+            return CANCELLED
+        except SdaError as error:
+            _print(f"sda-tui: {explain(error)}")
+        except Exception:
+            traceback.print_exc(file=self._log)
+            _print(f"sda-tui: The program failed{self._traceback_place()}.")
+        finally:
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+        return FAILED
+
+    def _show(self, chosen: Sequence[Path], root: Path, demo: bool, attached: "RunDirectory | None") -> int:
+        if "SSH_CONNECTION" in os.environ:
+            os.environ.setdefault("TEXTUAL_FPS", SSH_FRAMES_PER_S)  # read when Textual is imported
+        from sda_tui.app import Leave, SdaApp
+
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        with own_terminal(self._log_path):
+            app = SdaApp(expand(root).absolute(), chosen, demo, attached, self._note_run)
+            leave = self._run(app)
+            session = app.session
+            # The app handled these while it ran.
+            signal.signal(signal.SIGTERM, lambda _number, _frame: session.cancel())
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if leave is None:
+            _print(f"sda-tui: {self._describe_failure(session)}")
+        status = FAILED if leave is None else 0
+        if not session.is_training:
+            return status
+        if leave is Leave.STOP:
+            _stop(session)
+            return status
+        if leave is Leave.KEEP_TRAINING:
+            assert session.run is not None
+            _print(
+                f"sda-tui: {printable(session.run.name)} continues training as process {os.getpid()}.\n"
+                f"{command('attach', session.run.path)} shows it again, "
+                f"`kill {os.getpid()}` saves and stops it."
+            )
+        if leave is not Leave.TERMINAL_GONE:
+            self._detach(status)
+        leave_terminal()
+        while not session.wait(1.0):  # short waits, so that signals are handled
+            continue
         return status
-    assert session.run is not None
-    if leave is Leave.STOP or leave is None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being saved already
-        session.cancel()
-        _print("sda-tui: saving a checkpoint…")
-        session.wait()
-        if session.last_state is not None and session.last_state.message:
-            raise SdaError(session.last_state.message)
-        _print(f"sda-tui: stopped and saved. Continue with `sda-tui resume {session.run.name}`.")
-        return status
-    if leave is Leave.KEEP_TRAINING:
-        from sda_tui.look import show_path
 
-        _print(
-            f"sda-tui: {session.run.name} continues training as process {os.getpid()}.\n"
-            f"`sda-tui attach {show_path(session.run.path)}` shows it again, "
-            f"`kill {os.getpid()}` saves and stops it."
+    def _run(self, app: "SdaApp") -> "Leave | None":
+        """Show the app until it is left.  None if an error ended it; its traceback is in the log."""
+        from rich.console import Console
+
+        from sda_tui.app import Leave
+
+        app.error_console = Console(file=self._log)
+        logging.basicConfig(stream=self._log)
+        faulthandler.enable(self._log)
+        self._handover.has_screen = True
+        try:
+            app.run(mouse=True)
+        except KeyboardInterrupt:
+            app.exit(Leave.STOP)
+        except Exception:
+            logging.getLogger(__name__).exception("the screen failed")
+        if app.return_value is None:  # perhaps the error was met on the way out
+            restore_terminal(STDIN, sys.stderr.fileno(), self._before)
+        self._handover.has_screen = False
+        self._log.flush()
+        return app.return_value
+
+    def _note_run(self, run: "RunDirectory") -> None:
+        self._handover.run = run.path
+
+    def _describe_failure(self, session: "Session") -> str:
+        where = self._traceback_place()
+        if not session.is_training:
+            return f"The screen failed{where}."
+        assert session.run is not None
+        return (
+            f"The screen failed, but {printable(session.run.name)} continues training as process "
+            f"{os.getpid()}: {command('attach', session.run.path)} shows it again{where}."
         )
+
+    def _traceback_place(self) -> str:
+        return f"; the traceback is in {printable(str(self._log_path))}" if self._log_path else ""
+
+    def _detach(self, status: int) -> None:
+        """Continue in the background: the shell's next prompt comes, with this exit status."""
         os.setsid()
-        os.kill(os.getppid(), signal.SIGUSR1)
-    leave_terminal()
-    while not session.wait(1.0):  # short waits, so that signals are handled
-        continue
-    return 0
+        self._handover.status = status
+        if os.getppid() == self._parent:  # it may have been killed
+            os.kill(self._parent, signal.SIGUSR1)
+
+
+def _stop(session: "Session") -> None:
+    """Save and stop the run that trains.  Raises SdaError if it could not be saved."""
+    assert session.run is not None
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being saved already
+    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(CANCELLED))
+    session.cancel()
+    _print("sda-tui: saving a checkpoint… (Ctrl-C leaves without it)")
+    session.wait()
+    if session.last_state is not None and session.last_state.message:
+        raise SdaError(session.last_state.message)
+    _print(f"sda-tui: stopped and saved. Continue with {command('resume', session.run.path)}.")
 
 
 def _print(message: str) -> None:
@@ -120,9 +227,13 @@ def _print(message: str) -> None:
         sys.stderr.flush()
 
 
-def _log_path() -> Path | None:
-    """The file that gets stray output of libraries while the app has the screen."""
+def _open_log() -> tuple[Path | None, TextIO]:
+    """The file that gets tracebacks, and stray output of libraries while the app has the screen.
+
+    None and a stream that leads nowhere if there can be none.
+    """
     try:
-        return platformdirs.user_log_path("sda-tui", ensure_exists=True) / "app.log"
+        path = platformdirs.user_log_path("sda-tui", ensure_exists=True) / "app.log"
+        return path, path.open("a", encoding="utf-8", errors="replace")
     except OSError:
-        return None
+        return None, Path(os.devnull).open("w", encoding="utf-8")

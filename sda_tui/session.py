@@ -74,11 +74,12 @@ class Session:
     """Owns the engine for the life of the process.
 
     A subscriber gets the rare events.  It does not get steps and epochs: a screen reads these from the log
-    of the run that it shows.
+    of the run that it shows.  `on_train` is called with each run that is about to be trained.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, on_train: Callable[[RunDirectory], object] = lambda _: None) -> None:
         self.root = root
+        self._on_train = on_train
         self.devices: tuple[DeviceInfo, ...] = ()
         self.last_state: StateChanged | None = None
         # Of the run that this process trains; complete even when its log cannot be written.
@@ -136,6 +137,7 @@ class Session:
         if changed is not None:
             run.change(changed)
         self.last_state, self.warnings = None, {}
+        self._on_train(run)
         self._runner.train(run, device)
         self.run = run
 
@@ -155,6 +157,10 @@ class Session:
     def trains(self, run: RunDirectory) -> bool:
         """Whether this process trains this run now."""
         return self.is_training and self.run is not None and self.run.path == run.path
+
+    def is_waiting(self, run: RunDirectory) -> bool:
+        """Whether this run was started here, but the engine has not begun with it: its log is an old one."""
+        return self.trains(run) and self.last_state is None
 
     def cancel(self) -> None:
         """Save and stop the run that this process trains."""

@@ -1,16 +1,30 @@
-"""Owning the terminal: what may write to it, and what happens when it goes away."""
+"""Owning the terminal: what may write to it, how it is given back, and what happens when it goes away."""
 
 import contextlib
 import io
 import os
+import select
 import stat
 import sys
-from collections.abc import Iterator
+import termios
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+ANSWER_S = 0.5  # a terminal that has not answered by then does not answer
+
+# What makes a terminal send more than keys: the mouse, focus, its size, a mark around what is pasted.
+REPORTS = (1000, 1002, 1003, 1006, 1015, 1016, 1004, 2048, 2004)
+STOP_REPORTS = "\x1b\\" + "".join(f"\x1b[?{mode}l" for mode in REPORTS)  # ends an unfinished sequence first
+QUESTION, ANSWER = "\x1b[5n", b"\x1b[0n"  # whether the terminal is ready
+# End of a synchronised update, keys as before, plain text, wrapped lines, the main screen, the cursor.
+LEAVE_SCREEN = "\x1b[?2026l\x1b[<u\x1b[0m\x1b[?7h\x1b[?1049l\x1b[?25h"
+
+Mode = list[Any]  # as `termios.tcgetattr` returns it
 
 
 class _Terminal(io.FileIO):
@@ -72,3 +86,36 @@ def leave_terminal() -> None:
         if stat.S_ISCHR(os.fstat(descriptor).st_mode):  # not the files and pipes that a user asked for
             os.dup2(null, descriptor)
     os.close(null)
+
+
+def swallow_reports(keyboard: int, write: Callable[[str], object]) -> None:
+    """Stop the terminal's reports, and drop those that it sent before it had read that.
+
+    They would be typed into the shell.  A terminal answers in order, so that no report can come after its
+    answer to a question asked behind the order to stop.  It must be in raw mode, which shows no input.
+    """
+    write(STOP_REPORTS + QUESTION)
+    received, until_s = b"", time.monotonic() + ANSWER_S
+    with contextlib.suppress(OSError, termios.error):  # it may be gone
+        while ANSWER not in received and (left_s := until_s - time.monotonic()) > 0:
+            if select.select([keyboard], [], [], left_s)[0]:
+                chunk = os.read(keyboard, 4096)
+                if not chunk:
+                    return
+                received = received[-len(ANSWER) :] + chunk
+        termios.tcflush(keyboard, termios.TCIFLUSH)
+
+
+def restore_terminal(keyboard: int, screen: int, before: Mode) -> None:
+    """Give back a terminal whose program died: modes as `before`, main screen, nothing sent but keys.
+
+    `keyboard` and `screen` are the descriptors that it is read and written by.
+    """
+
+    def write(text: str) -> None:
+        os.write(screen, text.encode())
+
+    with contextlib.suppress(OSError, termios.error):  # it may be gone
+        swallow_reports(keyboard, write)
+        termios.tcsetattr(keyboard, termios.TCSANOW, before)
+        write(LEAVE_SCREEN)

@@ -1,5 +1,6 @@
 """A real terminal for the app: a pseudo-terminal whose other end is read by a terminal emulator."""
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -31,8 +32,22 @@ KEYS = {
 PATIENCE_S = 90.0
 
 
+class _AnsweringScreen(pyte.Screen):
+    """Answers when it is asked for its state, as terminals do."""
+
+    def __init__(self, answer: Callable[[str], None], columns: int, rows: int) -> None:
+        super().__init__(columns, rows)
+        self._answer = answer
+
+    def write_process_input(self, data: str) -> None:
+        self._answer(data)
+
+
 class Terminal:
-    """Runs the program in a terminal of so many columns and rows, by itself or as the child of a `leader`."""
+    """Runs the program in a terminal of so many columns and rows, by itself or as the child of a `leader`.
+
+    The terminal answers questions after `latency_s`, and sends the bytes `sent_late` just before.
+    """
 
     def __init__(
         self,
@@ -40,10 +55,13 @@ class Terminal:
         cwd: Path,
         size: tuple[int, int] = (120, 36),
         leader: tuple[str, ...] = (),
+        latency_s: float = 0.0,
+        sent_late: bytes = b"",
         **environment: str,
     ) -> None:
         columns, rows = size
-        self._screen = pyte.Screen(columns, rows)
+        self._latency_s, self._sent_late = latency_s, sent_late
+        self._screen = _AnsweringScreen(self._answer, columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self.output = b""
@@ -92,8 +110,12 @@ class Terminal:
     def press(self, *keys: str) -> None:
         """Type, at the pace of a quick person."""
         for key in keys:
-            os.write(self._master, KEYS.get(key, key).encode())
+            self.send(KEYS.get(key, key).encode())
             time.sleep(0.1)
+
+    def send(self, data: bytes) -> None:
+        """What a terminal sends besides keys, and what a bad line makes of them."""
+        os.write(self._master, data)
 
     def wait_for(self, *texts: str) -> None:
         """Until all of these stand on the screen."""
@@ -118,6 +140,12 @@ class Terminal:
         if self._master >= 0:
             os.close(self._master)
             self._master = -1
+
+    def _answer(self, data: str) -> None:
+        """What the terminal says to a question, after the delay of the connection."""
+        time.sleep(self._latency_s)
+        with contextlib.suppress(OSError):
+            self.send(self._sent_late + data.encode())
 
     def _read(self) -> None:
         while self._is_read:

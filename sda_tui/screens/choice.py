@@ -15,22 +15,21 @@ from textual.widgets import Button, Label
 
 @dataclass(frozen=True)
 class Choice:
-    """An answer: its label, the key that gives it, and how its button looks."""
+    """An answer: its label, and the key that gives it."""
 
     id: str
     label: str
     key: str
-    variant: str = "default"
 
 
-class ChoiceScreen(ModalScreen[str]):
-    """Asks, and returns the id of the answer.
+class ChoiceScreen(ModalScreen[str | None]):
+    """Asks, and returns the id of the answer; None if the question was closed without one.
 
-    The first answer has the focus; escape gives the last one, which should change nothing.
+    The first answer has the focus, so it must be one that loses nothing.
     """
 
     BINDINGS = [
-        Binding("escape", "give_up", show=False),
+        Binding("escape", "dismiss(None)", show=False),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
     ]
@@ -48,7 +47,7 @@ class ChoiceScreen(ModalScreen[str]):
             with Horizontal(id="answers"):
                 for choice in self._choices:
                     label = Text.assemble(choice.label, (f" {choice.key}", "dim"))
-                    yield Button(label, id=choice.id, variant=choice.variant)  # type: ignore[arg-type]
+                    yield Button(label, id=choice.id)
 
     def on_mount(self) -> None:
         self.query_one(f"#{self._choices[0].id}").focus()
@@ -63,6 +62,3 @@ class ChoiceScreen(ModalScreen[str]):
     @on(Button.Pressed)
     def press(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id)
-
-    def action_give_up(self) -> None:
-        self.dismiss(self._choices[-1].id)

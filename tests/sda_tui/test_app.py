@@ -1,13 +1,15 @@
 """Runs in the app, by keys: trained, watched, continued, left."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 from textual.widgets import Button, Input, Static
 
+from core.engine import QueuedRun
 from core.errors import RunError
-from core.events import PreviewReady, RunState
+from core.events import PreviewReady, RunState, StateChanged
 from core.runs import RunDirectory, summarise
 from sda_tui.app import Leave
 from sda_tui.keymap import KEYMAP
@@ -127,13 +129,63 @@ async def test_quit_asks_while_a_run_trains(tmp_path: Path, sounds: Path) -> Non
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_dashboard(app, pilot)
         await until(pilot, lambda: screen.history.step > 1)
-        for key, leave in (("n", None), ("escape", None), ("k", Leave.KEEP_TRAINING)):
+        for key, leave in (("n", None), ("escape", None), ("s", None), ("enter", Leave.KEEP_TRAINING)):
             await pilot.press("q")
             await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
             await pilot.press(key)
+            if key == "s":  # which saves on the dashboard, means nothing here
+                assert isinstance(app.screen, ChoiceScreen)
+                await pilot.press("escape")
             await pilot.pause()
             assert app.return_value is leave
             assert app.session.is_training
+
+
+async def test_cancel_asks_and_enter_keeps_training(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    write_run(run, a_step(1, 1.0))
+    elsewhere = RunDirectory(run.path)
+    elsewhere.lock.acquire()
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: screen.history.step == 1)
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
+        assert not elsewhere.requests.take("cancel")
+    elsewhere.lock.release()
+
+
+async def test_escape_from_a_run_leads_back_to_where_it_was_opened(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    async with running(tmp_path) as (app, pilot):
+        await open_dashboard(app, pilot, run)
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunsScreen)
+        await pilot.press("escape")
+        assert isinstance(app.screen, DatasetScreen)
+
+
+async def test_a_continued_run_is_loading_until_the_engine_begins(
+    tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not cancelled, as its log still says, and in the list of runs neither."""
+    run = make_run()
+    write_run(run, a_step(1, 1.0), StateChanged("cancelled", 1, 1, 100, 10))
+    begin = threading.Event()
+    execute = QueuedRun.execute
+    monkeypatch.setattr(QueuedRun, "execute", lambda *given: (begin.wait(60), execute(*given)))
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
+        await until(pilot, lambda: "◌ loading" in text(app, "TitleBar"))
+        assert "ETA" not in text(app, "TitleBar")
+        await pilot.press("escape")
+        await until(pilot, lambda: "◌ loading" in text(app, "#run-summary"))
+        begin.set()
 
 
 async def test_a_preview_outside_of_the_run_is_not_played(tmp_path: Path, make_run: MakeRun) -> None:

@@ -120,7 +120,7 @@ def start(make_run: MakeRun, tmp_path: Path) -> Callable[..., AbstractContextMan
             yield terminal
             terminal.press("q")
             terminal.wait_for("Stop and save")
-            terminal.press("s")
+            terminal.press("x")
             assert terminal.wait_for_exit() == 0
 
     return opened

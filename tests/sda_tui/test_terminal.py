@@ -75,7 +75,7 @@ def test_the_whole_path_by_keys(sounds: Path, tmp_path: Path, size: tuple[int, i
         terminal.wait_until(lambda: len(steps(run)) > len(done) + 5, "steps after the resume")
         terminal.press("q")
         terminal.wait_for("Stop and save")
-        terminal.press("s")
+        terminal.press("x")
         assert terminal.wait_for_exit() == 0
         terminal.wait_for("stopped and saved")
     done = steps(run)
@@ -214,8 +214,8 @@ def test_training_continues_in_the_background_when_asked(sounds: Path, tmp_path:
     with Terminal(sounds, cwd=tmp_path) as terminal:
         start_training(terminal)
         terminal.press("q")
-        terminal.wait_for("Keep training in the background")
-        terminal.press("k")
+        terminal.wait_for("Leave, and keep training?")
+        terminal.press("enter")
         assert terminal.wait_for_exit() == 0
         terminal.wait_for("continues training as process")
         named = re.search(r"as process (\d+)", terminal.text)
