@@ -73,7 +73,19 @@ class RunNotFoundError(RunError):
         self.root = root
 
 
-class NameTakenError(RunError):
+class NoLiveRunError(RunError):
+    """No run below `root` is being trained."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"No run in {printable(str(root))} is being trained.")
+        self.root = root
+
+
+class RunNameError(RunError):
+    """A name that a new run cannot have."""
+
+
+class NameTakenError(RunNameError):
     """A name for a new run that one in `path` has already."""
 
     def __init__(self, path: Path) -> None:

@@ -1,11 +1,13 @@
 """What to type when something is wrong: commands and options that the engine's errors know nothing of."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import (
     NameTakenError,
+    NoLiveRunError,
     NoUsableSoundsError,
     RunFinishedError,
     RunNotFoundError,
@@ -37,7 +39,22 @@ def explain_warning(warning: Warned, run: "RunDirectory", manifest: "RunManifest
 def command(*words: str | Path) -> str:
     """A complete command, between backquotes: paths are absolute, and words quoted for the shell."""
     given = [str(word.expanduser().absolute()) if isinstance(word, Path) else word for word in words]
-    return f"`{printable(shlex.join(['sda-tui', *given]))}`"
+    return f"`{' '.join(map(_quote, ['sda-tui', *given]))}`"
+
+
+def _quote(word: str) -> str:
+    """Quote for bash, zsh and ksh.  What a terminal must not get is written as the escapes of its bytes."""
+    if printable(word) == word:
+        return shlex.quote(word)
+    return "$'" + "".join(map(_escape, word)) + "'"
+
+
+def _escape(letter: str) -> str:
+    if letter in "\\'":
+        return f"\\{letter}"
+    if printable(letter) == letter:
+        return letter
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(letter))
 
 
 def _advice(error: SdaError) -> str:
@@ -50,7 +67,7 @@ def _advice(error: SdaError) -> str:
             )
         case NameTakenError():
             return f"Choose another with --name, or continue that run with {command('resume', error.path)}."
-        case RunNotFoundError():
+        case RunNotFoundError() | NoLiveRunError():
             return f"{command('runs', '--runs', error.root)} lists the runs."
         case RunFinishedError():
             longer = f"epochs={2 * error.epochs}"

@@ -67,6 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
         return CANCELLED
 
 
+def command_names() -> set[str]:
+    """Every command that can be typed."""
+    return _build_parser()[1]
+
+
 def _parse(words: list[str]) -> argparse.Namespace:
     parser, commands = _build_parser()
     is_for_parser = words and (words[0] in commands or words[0] in {"-h", "--help", "--version"})
@@ -80,10 +85,11 @@ def _run(parsed: argparse.Namespace) -> int:
         return open_app(parsed.sources, parsed.runs, parsed.demo)
     if parsed.command == "attach":
         from core.paths import default_root
-        from core.runs import find_run
+        from core.runs import find_live_run, find_run
         from sda_tui.launch import open_app
 
-        run = find_run(parsed.run, parsed.runs or default_root())
+        root = parsed.runs or default_root()
+        run = find_run(parsed.run, root) if parsed.run else find_live_run(root)
         return open_app((), parsed.runs, attached=run)
     if parsed.command == "scan":
         from sda_tui.headless.scan import scan_command
@@ -172,7 +178,9 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     )
 
     attach = commands.add_parser("attach", help="the dashboard of a run that another process trains")
-    attach.add_argument("run", type=_text, metavar="RUN", help=RUN_HELP)
+    attach.add_argument(
+        "run", nargs="?", type=_text, metavar="RUN", help=f"{RUN_HELP}; the newest live one if left out"
+    )
 
     runs = commands.add_parser("runs", help="every run with its state")
     runs.add_argument("--json", action="store_true", help="print one JSON document")

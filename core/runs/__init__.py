@@ -24,7 +24,7 @@ from core.runs.manifest import Parent, RunManifest
 from core.runs.requests import Request, RunRequests
 from core.runs.series import Point, Series
 from core.runs.start import StartModel
-from core.runs.summary import RunSummary, list_runs, summarise
+from core.runs.summary import RunSummary, find_live_run, list_runs, summarise
 
 __all__ = [
     "FILE_ERRORS",
@@ -52,6 +52,7 @@ __all__ = [
     "describe_checkpoints",
     "estimate_run",
     "find_known_errors",
+    "find_live_run",
     "find_owner",
     "find_run",
     "find_target",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from core.atomic import write_atomically
-from core.errors import NameTakenError, RunError, RunsFolderError
+from core.errors import NameTakenError, RunError, RunNameError, RunsFolderError
 from core.files import open_regular, read_bounded
 from core.paths import RUN_FILE, expand
 from core.records import parse_json
@@ -47,7 +47,7 @@ class RunDirectory:
     def create(cls, root: Path, name: str, manifest: RunManifest) -> Self:
         """Make the directory of a new run.
 
-        Raises NameTakenError, RunsFolderError if it cannot be written, RunError for a bad name.
+        Raises RunNameError, and RunsFolderError if it cannot be written.
         """
         check_name(name)
         run = cls(expand(root) / name)
@@ -161,9 +161,9 @@ def _size_of_files(folder: Path) -> int:
 
 
 def check_name(name: str) -> None:
-    """Raise RunError unless `name` can be a folder's name that needs no quoting in a shell."""
+    """Raise RunNameError unless `name` can be a folder's name that needs no quoting in a shell."""
     if not re.fullmatch(r"[\w][\w.+-]{0,99}", name):
-        raise RunError(
+        raise RunNameError(
             f"'{printable(name)}' cannot name a run; use up to 100 letters, digits and . _ + -, "
             "without spaces."
         )

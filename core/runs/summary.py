@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.config import SettingValue
-from core.errors import RunError, RunFinishedError, RunsFolderError
+from core.errors import NoLiveRunError, RunError, RunFinishedError, RunsFolderError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
 from core.paths import expand
 from core.runs.directory import RunDirectory
@@ -57,6 +57,14 @@ class RunSummary:
         if self.state is RunState.FINISHED and manifest.total_steps <= self.step:
             raise RunFinishedError(self.run.path, manifest.config.epochs)
         return manifest
+
+
+def find_live_run(root: Path) -> RunDirectory:
+    """The newest run below `root` that a process trains.  Raises NoLiveRunError."""
+    for summary in list_runs(root):
+        if summary.state.is_active:
+            return summary.run
+    raise NoLiveRunError(root)
 
 
 def list_runs(root: Path) -> list[RunSummary]:

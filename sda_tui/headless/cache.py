@@ -1,11 +1,10 @@
 """`sda-tui cache`: the decoded sounds that make a second start fast."""
 
-from rich.text import Text
-
 from core.engine import cache_status, clear_cache
 from core.text import printable
 from sda_tui import format as fmt
-from sda_tui.headless.console import Output
+from sda_tui.advice import command
+from sda_tui.headless.console import Output, print_line
 
 
 def cache_command(clear: bool) -> int:
@@ -17,7 +16,7 @@ def cache_command(clear: bool) -> int:
     else:
         message = (
             f"{fmt.size(cache.size_bytes)} of decoded sounds in {where}, at most {limit}. "
-            "They make the next start fast; `sda-tui cache --clear` deletes them."
+            f"They make the next start fast; {command('cache', '--clear')} deletes them."
         )
-    Output().print(Text(message))
+    print_line(Output(), message)
     return 0

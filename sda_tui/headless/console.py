@@ -1,15 +1,26 @@
-"""Where the commands print: stdout, or the terminal on stderr."""
+"""How the commands print: on stdout, or on the terminal on stderr."""
 
 import contextlib
 import logging
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import platformdirs
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
 from sda_tui.safe_text import safe_segments
+
+PIPE_WIDTH = 10_000  # a file has no margin that a table has to fit into
+
+
+def print_line(console: Console, line: str) -> None:
+    """Print a line as it is.  Were it broken here, a command in it could not be copied; terminals join lines
+    that they broke."""
+    console.print(Text(line), soft_wrap=True)
 
 
 class Output(Console):
@@ -17,6 +28,10 @@ class Output(Console):
 
     Ends with status 0, and no message, when the reader closes the pipe: `sda-tui scan … | head`.
     """
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        is_terminal = (file or sys.stdout).isatty()
+        super().__init__(file=file, width=None if is_terminal else PIPE_WIDTH, highlight=False)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         return safe_segments(super().render(renderable, options))

@@ -3,18 +3,22 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.segment import SegmentLines
 from rich.table import Table
 from rich.text import Text
 
 from core.paths import default_root
 from core.runs import RunSummary, list_runs
 from core.text import printable
-from sda_tui.headless.console import Output
-from sda_tui.look import SUMMARY_COLUMNS
+from sda_tui.advice import command
+from sda_tui.headless.console import PIPE_WIDTH, Output, print_line
+from sda_tui.look import SUMMARY_COLUMNS, SummaryColumn
 
 
 def runs_command(root: Path | None, as_json: bool) -> int:
@@ -26,27 +30,46 @@ def runs_command(root: Path | None, as_json: bool) -> int:
         return 0
     console = Output()
     if not summaries:
-        console.print(
-            Text(
-                f"No runs in {printable(str(root))} yet. Start one with `sda-tui` or `sda-tui train FOLDER`."
-            )
-        )
+        start = command("--runs", root)
+        print_line(console, f"No runs in {printable(str(root))} yet. Start one in the app: {start}.")
         return 0
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in SUMMARY_COLUMNS:
-        table.add_column(column.head, justify=column.justify)
-    now_s = time.time()
-    for summary in summaries:
-        cells = (
-            Text(column.cell(summary, now_s), column.tone(summary).ansi if column.tone else "")
-            for column in SUMMARY_COLUMNS
-        )
-        table.add_row(*cells)
-    console.print(table)
+    print_table(console, summaries, time.time())
     for summary in summaries:
         if trouble := summary.problem or summary.message:
-            console.print(Text(f"{printable(summary.name)}: {trouble}"))
+            print_line(console, f"{printable(summary.name)}: {trouble}")
     return 0
+
+
+def print_table(console: Console, summaries: Sequence[RunSummary], now_s: float) -> None:
+    """A row per run; where that is too wide, the name is on a line of its own."""
+    name, *others = SUMMARY_COLUMNS
+    whole = _table([(column, column.head) for column in SUMMARY_COLUMNS], summaries, now_s)
+    if whole.__rich_measure__(console, console.options.update(max_width=PIPE_WIDTH)).maximum <= console.width:
+        console.print(whole)
+        return
+    narrow = _table([(column, column.short_head or column.head) for column in others], summaries, now_s)
+    head, *rows = console.render_lines(narrow, pad=False)
+    console.print(SegmentLines([head], new_lines=True), end="")
+    for summary, row in zip(summaries, rows, strict=True):
+        print_line(console, name.cell(summary, now_s))
+        console.print(SegmentLines([row], new_lines=True), end="")
+
+
+def _table(
+    columns: Sequence[tuple[SummaryColumn, str]], summaries: Sequence[RunSummary], now_s: float
+) -> Table:
+    """The table of these columns, each with its head."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column, head in columns:
+        table.add_column(head, justify=column.justify, no_wrap=True)
+    for summary in summaries:
+        table.add_row(
+            *(
+                Text(column.cell(summary, now_s), column.tone(summary).ansi if column.tone else "")
+                for column, _ in columns
+            )
+        )
+    return table
 
 
 def summary_as_dict(summary: RunSummary) -> dict[str, Any]:

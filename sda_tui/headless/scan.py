@@ -21,7 +21,7 @@ from core.paths import default_root
 from core.runs import KnownErrors, find_known_errors, list_runs
 from core.text import printable
 from sda_tui import format as fmt
-from sda_tui.headless.console import Output, log_path, logging_to
+from sda_tui.headless.console import Output, log_path, logging_to, print_line
 from sda_tui.headless.signals import StopOnSignal
 from sda_tui.look import VERDICTS, describe_format, describe_relative, summary_lines
 from sda_tui.terminal import own_terminal
@@ -153,7 +153,7 @@ def print_report(console: Console, report: ScanReport, known_errors: KnownErrors
     console.print(table)
     console.print()
     for line in (*summary_lines(report), *_legend(known_errors)):
-        console.print(Text(line))
+        print_line(console, line)
 
 
 def _legend(known_errors: KnownErrors) -> list[str]:

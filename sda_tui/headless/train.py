@@ -10,7 +10,6 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.text import Text
 
 from core.config import SETTINGS, TrainingConfig, find_device, find_preset, parse_assignment
 from core.engine import (
@@ -29,7 +28,7 @@ from core.runs import RunDirectory, RunHistory, RunManifest, find_target, summar
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import command, explain_warning
-from sda_tui.headless.console import Output
+from sda_tui.headless.console import Output, print_line
 from sda_tui.headless.going_back import GoingBack, go_back
 from sda_tui.headless.scan import scan_bar, scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
@@ -152,12 +151,12 @@ class _Engine:
             f"Run {run.name} on {self._device}: preset {manifest.preset}, "
             f"{fmt.count(config.epochs, 'epoch')} of {fmt.count(manifest.steps_per_epoch, 'step')}, "
             f"batches of {config.batch_size}. "
-            f"Ctrl-C saves and stops; resume with `sda-tui resume {run.name}`."
+            f"Ctrl-C saves and stops; resume with {command('resume', run.path)}."
         )
         with own_terminal(run.open_log()) as terminal:
-            console = Output(file=terminal, highlight=False)
+            console = Output(terminal)
             for line in (*introduction, about):
-                console.print(Text(line))
+                print_line(console, line)
             with StopOnSignal(self._runner.cancel), _Display(console, run, manifest) as display:
                 self._runner.train(run, self._device)
                 is_over = False
@@ -167,7 +166,7 @@ class _Engine:
             if self._runner.problem:
                 raise self._runner.problem
             for line in _closing_lines(run, history):
-                console.print(Text(line))
+                print_line(console, line)
         if history.message or history.state not in (RunState.FINISHED, RunState.CANCELLED):
             raise SdaError(history.message or "The run ended without a message; see its log.")
         return INTERRUPTED_STATUS if history.state is RunState.CANCELLED else 0
@@ -213,12 +212,12 @@ class _Display:
     def warn(self, event: RunEvent, history: RunHistory) -> None:
         """Print a warning if it is new, judged by the history before it."""
         if isinstance(event, Warned) and event.is_new_after(history.warning(event.kind)):
-            self._console.print(Text(f"! {explain_warning(event, self._run, self._manifest)}"))
+            print_line(self._console, f"! {explain_warning(event, self._run, self._manifest)}")
 
     def print_epoch(self, event: RunEvent, history: RunHistory) -> None:
         """Print a line per epoch where there is no bar, from the history that includes it."""
         if isinstance(event, EpochFinished) and not self._console.is_terminal:
-            self._console.print(Text(f"epoch {event.epoch}/{event.total_epochs}  {_numbers(history)}"))
+            print_line(self._console, f"epoch {event.epoch}/{event.total_epochs}  {_numbers(history)}")
 
     def redraw(self, history: RunHistory) -> None:
         if history.loading:
@@ -253,7 +252,8 @@ def _closing_lines(run: RunDirectory, history: RunHistory) -> list[str]:
         case RunState.FINISHED:
             lines = [f"Finished after {fmt.duration(history.elapsed_s)}. Previews: {where}/previews"]
         case RunState.CANCELLED:
-            lines = [f"Stopped and saved at step {history.step}. Resume with `sda-tui resume {run.name}`."]
+            resume = command("resume", run.path)
+            lines = [f"Stopped and saved at step {history.step}. Resume with {resume}."]
         case _:
             return []
     if (epoch := history.last_epoch) and epoch.best_validation_loss is not None:

@@ -1,5 +1,6 @@
 """The commands, run as their user runs them."""
 
+import io
 import json
 import os
 import re
@@ -14,12 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console
 
 from core.checkpoints.archive import read_checkpoint
+from core.errors import NoLiveRunError
 from core.events import RunState
-from core.runs import RunDirectory, summarise
+from core.runs import RunDirectory, find_live_run, list_runs, summarise
 from sda_tui import format as fmt
 from sda_tui.cli import main
+from sda_tui.headless.runs import print_table
 from tests.conftest import TINY, Command, MakeRun
 from tests.sounds import write_tone
 from tests.training import train, train_to
@@ -382,7 +386,7 @@ def test_resume_finds_its_sounds_in_another_folder(
 def test_the_app_needs_a_terminal(sda_tui: Command, sounds: Path) -> None:
     done = sda_tui(sounds)
     assert done.returncode == 1
-    assert "needs a terminal; `sda-tui train FOLDER` works without one" in done.stderr
+    assert f"needs a terminal; `sda-tui train {sounds}` works without one" in done.stderr
 
 
 def test_an_empty_list_of_runs_names_the_next_step(sda_tui: Command) -> None:
@@ -390,6 +394,37 @@ def test_an_empty_list_of_runs_names_the_next_step(sda_tui: Command) -> None:
     assert done.returncode == 0
     assert "Start one with" in done.stdout
     assert json.loads(sda_tui("runs", "--json").stdout) == []
+
+
+def test_attach_takes_the_newest_live_run(make_run, tmp_path: Path, sda_tui: Command) -> None:
+    runs = [make_run(name) for name in ("old", "live", "dead")]
+    with pytest.raises(NoLiveRunError, match="is being trained"):
+        find_live_run(tmp_path / "runs")
+    done = sda_tui("attach")
+    assert done.returncode == 1
+    assert done.stderr.startswith("sda-tui: No run in runs is being trained.")
+    for run, age_s in zip(runs, (20, 10, 0), strict=True):
+        os.utime(run.events, (1e9 - age_s, 1e9 - age_s))
+    for run in runs[:2]:
+        run.lock.acquire()
+    assert find_live_run(tmp_path / "runs").name == "live"
+    for run in runs[:2]:
+        run.lock.release()
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_runs_with_long_names_are_readable_at_any_width(make_run, tmp_path: Path, width: int) -> None:
+    names = [f"a-run-with-a-name-of-some-sixty-letters-as-folders-have-them-{number:03}" for number in (1, 2)]
+    for name in names:
+        make_run(name, epochs=5000)
+    output = io.StringIO()
+    print_table(Console(file=output, width=width), list_runs(tmp_path / "runs"), time.time())
+    lines = output.getvalue().splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert len(lines) == (3 if width == 200 else 5)
+    for name in names:
+        (row,) = (number for number, line in enumerate(lines) if line.startswith(name))
+        assert "0/5000" in lines[row if width == 200 else row + 1]
 
 
 def test_help_names_every_command(sda_tui: Command) -> None:
