@@ -28,14 +28,15 @@ class Update:
 class FollowedRun:
     """Reads the description of a run once, and its log with each `poll`.  Owned by one thread.
 
-    `is_training` returns whether this process trains a run.  `clock` counts seconds.  Where there is no
-    `manifest`, `problem` gives the reason.
+    `is_training` returns whether this process trains a run, `is_waiting` whether it is about to.  `clock`
+    counts seconds.  Where there is no `manifest`, `problem` gives the reason.
     """
 
     def __init__(
         self,
         directory: RunDirectory,
         is_training: Callable[[RunDirectory], bool],
+        is_waiting: Callable[[RunDirectory], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.directory = directory
@@ -43,6 +44,8 @@ class FollowedRun:
         self.manifest: RunManifest | None = None
         self._problem = ""
         self._is_training = is_training
+        self._is_waiting = is_waiting
+        self._is_outdated = False  # the log is of before the run was continued
         self._clock = clock
         self._follower = EventFollower(directory.events)
         self._generation = 0
@@ -65,6 +68,11 @@ class FollowedRun:
         return self._follower.has_caught_up
 
     @property
+    def is_reading(self) -> bool:
+        """Whether the log has not been read to its end yet, so that nothing is known of its end."""
+        return not self._is_live
+
+    @property
     def is_trained_here(self) -> bool:
         return self._is_training(self.directory)
 
@@ -72,9 +80,9 @@ class FollowedRun:
     def state(self) -> RunState:
         """The state in the log, or interrupted if that is active and no process trains the run.
 
-        Loading, until the log has been read to its end.
+        Loading, while `is_reading` and until a run that was just continued writes its own.
         """
-        if not self._is_live:
+        if self.is_reading or self._is_outdated:
             return RunState.LOADING
         logged = self.history.state
         if logged.is_active and self._is_abandoned and not self.is_trained_here:
@@ -91,6 +99,7 @@ class FollowedRun:
 
     def poll(self) -> Update:
         """Read what was appended to the log, for about 0.05 s at most."""
+        self._is_outdated = self._is_waiting(self.directory)  # before the log is read, which it writes first
         live_generation = self._generation if self._is_live else None
         events = self._read()
         if self._must_check_lock(is_silent=not events):

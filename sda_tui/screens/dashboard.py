@@ -33,6 +33,7 @@ from sda_tui.widgets.title_bar import TitleBar
 
 POLL_INTERVAL_S = 0.5
 DRAW_INTERVAL_S = 1.0  # of what steps and epochs change; all else is drawn when it is read
+READING = "◌ reading its log…"
 CATCH_UP_INTERVAL_S = 0.02  # while a long log is read for the first time
 
 
@@ -47,7 +48,7 @@ class DashboardScreen(Screen[None]):
     ) -> None:
         super().__init__()
         self.run = run
-        self.followed = FollowedRun(run, session.trains, clock)
+        self.followed = FollowedRun(run, session.trains, session.is_waiting, clock)
         self._session = session
         self._player = player
         self._clock = clock
@@ -122,28 +123,44 @@ class DashboardScreen(Screen[None]):
             reported[WarningKind.LOG] = followed.problem
         self.query_one(TitleBar).show_parts(*self._title())
         self.query_one(ProgressLine).show(*followed.progress)
-        self.query_one(RunBanner).show_run(self.run.name, state, history, reported)
-        self.query_one(RunCharts).show(history)
+        self.query_one(RunBanner).show_run(state, history, reported)
+        if not followed.is_reading:
+            self.query_one(RunCharts).show(history, state)
         self.query_one(Sparkline).data = list(history.newest_losses)
         self.query_one(QualityBar).show(history)
         self.query_one("#best", Line).show(self._best())
         errors = HeldOutErrors.of(followed.manifest, history.last_epoch)
         self.query_one("#hardest", Line).show(describe_hardest(errors))
-        self.query_one(MetricTable).metrics = metric_rows(history)
-        self._previews.show(history.previews)
+        self.query_one(MetricTable).metrics = metric_rows(history, self._eta_s)
+        self._previews.show(history.previews, self._why_no_previews())
 
     def _title(self) -> list[str]:
         history, state, manifest = self.history, self.state, self.followed.manifest
-        parts = [printable(self.run.name), describe_state(state)]
+        if self.followed.is_reading:
+            return [READING, printable(self.run.name)]
+        parts = [describe_state(state)]  # and the name last, as a long one is cut off in a narrow terminal
         if history.loading is not None and state is RunState.LOADING:
             parts.append(f"{history.loading.phase} {history.loading.done}/{history.loading.total}")
         elif history.total_epochs:
             parts.append(f"epoch {history.epoch}/{history.total_epochs}")
         if state is RunState.TRAINING:
-            parts.append(f"ETA {fmt.duration(history.eta_s)}")
+            parts.append(f"ETA {fmt.duration(self._eta_s)}")
+        parts.append(printable(self.run.name))
         if manifest is not None:
             parts.append(manifest.preset)
         return parts
+
+    @property
+    def _eta_s(self) -> float | None:
+        """Seconds until the last step; None for a run that makes no steps now."""
+        return self.history.eta_s if self.state is RunState.TRAINING else None
+
+    def _why_no_previews(self) -> str:
+        if self.followed.is_reading:
+            return READING
+        if not self.state.is_active:
+            return "This run has none."
+        return "They come with the epochs." if self.history.step else "The first come before the first step."
 
     def _best(self) -> str:
         """Since when validation got no better, and how far to trust it."""
@@ -181,14 +198,16 @@ class DashboardScreen(Screen[None]):
         self._request("save")  # the toast follows the event in the log
 
     def action_cancel(self) -> None:
+        if self.followed.is_reading:
+            self.notify("The log of this run is still being read; try again in a moment.")
+            return
         if not self.state.is_active:
             self.notify("This run is not being trained. Runs (r on the first screen) can continue it.")
             return
         question = ChoiceScreen(
             "Stop training?",
-            f"The state at step {self.history.step} is saved; continue from there with `sda-tui resume "
-            f"{self.run.name}` or in Runs.",
-            (Choice("stop", "Stop and save", "y", "warning"), Choice("stay", "Keep training", "n")),
+            f"The state at step {self.history.step} is saved; Runs continues from there.",
+            (Choice("stay", "Keep training", "n"), Choice("stop", "Stop and save", "y")),
         )
         self.app.push_screen(question, lambda answer: self._request("cancel") if answer == "stop" else None)
 

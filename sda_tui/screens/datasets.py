@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, DataTable, Footer, ProgressBar, Static
+from textual.widgets import Button, DataTable, Footer, Static
 
 from core.data.report import FileReport, ScanProgress, ScanReport
 from core.runs import KnownErrors, RunSummary, find_known_errors, list_runs
@@ -22,6 +22,7 @@ from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_known_error, describe_sources, show_path, summary_lines
 from sda_tui.session import ScanDelivery, ScanFailed, Session
 from sda_tui.widgets.folder_picker import FolderPicker
+from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.scan_table import ScanTable
 from sda_tui.widgets.title_bar import TitleBar
 
@@ -84,7 +85,7 @@ class DatasetScreen(Screen[None]):
             yield FolderPicker(Path.cwd(), id="picker")
             with Vertical(id="report"):
                 yield Static(WELCOME, id="scan-status")
-                yield ProgressBar(id="scan-progress", show_eta=False)
+                yield ProgressLine(id="scan-progress")
                 yield ScanTable(id="files")
                 yield Static(id="file-detail")
                 yield Static(id="totals")
@@ -138,8 +139,7 @@ class DatasetScreen(Screen[None]):
                     self._show_status(event.message, is_error=True)
 
     def _show_progress(self, progress: ScanProgress) -> None:
-        bar = self.query_one("#scan-progress", ProgressBar)
-        bar.update(total=progress.total or None, progress=progress.done)
+        self.query_one(ProgressLine).show(progress.done, progress.total)
         self._show_status(f"{describe_sources(self._chosen)}: {PHASES[progress.phase]}, esc stops")
 
     def _show_report(self, report: ScanReport) -> None:
@@ -179,7 +179,7 @@ class DatasetScreen(Screen[None]):
     def _set_scanning(self, scanning: bool) -> None:
         self.query_one("#scan-progress").display = scanning
         if scanning:
-            self.query_one("#scan-progress", ProgressBar).update(total=None, progress=0)
+            self.query_one(ProgressLine).show(0, 0)
         self.query_one("#proceed", Button).disabled = True
         self.refresh_bindings()
         self.query_one("#files").display = bool(self._chosen)

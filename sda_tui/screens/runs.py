@@ -1,7 +1,9 @@
 """All runs: look at one, or continue it."""
 
+import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -89,6 +91,7 @@ class RunsScreen(Screen[None]):
     def _show(self, summaries: list[RunSummary]) -> None:
         table = self.query_one(Table)
         chosen = self._chosen
+        summaries = [self._as_here(summary) for summary in summaries]
         self._summaries = {summary.name: summary for summary in summaries}
         table.clear()
         now_s = self._clock()
@@ -99,6 +102,12 @@ class RunsScreen(Screen[None]):
         if chosen is not None and chosen.name in self._summaries:
             table.move_cursor(row=table.get_row_index(chosen.name))
         self._show_chosen()
+
+    def _as_here(self, summary: RunSummary) -> RunSummary:
+        """A run that was just continued here has no lock yet, and its log says how it ended before."""
+        if self._session.is_waiting(summary.run):
+            return replace(summary, state=RunState.LOADING, holder_pid=os.getpid())
+        return summary
 
     def _cell(self, column: SummaryColumn, summary: RunSummary, now_s: float) -> Text:
         style = self.app.theme_variables[column.tone(summary)] if column.tone else ""

@@ -11,7 +11,8 @@ from textual.widgets import Button, Collapsible, Footer, Input, Label, Select, S
 
 from core.config import PRESETS, SETTINGS, SettingValue
 from core.data.report import ScanReport
-from core.errors import SdaError
+from core.errors import RunNameError, SdaError
+from core.events import DeviceInfo
 from core.runs import RunDirectory, RunManifest, estimate_run, suggest_name
 from sda_tui import format as fmt
 from sda_tui.advice import explain
@@ -39,15 +40,16 @@ class SettingsScreen(Screen[None]):
     def __init__(self, session: Session, report: ScanReport) -> None:
         super().__init__()
         self._session = session
-        self._report = report
-        self._suggested_name = suggest_name(session.root, report.source_paths)
+        self.report = report
         self._preset = PRESETS[report.suggested_preset]
         self._changes: dict[str, SettingValue] = {}
         self._problems: dict[str, str] = {}
         self._estimate_timer: Timer | None = None
+        self._suggested_name = ""
+        self._shown_devices: tuple[DeviceInfo, ...] = ()
 
     def compose(self) -> ComposeResult:
-        report = self._report
+        report = self.report
         yield TitleBar("settings", describe_sources(report.source_paths))
         with VerticalScroll(id="settings", can_focus=False):
             sounds = f"{fmt.count(len(report.usable_files), 'file')}, {fmt.sound_duration(report.duration_s)}"
@@ -56,7 +58,7 @@ class SettingsScreen(Screen[None]):
             yield PresetChooser(report.suggested_preset, id="presets")
             with Horizontal(classes="choice-line"):
                 yield Label("Name of the run")
-                yield Input(self._suggested_name, id="name", compact=True)
+                yield Input(id="name", compact=True)
             with Horizontal(classes="choice-line"):
                 yield Label("Device")
                 yield Select(
@@ -74,13 +76,21 @@ class SettingsScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        self.show_devices()
         self.query_one(PresetChooser).focus()
+
+    def on_screen_resume(self) -> None:
+        """Bring up to date what may have changed since the screen was left, unless the user changed it."""
+        self.show_devices()
+        name = self.query_one("#name", Input)
+        if name.value == self._suggested_name:
+            self._suggested_name = suggest_name(self._session.root, self.report.source_paths)
+            name.value = self._suggested_name
 
     def show_devices(self) -> None:
         """List the devices, once the engine has reported them."""
         devices = self._session.devices
-        if devices:
+        if devices != self._shown_devices:
+            self._shown_devices = devices
             self.query_one("#device", Select).set_options(
                 (Text(f"{device.name}  {device.title}, {fmt.size(device.memory_bytes)}"), device.name)
                 for device in devices
@@ -114,7 +124,7 @@ class SettingsScreen(Screen[None]):
     def manifest(self) -> RunManifest:
         """What a run started now would do.  Raises SdaError."""
         config = self._preset.config().with_settings(self._changes)
-        return RunManifest.from_scan(self._report, self._preset.name, config)
+        return RunManifest.from_scan(self.report, self._preset.name, config)
 
     def _show_estimate(self) -> None:
         changed = len(self._changes)
@@ -147,13 +157,17 @@ class SettingsScreen(Screen[None]):
     def action_start(self) -> None:
         if self._problems:
             self.notify(" ".join(self._problems.values()), severity="error")
+            self._show_row(next(iter(self._problems)))
             return
-        written = self.query_one("#name", Input).value.strip()
-        name = None if written == self._suggested_name else written  # which may be taken by now
+        name = self.query_one("#name", Input)
+        written = name.value.strip()
+        wanted = None if written == self._suggested_name else written  # the suggested one may be taken by now
         device = str(self.query_one("#device", Select).value) or None
         try:
-            run = self._session.start(name, self.manifest(), device)
+            run = self._session.start(wanted, self.manifest(), device)
         except SdaError as error:
+            if isinstance(error, RunNameError):
+                name.focus()
             self.notify(explain(error), title="Cannot start", severity="error", timeout=10)
         else:
             self.post_message(self.Started(run))
@@ -164,8 +178,14 @@ class SettingsScreen(Screen[None]):
     def action_advanced(self) -> None:
         advanced = self.query_one("#advanced", Collapsible)
         advanced.collapsed = not advanced.collapsed
-        if not advanced.collapsed:
-            self.query(SettingRow).first().query_one(Input).focus()
+        advanced.query_one("CollapsibleTitle").focus()  # no field, which would take the same key as text
+        advanced.scroll_visible(top=True)
+
+    def _show_row(self, name: str) -> None:
+        """Go to the field of a setting."""
+        self.query_one("#advanced", Collapsible).collapsed = False
+        row = self.query_one(f"#setting-{name}", SettingRow)
+        self.call_after_refresh(row.query_one("Input, Select").focus)
 
     def action_reset(self) -> None:
         """Reset the field that has the focus, or all of them."""

@@ -5,10 +5,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual.app import ComposeResult
+from rich.text import Text
+from textual.app import ComposeResult, RenderResult
 from textual.color import Color
 from textual.containers import Vertical
 from textual.content import Content
+from textual.reactive import reactive
 from textual.widgets import Static
 from textual_plotext import PlotextPlot
 
@@ -33,7 +35,9 @@ VALIDATION = Curve("validation", "text-warning", "hd", "▚")
 
 
 class LossChart(Vertical):
-    """Training and validation loss by epoch, and the best epoch."""
+    """Training and validation loss by epoch, and the best epoch.  Where there is none, `why_empty`."""
+
+    why_empty: reactive[str] = reactive("", repaint=False)
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -46,19 +50,30 @@ class LossChart(Vertical):
             (f" {BEST_MARKER} best", f"${BEST_VARIABLE}"),
         )
         yield Static(legend, classes="legend")
-        yield _Plot("The first point comes at the end of epoch 1.")
+        yield _Plot()
 
-    def show(self, training: Series, validation: Series, best: Point | None) -> None:
+    def watch_why_empty(self, why_empty: str) -> None:
+        self.query_one(_Plot).why_empty = why_empty
+
+    def show(self, training: Series, validation: Series, best: Point | None, is_ended: bool) -> None:
         """Draw the two curves and the best point, if they changed since they were drawn."""
         plot = self.query_one(_Plot)
         newest = (training.newest, validation.newest, best)
-        if newest != self._drawn and plot.size and not plot.is_fresh:
+        plot.is_empty = training.newest is None and validation.newest is None
+        if plot.is_empty:
+            self._drawn = ()
+        elif newest != self._drawn and plot.size and (is_ended or not plot.is_fresh):
             self._drawn = newest
             plot.show(((TRAINING, training), (VALIDATION, validation)), best)
 
 
 class StepChart(Vertical):
-    """A number by step.  Drawn again when it has grown by half a column, so ever more seldom."""
+    """A number by step.  Drawn again when it has grown by half a column, so ever more seldom.
+
+    Where there is none, `why_empty`.
+    """
+
+    why_empty: reactive[str] = reactive("", repaint=False)
 
     def __init__(self, title: str, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -68,16 +83,21 @@ class StepChart(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(f"{self._title} [dim]by step[/]", classes="legend")
-        yield _Plot("The first point comes with step 1.")
+        yield _Plot()
 
-    def show(self, series: Series) -> None:
+    def watch_why_empty(self, why_empty: str) -> None:
+        self.query_one(_Plot).why_empty = why_empty
+
+    def show(self, series: Series, is_ended: bool) -> None:
         plot = self.query_one(_Plot)
+        plot.is_empty = series.newest is None
         if series.newest is None or not plot.size:
             return
         if series is not self._series:  # a resume cut the log back, and it was read again
             self._series, self._drawn_to = series, 0.0
         grown = series.newest[0] - self._drawn_to
-        if grown and grown * 2 * plot.size.width >= series.newest[0] and not plot.is_fresh:
+        is_visible = grown * 2 * plot.size.width >= series.newest[0] and not plot.is_fresh
+        if grown and (is_ended or is_visible):
             self._drawn_to = series.newest[0]
             plot.show(((TRAINING, series),))
 
@@ -86,9 +106,11 @@ class _Plot(PlotextPlot):
     """The only user of plotext.  It takes about 5 µs a point, and holds the interpreter meanwhile; a drawing
     sends some kilobytes to the terminal."""
 
-    def __init__(self, empty: str) -> None:
+    why_empty: reactive[str] = reactive("")
+    is_empty: reactive[bool] = reactive(True)
+
+    def __init__(self) -> None:
         super().__init__()
-        self._empty = empty
         self._drawn_s = -math.inf
 
     @property
@@ -96,14 +118,8 @@ class _Plot(PlotextPlot):
         """Whether it was drawn so recently that drawing it again would cost more than it shows."""
         return time.monotonic() - self._drawn_s < SHORTEST_INTERVAL_S
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self._prepare()
-        self.plt.text(self._empty, 0.5, 0.5, alignment="center")
-        self.plt.xlim(0, 1)
-        self.plt.ylim(0, 1)
-        self.plt.xticks([])
-        self.plt.yticks([])
+    def render(self) -> RenderResult:
+        return Text(self.why_empty, justify="center") if self.is_empty else super().render()
 
     def show(self, curves: Sequence[tuple[Curve, Series]], best: Point | None = None) -> None:
         self._drawn_s = time.monotonic()

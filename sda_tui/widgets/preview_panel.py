@@ -16,7 +16,6 @@ from sda_tui.widgets.preview_list import PreviewList
 from sda_tui.widgets.waveform import Waveform
 
 PLAYBACK_INTERVAL_S = 0.1
-NO_PREVIEWS = "The first come before the first step."
 
 
 class PreviewPanel(Vertical):
@@ -36,19 +35,23 @@ class PreviewPanel(Vertical):
         self._folder = folder
         self._find = find
         self._player = player
+        self._why_none = ""
 
     def compose(self) -> ComposeResult:
         yield PreviewList(id="preview-list")
         yield Waveform(id="waveform")
-        yield Line(NO_PREVIEWS, id="playback")
+        yield Line(id="playback")
 
     def on_mount(self) -> None:
         self._playback_timer = self.set_interval(PLAYBACK_INTERVAL_S, self._show_playback, pause=True)
         self.call_after_refresh(self._player.prepare)
 
-    def show(self, previews: Sequence[PreviewReady]) -> None:
-        """Make these the list; they are in the order in which they were made."""
+    def show(self, previews: Sequence[PreviewReady], why_none: str) -> None:
+        """Make these the list, in the order in which they were made; `why_none` is shown if it is empty."""
         self._list.show(previews)
+        if why_none != self._why_none:
+            self._why_none = why_none
+            self._show_playback()
 
     def focus_list(self) -> None:
         self._list.focus()
@@ -127,4 +130,4 @@ class PreviewPanel(Vertical):
         elif chosen is not None:
             line.show(f"■ {chosen.duration_s:.1f} s  {printable(Path(chosen.path).name)}")
         else:
-            line.show(NO_PREVIEWS)
+            line.show(self._why_none)

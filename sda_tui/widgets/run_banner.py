@@ -10,15 +10,13 @@ from sda_tui.widgets.line import Line
 class RunBanner(Line):
     """Why the run ended badly, and every active warning; red only after a failure."""
 
-    def show_run(
-        self, name: str, state: RunState, history: RunHistory, extra: Mapping[WarningKind, str]
-    ) -> None:
+    def show_run(self, state: RunState, history: RunHistory, extra: Mapping[WarningKind, str]) -> None:
         """`extra` holds warnings that the log may lack: those that the engine reported to this process."""
         lines = [f"! {message}" for message in active_warnings(history, extra)]
         if state is RunState.FAILED:
             lines.insert(0, f"✗ {history.message}")
         elif state is RunState.INTERRUPTED:
-            lines.insert(0, f"! Its process is gone; continue with `sda-tui resume {name}`.")
+            lines.insert(0, "! Its process is gone; Runs (r on the first screen) continues it.")
         self.show("\n".join(lines))
         self.set_class(state is RunState.FAILED, "-error")
 

@@ -3,7 +3,8 @@
 from textual.app import ComposeResult
 from textual.containers import Grid
 
-from core.runs import RunHistory
+from core.events import EpochFinished, RunState, StepFinished
+from core.runs import RunHistory, Series
 from sda_tui.widgets.charts import LossChart, StepChart
 
 
@@ -16,16 +17,29 @@ class RunCharts(Grid):
         yield StepChart("KL loss", id="kl-chart")
         yield StepChart("Learning rate", id="rate-chart")
 
-    def show(self, history: RunHistory) -> None:
-        """Draw what has grown."""
+    def show(self, history: RunHistory, state: RunState) -> None:
+        """Draw what has grown; the end of a run at once, and where there is nothing, why."""
+        is_ended = not state.is_active
         last, best = history.last_epoch, None
         if last is not None and last.best_validation_loss is not None:
             best = (float(last.best_epoch), last.best_validation_loss)
-        self.query_one(LossChart).show(history.training_losses, history.validation_losses, best)
+        chart = self.query_one(LossChart)
+        chart.why_empty = _why_empty("epoch", history.last_epoch, is_ended)
+        chart.show(history.training_losses, history.validation_losses, best, is_ended)
         for name, series in (
             ("reconstruction", history.step_metrics.get("reconstruction_loss")),
             ("kl", history.step_metrics.get("kl_loss")),
             ("rate", history.learning_rates),
         ):
-            if series is not None:
-                self.query_one(f"#{name}-chart", StepChart).show(series)
+            step_chart = self.query_one(f"#{name}-chart", StepChart)
+            step_chart.why_empty = _why_empty("step", history.last_step, is_ended)
+            step_chart.show(series or Series(), is_ended)
+
+
+def _why_empty(unit: str, last: EpochFinished | StepFinished | None, is_ended: bool) -> str:
+    """Why a curve has no point, if it has none."""
+    if last is not None:
+        return f"No {unit} has had a finite number here."
+    if is_ended:
+        return f"The run ended before its first {unit} did."
+    return f"The first point comes at the end of {unit} 1."

@@ -248,6 +248,61 @@ async def test_an_own_clip_is_checked_while_typing(tmp_path: Path, sounds: Path)
         assert screen.manifest().config.preview_clip == str(sounds / "tone-1.wav")
 
 
+async def test_edits_are_still_there_after_going_back(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        await pilot.press("3")
+        screen.query_one("#setting-epochs Input", Input).value = "77"
+        screen.query_one("#setting-dropout Input", Input).value = "lots"
+        screen.query_one("#name", Input).value = "mine"
+        await pilot.pause(0.3)
+        await pilot.press("escape")
+        assert isinstance(app.screen, DatasetScreen)
+        await pilot.press("n")
+        again = await to_settings(app, pilot) if not isinstance(app.screen, SettingsScreen) else app.screen
+        assert again.query_one(PresetChooser).chosen == "aggressive"
+        assert again.query_one("#setting-epochs Input", Input).value == "77"
+        assert again.query_one("#setting-dropout Input", Input).value == "lots"
+        assert again.query_one("#name", Input).value == "mine"
+        assert "dropout" in text(app, "#estimate")
+        await pilot.press("escape")
+        write_tone(sounds / "new.wav", 300.0, 1.0)  # another dataset: its own preset is suggested
+        app.screen.choose(sounds)
+        fresh = await to_settings(app, pilot)
+        assert fresh.query_one(PresetChooser).chosen == "conservative"
+
+
+async def test_the_key_of_the_advanced_settings_types_into_no_field(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        before = [field.value for field in screen.query(Input)]
+        advanced = screen.query_one("#advanced", Collapsible)
+        for is_collapsed in (False, True, False):
+            await pilot.press("a")
+            await pilot.pause()
+            assert advanced.collapsed is is_collapsed
+        assert [field.value for field in screen.query(Input)] == before
+
+
+@pytest.mark.parametrize("key", ["ctrl+n", "n"])
+async def test_start_goes_to_the_field_that_is_not_valid(tmp_path: Path, sounds: Path, key: str) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        field = screen.query_one("#setting-epochs Input", Input)
+        field.value = "many"
+        await pilot.pause(0.3)
+        await pilot.press(key)
+        await until(pilot, lambda: app.focused is field)
+        assert not screen.query_one("#advanced", Collapsible).collapsed
+        field.value = "5"
+        name = screen.query_one("#name", Input)
+        name.value = "no spaces please"
+        await pilot.pause(0.3)
+        screen.query_one(PresetChooser).focus()
+        await pilot.press(key)
+        await until(pilot, lambda: app.focused is name)
+
+
 async def test_changes_survive_another_preset_until_reset(tmp_path: Path, sounds: Path) -> None:
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_settings(app, pilot)

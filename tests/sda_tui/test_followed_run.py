@@ -43,7 +43,7 @@ def looks(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 def follow(run: RunDirectory, clock: Clock | None = None, is_trained_here: bool = False) -> FollowedRun:
-    return FollowedRun(run, lambda _: is_trained_here, clock or Clock())
+    return FollowedRun(run, lambda _: is_trained_here, clock=clock or Clock())
 
 
 def state(name: str) -> StateChanged:
@@ -89,7 +89,7 @@ def test_state_is_loading_until_the_log_is_read(run: RunDirectory, looks: list[b
     followed = follow(run)
     *while_reading, last = read_all(followed)
     assert len(while_reading) > 1
-    assert set(while_reading) == {RunState.LOADING}
+    assert set(while_reading) == {RunState.LOADING}  # and so never interrupted
     assert last is RunState.FINISHED
     assert looks == []
 
@@ -157,6 +157,23 @@ def test_run_that_ends_while_its_lock_is_looked_at_is_not_interrupted(
     update = followed.poll()
     assert followed.state is RunState.FINISHED
     assert update.live == (state("finished"),)
+
+
+@pytest.mark.parametrize("old", ["cancelled", "training"])
+def test_continued_run_is_loading_until_its_engine_writes(run: RunDirectory, old: str) -> None:
+    """Whatever its log ends with: cancelled, or training in a process that was killed."""
+    write_run(run, state(old))
+    waiting = [True]
+    followed = FollowedRun(run, lambda _: True, lambda _: waiting[0], Clock())
+    followed.poll()
+    assert followed.state is RunState.LOADING
+    write_run(run, state("loading"), state("training"))
+    waiting = [False]
+    followed.poll()
+    assert followed.state is RunState.TRAINING
+    write_run(run, state("finished"))
+    followed.poll()
+    assert followed.state is RunState.FINISHED
 
 
 def test_only_what_happens_while_following_is_live(run: RunDirectory) -> None:

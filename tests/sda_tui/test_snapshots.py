@@ -274,7 +274,7 @@ def test_question(look: Look, home: Path) -> None:
             ChoiceScreen(
                 "Stop training?",
                 "The state at step 108 is saved; Runs continues from there.",
-                (Choice("stop", "Stop and save", "y", "warning"), Choice("stay", "Stay", "n")),
+                (Choice("stay", "Keep training", "n"), Choice("stop", "Stop and save", "y")),
             )
         )
 
