@@ -59,9 +59,8 @@ class LossChart(Vertical):
         """Draw the two curves and the best point, if they changed since they were drawn."""
         plot = self.query_one(_Plot)
         newest = (training.newest, validation.newest, best)
-        plot.is_empty = training.newest is None and validation.newest is None
-        if plot.is_empty:
-            self._drawn = ()
+        if training.newest is None and validation.newest is None:
+            self._drawn, plot.is_empty = (), True
         elif newest != self._drawn and plot.size and (is_ended or not plot.is_fresh):
             self._drawn = newest
             plot.show(((TRAINING, training), (VALIDATION, validation)), best)
@@ -90,8 +89,10 @@ class StepChart(Vertical):
 
     def show(self, series: Series, is_ended: bool) -> None:
         plot = self.query_one(_Plot)
-        plot.is_empty = series.newest is None
-        if series.newest is None or not plot.size:
+        if series.newest is None:
+            plot.is_empty = True
+            return
+        if not plot.size:
             return
         if series is not self._series:  # a resume cut the log back, and it was read again
             self._series, self._drawn_to = series, 0.0
@@ -123,6 +124,7 @@ class _Plot(PlotextPlot):
 
     def show(self, curves: Sequence[tuple[Curve, Series]], best: Point | None = None) -> None:
         self._drawn_s = time.monotonic()
+        self.is_empty = False
         self._prepare()
         last = 1.0
         for curve, series in curves:
