@@ -1,6 +1,7 @@
 """Textual's driver of a terminal, more tolerant of what terminals send."""
 
 import codecs
+import contextlib
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TerminalDriver(linux_driver.LinuxDriver):
-    """Ignores bytes that are no UTF-8, and leaves no report of the terminal's to be typed into the shell.
+    """Ignores noise on the line, and leaves no report of the terminal's to be typed into the shell.
 
     Does not stop with its job: the training would stop too.  After the base class's own way of stopping no
     key is read any more.
@@ -30,7 +31,11 @@ class TerminalDriver(linux_driver.LinuxDriver):
         # The base class decodes strictly, with a decoder that it makes itself: one byte of noise on the line,
         # or a key of a terminal set to Latin-1, would end the app.  A test notices if it no longer does so.
         linux_driver.getincrementaldecoder = _lenient_decoder  # type: ignore[attr-defined,assignment]
-        super().run_input_thread()
+        while not self.exit_event.is_set():
+            # The parser fails at control sequences that are none, such as "ESC [ : u".  What came with one is
+            # lost, and the rest is read by a new parser.
+            with contextlib.suppress(ValueError, OverflowError):
+                super().run_input_thread()
 
     def stop_application_mode(self) -> None:
         self.disable_input()  # otherwise the input thread reads the answer

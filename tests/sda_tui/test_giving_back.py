@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -48,12 +49,15 @@ def words(text: str) -> str:
     return text.replace("\n", "")
 
 
-def test_bytes_that_are_no_text_are_ignored(tmp_path: Path) -> None:
-    """Noise on the line, half a letter, Latin-1; and a key among them still counts."""
+def test_noise_on_the_line_is_ignored(tmp_path: Path) -> None:
+    """Bytes that are no text, half a letter, broken sequences; and a key among them still counts."""
     with Terminal(cwd=tmp_path, leader=SHELL) as terminal:
         terminal.wait_for("Choose a folder of sounds")
         for noise in (b"\x84", b"\xff\xfe\x00", b"\xc3", b"\xe9t\xe9"):
             terminal.send(noise)
+        for sequence in (b"\x1b[:u", b"\x1b[201:~", b"\x1b[99999920199999999999999P", b"\x1b[1999999u"):
+            terminal.send(sequence)
+            time.sleep(0.3)
         terminal.send(b"\x84r\x84")
         terminal.wait_for("No runs here yet")
         terminal.press("escape")
