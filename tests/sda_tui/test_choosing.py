@@ -267,7 +267,7 @@ async def test_edits_are_still_there_after_going_back(tmp_path: Path, sounds: Pa
         assert "dropout" in text(app, "#estimate")
         await pilot.press("escape")
         write_tone(sounds / "new.wav", 300.0, 1.0)  # another dataset: its own preset is suggested
-        app.screen.choose(sounds)
+        app.screen.choose([sounds])
         fresh = await to_settings(app, pilot)
         assert fresh.query_one(PresetChooser).chosen == "conservative"
 
