@@ -24,6 +24,7 @@ from core.runs import EventLog, RunDirectory, RunManifest, StartModel, suggest_b
 from core.training.control import Control
 
 if TYPE_CHECKING:
+    from core.synthesis.rerender import Rerendered
     from core.training.branch import Rewound
 
 logger = logging.getLogger(__name__)
@@ -157,6 +158,16 @@ def create_run(
             shutil.rmtree(run.path, ignore_errors=True)  # it could never begin
             raise
     return run
+
+
+def render_previews(
+    run: RunDirectory, inversion: str, epoch: int | None, device: str | None, cancelled: Callable[[], bool]
+) -> Iterator["Rerendered"]:
+    """Render a run's previews again on the caller's thread; see `core.synthesis.rerender`."""
+    set_environment()
+    from core.synthesis.rerender import rerender
+
+    return rerender(run, inversion, epoch, device, cancelled)
 
 
 class QueuedRun:

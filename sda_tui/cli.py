@@ -95,6 +95,10 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.scan import scan_command
 
         return scan_command(parsed.sources, as_json=parsed.json)
+    if parsed.command == "render":
+        from sda_tui.headless.render import render_command
+
+        return render_command(parsed.run, parsed.runs, parsed.inversion, parsed.epoch, parsed.device)
     if parsed.command == "runs":
         from sda_tui.headless.runs import runs_command
 
@@ -182,6 +186,11 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         "run", nargs="?", type=_text, metavar="RUN", help=f"{RUN_HELP}; the newest live one if left out"
     )
 
+    render = commands.add_parser("render", help="the previews of a run again, with another inversion")
+    render.add_argument("run", type=_text, metavar="RUN", help=RUN_HELP)
+    render.add_argument("--inversion", default="best", metavar="Q", help="fast or best (if left out)")
+    render.add_argument("--epoch", metavar="N", help="only those of this epoch")
+
     runs = commands.add_parser("runs", help="every run with its state")
     runs.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -192,10 +201,11 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         command.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable"
         )
+    for command in (train, resume, render):
         command.add_argument(
             "--device", type=_text, help="cuda, cuda:1, mps or cpu; the best there is if left out"
         )
-    for command in (app, train, resume, attach, runs):
+    for command in (app, train, resume, attach, render, runs):
         command.add_argument(
             "--runs", type=_path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
         )

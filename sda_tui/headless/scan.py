@@ -50,7 +50,7 @@ def _known_errors(report: ScanReport) -> KnownErrors:
 
 def scan_with_progress(sources: Sequence[Path], config: TrainingConfig) -> ScanReport:
     """Scan with a bar on stderr.  Raises DatasetError, and Cancelled after Ctrl-C."""
-    with scan_bar() as (show, cancelled):
+    with progress_bar() as (show, cancelled):
         for event in Runner().scan(sources, config.chunk_duration_s, config.seed, cancelled):
             if isinstance(event, ScanProgress):
                 show(event)
@@ -60,14 +60,16 @@ def scan_with_progress(sources: Sequence[Path], config: TrainingConfig) -> ScanR
 
 
 @contextlib.contextmanager
-def scan_bar() -> Iterator[tuple[Callable[[ScanProgress], object], Callable[[], bool]]]:
+def progress_bar(
+    doing: str = "scanning",
+) -> Iterator[tuple[Callable[[ScanProgress], object], Callable[[], bool]]]:
     """A bar on stderr: what shows progress on it, and what tells whether Ctrl-C was pressed."""
     stop = threading.Event()
     log = log_path()
     with own_terminal(log) as terminal, logging_to(log), StopOnSignal(stop.set):
         console = Output(file=terminal)
         progress = Progress(
-            TextColumn("scanning {task.description}", markup=False),
+            TextColumn(doing + " {task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             console=console,

@@ -30,7 +30,7 @@ from sda_tui import format as fmt
 from sda_tui.advice import command, explain_warning
 from sda_tui.headless.console import Output, print_line
 from sda_tui.headless.going_back import GoingBack, go_back
-from sda_tui.headless.scan import scan_bar, scan_with_progress
+from sda_tui.headless.scan import progress_bar, scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
 from sda_tui.look import describe_parent, show_path, summary_lines
 from sda_tui.terminal import own_terminal
@@ -93,7 +93,7 @@ def resume_command(
         values = {}  # the run has them already
     summary = summarise(run)
     manifest = summary.continued(values)
-    with scan_bar() as (show, cancelled):
+    with progress_bar() as (show, cancelled):
         sounds = find_sounds(run, manifest, cancelled, show, folder)
     if not _is_accepted(sounds):
         return INTERRUPTED_STATUS
