@@ -242,6 +242,9 @@ class SdaApp(App[Leave]):
     def on_runs_screen_opened(self, message: "RunsScreen.Opened") -> None:
         self.push_screen(self._dashboard(message.run))
 
+    def on_dashboard_screen_went_back(self, message: "DashboardScreen.WentBack") -> None:
+        self.switch_screen(self._dashboard(message.run))
+
     def _dashboard(self, run: "RunDirectory") -> "DashboardScreen":
         from sda_tui.screens.dashboard import DashboardScreen
 

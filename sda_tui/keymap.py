@@ -102,6 +102,13 @@ KEYMAP: Mapping[str, Scope] = {
             Command("settings.back", "escape", "back", "Back", "Back to the choice of a folder."),
         ),
     ),
+    "continue": Scope(
+        "Continue with other settings",
+        (
+            Command("continue.start", "ctrl+n", "start", "Continue", "Continue the run with these settings."),
+            Command("continue.back", "escape", "back", "Back", "Back to the runs; nothing changes."),
+        ),
+    ),
     "dashboard": Scope(
         "Dashboard",
         (
@@ -134,6 +141,14 @@ KEYMAP: Mapping[str, Scope] = {
             Command(
                 "dashboard.order", "o", "order", "Order", "Show the newest previews first, or last.", False
             ),
+            Command(
+                "dashboard.go-back",
+                "g",
+                "go_back",
+                "Go back",
+                "Continue from an earlier checkpoint, the best one for example, in a new run or in this one.",
+                False,
+            ),
             Command("dashboard.back", "escape", "back", "Back", "Leave the dashboard; training continues."),
         ),
     ),
@@ -148,6 +163,16 @@ KEYMAP: Mapping[str, Scope] = {
                 "Continue the chosen run from its newest checkpoint.",
             ),
             Command("runs.view", "enter,v", "open", "View", "Look at the chosen run without continuing it."),
+            Command(
+                "runs.settings", "e", "change", "Settings", "Continue the chosen run with other settings."
+            ),
+            Command(
+                "runs.go-back",
+                "g",
+                "go_back",
+                "Go back",
+                "Continue from an earlier checkpoint of the chosen run.",
+            ),
             Command("runs.update", "u", "reload", "Update", "Read the list again."),
             Command("runs.back", "escape", "back", "Back", "Back to the choice of a folder."),
         ),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.config import TrainingConfig
 from core.data.report import ScanEvent, ScanReport
-from core.engine import EngineEvent, Runner, create_run, find_sounds, open_start_model
+from core.engine import EngineEvent, Runner, branch_run, create_run, find_sounds, open_start_model, rewind_run
 from core.errors import Cancelled, RunError, SdaError
 from core.events import DeviceInfo, EngineReady, StateChanged, Warned, WarningKind
 from core.runs import Request, RunDirectory, RunManifest, StartModel
@@ -140,6 +140,17 @@ class Session:
         self._on_train(run)
         self._runner.train(run, device)
         self.run = run
+
+    def go_back(self, run: RunDirectory, checkpoint: Path, is_rewind: bool) -> RunDirectory:
+        """The run that continues from a checkpoint: this one, rewound, or a new one; on any thread.
+
+        Raises RunError, CheckpointError, also while another one is being trained here.
+        """
+        self._runner.require_idle()
+        if not is_rewind:
+            return branch_run(run, checkpoint, None, {})
+        rewind_run(run, checkpoint, {})
+        return run
 
     def find_sounds(
         self, run: RunDirectory, manifest: RunManifest, folder: Path | None, cancelled: Callable[[], bool]

@@ -14,6 +14,7 @@ from core.runs.find import (
     find_owner,
     find_run,
     find_target,
+    list_checkpoints,
     suggest_branch_name,
     suggest_name,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "find_owner",
     "find_run",
     "find_target",
+    "list_checkpoints",
     "list_runs",
     "read_events",
     "suggest_branch_name",

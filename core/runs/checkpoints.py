@@ -77,6 +77,15 @@ class CheckpointDescription:
     validation_loss: float | None
     reason: str
 
+    @property
+    def is_best(self) -> bool:
+        return self.path.name == BEST_FILE
+
+    @property
+    def is_saved_by_hand(self) -> bool:
+        match = _NAME.fullmatch(self.path.name)
+        return match is not None and bool(match[2])
+
 
 def describe_checkpoints(folder: Path, events: Iterable[RunEvent]) -> list[CheckpointDescription]:
     """Best first, then those of steps, newest first.  `events` are those of the run's log."""

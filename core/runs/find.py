@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import NameTakenError, RunNotFoundError
+from core.events import CheckpointSaved, EpochFinished
 from core.paths import RUN_FILE, expand, is_file
+from core.runs.checkpoints import CheckpointDescription, describe_checkpoints
 from core.runs.directory import RunDirectory
+from core.runs.event_log import read_events
 from core.runs.manifest import RunManifest
 
 
@@ -42,6 +45,12 @@ def find_owner(checkpoint: Path) -> RunDirectory | None:
 def find_run(text: str, root: Path) -> RunDirectory:
     """The run of `find_target`."""
     return find_target(text, root).run
+
+
+def list_checkpoints(run: RunDirectory) -> list[CheckpointDescription]:
+    """The checkpoints of a run, with what its log says about each.  Raises OSError."""
+    logged = read_events(run.events, CheckpointSaved, EpochFinished)
+    return describe_checkpoints(run.checkpoints, (event for event, _ in logged))
 
 
 def is_run(path: Path) -> bool:

@@ -98,6 +98,11 @@ class RunHistory:
             return False
         return last.epoch - last.best_epoch <= max(IMPROVING_FOR, IMPROVING_FRACTION * last.epoch)
 
+    @property
+    def settings_change(self) -> SettingsChanged | None:
+        """The last change of settings on the way, if there was one."""
+        return self.settings_changes[max(self.settings_changes)] if self.settings_changes else None
+
     def warning(self, kind: WarningKind) -> str:
         """The message of the active warning of this kind, or empty."""
         return self.warnings[kind].message if kind in self.warnings else ""

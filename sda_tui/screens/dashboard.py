@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Sparkline
 
@@ -20,6 +21,7 @@ from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_hardest, describe_state
 from sda_tui.playback import Player
 from sda_tui.screens.choice import Choice, ChoiceScreen
+from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.session import Session
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.metric_table import MetricTable
@@ -42,6 +44,13 @@ class DashboardScreen(Screen[None]):
 
     SCOPE = "dashboard"
     BINDINGS = KEYMAP[SCOPE].bindings()
+
+    class WentBack(Message):
+        """Another run, or this one from an earlier step on, is trained now and is to be shown."""
+
+        def __init__(self, run: RunDirectory) -> None:
+            super().__init__()
+            self.run = run
 
     def __init__(
         self, session: Session, run: RunDirectory, player: Player, clock: Callable[[], float] = time.monotonic
@@ -166,6 +175,10 @@ class DashboardScreen(Screen[None]):
         """Since when validation got no better, and how far to trust it."""
         last, manifest = self.history.last_epoch, self.followed.manifest
         best = describe_best(last.best_epoch, last.epoch) if last else ""
+        if last and 0 < last.best_epoch < last.epoch:
+            best += " g goes back there."
+        if change := self.history.settings_change:
+            best += f" Since step {change.step}: {change.now} (before: {change.before})."
         note = manifest.split.confidence_note if manifest else ""
         return " ".join(filter(None, (best, note)))
 
@@ -216,6 +229,15 @@ class DashboardScreen(Screen[None]):
             self._session.request(self.run, request)
         except RunError as error:
             self.notify(explain(error), severity="warning")
+
+    def action_go_back(self) -> None:
+        """Continue from an earlier checkpoint."""
+        self.app.push_screen(GoBackScreen(self._session, self.run), self._show_branch)
+
+    def _show_branch(self, run: RunDirectory | None) -> None:
+        if run is not None:
+            self._previews.stop()
+            self.post_message(self.WentBack(run))
 
     def action_back(self) -> None:
         self._previews.stop()

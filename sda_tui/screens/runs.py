@@ -26,6 +26,8 @@ from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import SUMMARY_COLUMNS, SummaryColumn, describe_sources, describe_state, show_path
 from sda_tui.pasted import read_paths
+from sda_tui.screens.continue_with import ContinueScreen
+from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.session import Session
 from sda_tui.widgets.folder_picker import PathInput
 from sda_tui.widgets.table import Table
@@ -149,11 +151,33 @@ class RunsScreen(Screen[None]):
     @on(Input.Submitted, "#epochs, #folder")
     def action_proceed(self) -> None:
         """Continue the chosen run, with the number of epochs and the folder in the fields."""
+        if (summary := self._chosen) is not None:
+            self._proceed(summary, {})
+
+    def action_change(self) -> None:
+        """Continue the chosen run with other settings."""
         summary = self._chosen
-        if summary is None:
+        if summary is None or summary.manifest is None or not self._may_continue(summary):
             return
+
+        def proceed(changes: dict[str, SettingValue] | None) -> None:
+            if changes is not None:
+                self._proceed(summary, changes)
+
+        self.app.push_screen(ContinueScreen(summary.name, summary.manifest.config), proceed)
+
+    def action_go_back(self) -> None:
+        """Continue from an earlier checkpoint of the chosen run."""
+        if (summary := self._chosen) is not None and summary.manifest is not None:
+            self.app.push_screen(GoBackScreen(self._session, summary.run), self._open_branch)
+
+    def _open_branch(self, run: RunDirectory | None) -> None:
+        if run is not None:
+            self.post_message(self.Opened(run))
+
+    def _proceed(self, summary: RunSummary, changes: dict[str, SettingValue]) -> None:
         try:
-            manifest = summary.continued(self._changes(summary))
+            manifest = summary.continued(self._changes(summary) | changes)
         except SdaError as error:
             self._refuse(error)
             return

@@ -22,9 +22,10 @@ class SettingRow(Vertical):
             self.value = value
             self.problem = problem
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, compared_with: str = "preset") -> None:
         super().__init__(id=f"setting-{setting.name}", classes=f"-{setting.kind}")
         self.setting = setting
+        self._compared_with = compared_with
         self._preset_value: SettingValue = setting.default
         self._value: SettingValue = setting.default
 
@@ -80,6 +81,6 @@ class SettingRow(Vertical):
         differs = self._value != self._preset_value
         self.set_class(differs and not problem, "-differs")
         preset = self.setting.show(self._preset_value)
-        mark = "✗" if problem else f"● preset: {preset or 'empty'}" if differs else ""
+        mark = "✗" if problem else f"● {self._compared_with}: {preset or 'empty'}" if differs else ""
         self.query_one(".setting-mark", Label).update(Text(mark))
         self.query_one(".setting-help", Label).update(Text(problem or self.setting.help))
