@@ -34,6 +34,8 @@ from core.events import (
 from core.runs import RunDirectory
 from sda_tui.app import Leave, SdaApp
 from sda_tui.screens.choice import Choice, ChoiceScreen
+from sda_tui.screens.continue_with import ContinueScreen
+from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.screens.help import HelpScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
@@ -277,6 +279,35 @@ def test_question(look: Look, home: Path) -> None:
                 (Choice("stay", "Keep training", "n"), Choice("stop", "Stop and save", "y")),
             )
         )
+
+    look(SdaApp(home / "runs"), on_first_screen(ready))
+
+
+@sizes
+def test_go_back(look: Look, home: Path) -> None:
+    best = CheckpointSaved(27, 108, "checkpoints/best.pt", "best", CHECKPOINT_BYTES)
+    by_hand = CheckpointSaved(12, 51, "checkpoints/step-000000051-saved.pt", "manual", CHECKPOINT_BYTES)
+    run = make_run(home, "drums-001", [*finished(), best, by_hand])
+    for name in ("step-000000051-saved.pt", "step-000000080.pt", "step-000000120.pt", "step-000000160.pt"):
+        (run.checkpoints / name).touch()
+
+    async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
+        screen = GoBackScreen(app.session, run)
+        await app.push_screen(screen)
+        await until(pilot, lambda: screen.is_ready, "checkpoints")
+
+    look(SdaApp(home / "runs"), on_first_screen(ready))
+
+
+@sizes
+def test_continue_with_other_settings(look: Look, home: Path) -> None:
+    run = make_run(home, "drums-001", trained(TRAINED_EPOCHS))
+
+    async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
+        await app.push_screen(ContinueScreen(run.name, run.read_manifest().config))
+        row = app.screen.query_one("#setting-weight_decay")
+        row.query_one(Input).value = "0.2"
+        await until(pilot, lambda: "weight_decay 0.2" in text(app, "#changes"), "change")
 
     look(SdaApp(home / "runs"), on_first_screen(ready))
 
