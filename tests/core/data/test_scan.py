@@ -1,12 +1,15 @@
 """The verdict of every file, on folders as people have them."""
 
 import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from core.audio.reader import Decoders, Samples, SoundReader
 from core.data import cache
 from core.data.plan import replan
 from core.data.report import FileReport, ScanProgress, Verdict
@@ -14,7 +17,7 @@ from core.data.scan import WORKERS, scan
 from core.errors import Cancelled, DatasetError, SdaError
 from core.text import printable
 from tests.conftest import scan_folder
-from tests.sounds import tone, write_tone
+from tests.sounds import encode, tone, wav_that_hangs_libsndfile, write_tone
 
 
 def report_of(path: Path, chunk_duration_s: float = 1.0) -> FileReport:
@@ -53,6 +56,26 @@ def test_a_silent_file_is_reported_and_left_out(tmp_path: Path) -> None:
     assert report.verdict is Verdict.MOSTLY_SILENT
     assert not report.usable
     assert "nothing above -60 dB" in report.detail
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_constant_is_silent(tmp_path: Path, channels: int) -> None:
+    """`sox -n -r 44100 -b 16 s.wav trim 0 5 dcshift 0.005`: a recorder with nothing at its input."""
+    offsets = np.array([0.005, -0.3])[:channels]
+    soundfile.write(tmp_path / "a.wav", np.tile(offsets, (5 * 44_100, 1)), 44_100)
+    report = report_of(tmp_path / "a.wav")
+    assert report.verdict is Verdict.MOSTLY_SILENT
+    assert not report.usable
+    assert report.detail == "nothing above -60 dB but a constant offset; left out"
+
+
+def test_silence_beside_a_sound_is_found_whatever_its_offset(tmp_path: Path) -> None:
+    sound = np.concatenate([0.5 * tone(440.0, 1.0), np.zeros(9 * 48_000)]) + 0.2
+    soundfile.write(tmp_path / "a.wav", sound, 48_000)
+    report = report_of(tmp_path / "a.wav")
+    assert report.verdict is Verdict.MOSTLY_SILENT
+    assert report.chunks == 1
+    assert "90% is below -60 dB" in report.detail
 
 
 def test_a_mostly_silent_file_is_used_where_it_sounds(tmp_path: Path) -> None:
@@ -101,6 +124,63 @@ def test_samples_that_are_not_finite_make_a_file_unreadable(tmp_path: Path, bad:
     report = report_of(tmp_path / "a.wav")
     assert report.verdict is Verdict.UNREADABLE
     assert "2 samples are infinite or not a number" in report.detail
+
+
+def test_a_file_that_hangs_its_decoder_is_named_and_the_rest_is_used(sounds: Path) -> None:
+    (sounds / "hangs.wav").write_bytes(wav_that_hangs_libsndfile())
+    files = {file.path: file for file in scan_folder(sounds).files}
+    assert files["hangs.wav"].verdict is Verdict.UNREADABLE
+    assert "never ends" in files["hangs.wav"].detail
+    assert sum(file.usable for file in files.values()) == 8
+
+
+def test_a_file_that_vanishes_is_named_and_the_rest_is_used(
+    sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes between the opening and the look at its size, then between header and samples."""
+    real = Decoders.open
+
+    def vanishing(self: Decoders, path: Path) -> SoundReader:
+        sound = real(self, path)
+        if path.name in ("tone-1.wav", "tone-2.wav"):
+            path.unlink()
+        return sound
+
+    monkeypatch.setattr(Decoders, "open", vanishing)
+    files = {file.path: file for file in scan_folder(sounds).files}
+    assert [name for name, file in files.items() if not file.usable] == ["tone-1.wav", "tone-2.wav"]
+    assert files["tone-1.wav"].detail == "it is no longer there"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ValueError("x"), OverflowError(), RuntimeError("no")])
+def test_any_failure_of_one_file_is_its_verdict(
+    sounds: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    real = SoundReader.blocks
+
+    def failing(self: SoundReader) -> Iterator[Samples]:
+        if self.sample_rate == 44_100:
+            raise error
+        return real(self)
+
+    write_tone(sounds / "bad.wav", samplerate=44_100)
+    monkeypatch.setattr(SoundReader, "blocks", failing)
+    files = {file.path: file for file in scan_folder(sounds).files}
+    assert [name for name, file in files.items() if not file.usable] == ["bad.wav"]
+    assert f"it cannot be examined ({type(error).__name__}" in files["bad.wav"].detail
+
+
+def test_damaged_rates_and_channels_take_no_memory(tmp_path: Path) -> None:
+    """One flipped bit: a rate of gigahertz, and thousands of channels, in 277 kB."""
+    data = bytearray(encode(np.zeros(138_000), 48_000, format="WAV"))
+    for number, (position, value) in enumerate([(26, 0x40), (27, 0x40), (23, 0x10), (22, 0x80)]):
+        damaged = data.copy()
+        damaged[position] ^= value
+        (tmp_path / f"{number}.wav").write_bytes(damaged)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    files = scan_folder(tmp_path).files
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+    assert {file.verdict for file in files} == {Verdict.UNREADABLE}
 
 
 def test_broken_and_foreign_files_get_a_reason_and_the_scan_continues(tmp_path: Path) -> None:
