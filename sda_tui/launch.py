@@ -10,9 +10,7 @@ import termios
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
-
-import platformdirs
+from typing import TYPE_CHECKING
 
 from core.errors import SdaError
 from core.events import RunState
@@ -20,7 +18,7 @@ from core.paths import default_root, expand
 from core.text import printable
 from sda_tui.advice import command, explain
 from sda_tui.handover import Handover
-from sda_tui.terminal import Mode, leave_terminal, own_terminal, restore_terminal
+from sda_tui.terminal import Mode, leave_terminal, log_path, own_terminal, restore_terminal
 
 if TYPE_CHECKING:
     from core.runs import RunDirectory
@@ -105,7 +103,8 @@ class _Child:
         self._handover = handover
         self._parent = parent
         self._before = before
-        self._log_path, self._log = _open_log()
+        self._log_path = log_path()
+        self._log = (self._log_path or Path(os.devnull)).open("a", encoding="utf-8", errors="replace")
 
     def show_safely(
         self, chosen: Sequence[Path], root: Path, demo: bool, attached: "RunDirectory | None"
@@ -225,15 +224,3 @@ def _print(message: str) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write("".join(f"{printable(line)}\n" for line in message.split("\n")))
         sys.stderr.flush()
-
-
-def _open_log() -> tuple[Path | None, TextIO]:
-    """The file that gets tracebacks, and stray output of libraries while the app has the screen.
-
-    None and a stream that leads nowhere if there can be none.
-    """
-    try:
-        path = platformdirs.user_log_path("sda-tui", ensure_exists=True) / "app.log"
-        return path, path.open("a", encoding="utf-8", errors="replace")
-    except OSError:
-        return None, Path(os.devnull).open("w", encoding="utf-8")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import platformdirs
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
@@ -38,6 +40,19 @@ class _Terminal(io.FileIO):
             return super().write(data)
         except OSError:
             return memoryview(data).nbytes
+
+
+def log_path() -> Path | None:
+    """The file for tracebacks, and for what libraries write while the program has the terminal.
+
+    None if there can be none.
+    """
+    try:
+        path = platformdirs.user_log_path("sda-tui", ensure_exists=True) / "app.log"
+        path.open("a").close()
+    except OSError:
+        return None
+    return path
 
 
 @contextlib.contextmanager

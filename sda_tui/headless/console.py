@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-import platformdirs
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
@@ -40,14 +39,6 @@ class Output(Console):
         with contextlib.suppress(SystemExit):
             super().on_broken_pipe()
         raise SystemExit(0)
-
-
-def log_path() -> Path | None:
-    """The file for what libraries write while a command has the terminal; None if there can be none."""
-    try:
-        return platformdirs.user_log_path("sda-tui", ensure_exists=True) / "app.log"
-    except OSError:
-        return None
 
 
 @contextlib.contextmanager

@@ -21,10 +21,10 @@ from core.paths import default_root
 from core.runs import KnownErrors, find_known_errors, list_runs
 from core.text import printable
 from sda_tui import format as fmt
-from sda_tui.headless.console import Output, log_path, logging_to, print_line
+from sda_tui.headless.console import Output, logging_to, print_line
 from sda_tui.headless.signals import StopOnSignal
 from sda_tui.look import VERDICTS, describe_format, describe_relative, summary_lines
-from sda_tui.terminal import own_terminal
+from sda_tui.terminal import log_path, own_terminal
 
 
 def scan_command(sources: Sequence[Path], as_json: bool) -> int:

@@ -29,7 +29,7 @@ from sda_tui.widgets.preview_panel import PreviewPanel
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.quality_bar import QualityBar
 from sda_tui.widgets.run_banner import RunBanner
-from sda_tui.widgets.run_charts import RunCharts
+from sda_tui.widgets.run_charts import RunCharts, why_empty
 from sda_tui.widgets.run_metrics import metric_rows
 from sda_tui.widgets.title_bar import TitleBar
 
@@ -80,7 +80,6 @@ class DashboardScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        self.query_one("#newest-losses").border_title = "Training loss, newest steps"
         self._previews.focus_list()
         if self.followed.problem:
             self.notify(self.followed.problem, severity="error")
@@ -135,7 +134,10 @@ class DashboardScreen(Screen[None]):
         self.query_one(RunBanner).show_run(state, history, reported)
         if not followed.is_reading:
             self.query_one(RunCharts).show(history, state)
-        self.query_one(Sparkline).data = list(history.newest_losses)
+        sparkline = self.query_one(Sparkline)
+        sparkline.data = list(history.newest_losses)
+        reason = why_empty("step", history.last_step, is_ended=not state.is_active)
+        sparkline.border_title = "Training loss, newest steps" if history.newest_losses else reason
         self.query_one(QualityBar).show(history)
         self.query_one("#best", Line).show(self._best())
         errors = HeldOutErrors.of(followed.manifest, history.last_epoch)

@@ -24,7 +24,7 @@ class RunCharts(Grid):
         if last is not None and last.best_validation_loss is not None:
             best = (float(last.best_epoch), last.best_validation_loss)
         chart = self.query_one(LossChart)
-        chart.why_empty = _why_empty("epoch", history.last_epoch, is_ended)
+        chart.why_empty = why_empty("epoch", history.last_epoch, is_ended)
         chart.show(history.training_losses, history.validation_losses, best, is_ended)
         for name, series in (
             ("reconstruction", history.step_metrics.get("reconstruction_loss")),
@@ -32,12 +32,12 @@ class RunCharts(Grid):
             ("rate", history.learning_rates),
         ):
             step_chart = self.query_one(f"#{name}-chart", StepChart)
-            step_chart.why_empty = _why_empty("step", history.last_step, is_ended)
+            step_chart.why_empty = why_empty("step", history.last_step, is_ended)
             step_chart.show(series or Series(), is_ended)
 
 
-def _why_empty(unit: str, last: EpochFinished | StepFinished | None, is_ended: bool) -> str:
-    """Why a curve has no point, if it has none."""
+def why_empty(unit: str, last: EpochFinished | StepFinished | None, is_ended: bool) -> str:
+    """Why a curve by epoch or by step has no point, if it has none."""
     if last is not None:
         return f"No {unit} has had a finite number here."
     if is_ended:
