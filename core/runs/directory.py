@@ -14,7 +14,7 @@ from core.errors import NameTakenError, RunError, RunNameError, RunsFolderError
 from core.files import open_regular, read_bounded
 from core.paths import RUN_FILE, expand
 from core.records import parse_json
-from core.runs.event_log import has_step
+from core.runs.event_log import LARGEST_LOG_BYTES, has_step
 from core.runs.lock import RunLock
 from core.runs.manifest import RunManifest
 from core.runs.requests import RunRequests
@@ -102,11 +102,12 @@ class RunDirectory:
         where = f"The run in {printable(str(self.path))} cannot be used"
         for part in (*FILES, *FOLDERS):
             try:
-                mode = (self.path / part).lstat().st_mode
+                status = (self.path / part).lstat()
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise RunError(f"{where} ({error.strerror}); check its permissions.") from error
+            mode = status.st_mode
             if stat.S_ISLNK(mode):
                 raise RunError(
                     f"{where}: {part} is a link, and no link in a run is followed; "
@@ -116,6 +117,8 @@ class RunDirectory:
                 raise RunError(f"{where}: {part} is not a regular file; remove it, or copy the run again.")
             if part in FOLDERS and not stat.S_ISDIR(mode):
                 raise RunError(f"{where}: {part} is not a folder; remove it, or copy the run again.")
+            if part == self.events.name and status.st_size > LARGEST_LOG_BYTES:
+                raise RunError(f"{where}: {part} is longer than the log of any run; copy the run again.")
 
     def open_log(self) -> int:
         """A descriptor of `run.log`, to append to.  Raises RunError."""

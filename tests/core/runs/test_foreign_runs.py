@@ -88,7 +88,8 @@ def test_a_file_of_nothing_takes_no_memory(make_run: MakeRun, part: str) -> None
     with (run.path / part).open("wb") as file:
         file.truncate(100_000_000_000)
     summary = summarise(run)
-    assert (summary.step, summary.last_epoch) == (0, None)
+    assert (summary.step, summary.last_epoch, summary.manifest) == (0, None, None)
+    assert f"{part} is longer than" in summary.problem
     follower = EventFollower(run.events)
     assert list(follower.poll()) == []
     assert ("longer than the log of any run" in follower.problem) is (part == "events.jsonl")
