@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from io import FileIO
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -142,7 +142,7 @@ def lines_from_end(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         file.seek(begin)
         block = file.read(position - begin) + unfinished[:LONGEST_LINE_BYTES]
         starts = [0, *(found.end() for found in re.finditer(b"\n", block))]
-        for start, stop in zip(reversed(starts[1:]), reversed([*starts[2:], len(block)]), strict=True):
+        for start, stop in reversed(list(pairwise([*starts[1:], len(block)]))):
             if start < stop:
                 yield begin + start, block[start:stop]
         unfinished, position = block[: starts[1] if len(starts) > 1 else len(block)], begin

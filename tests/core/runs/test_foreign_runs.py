@@ -11,7 +11,7 @@ import pytest
 from core.errors import RunError
 from core.events import RunState, StateChanged, StepFinished, to_json
 from core.runs import EventFollower, EventLog, list_runs, summarise
-from core.runs.event_log import LONGEST_LINE_BYTES, keep_events
+from core.runs.event_log import BLOCK_BYTES, LONGEST_LINE_BYTES, keep_events
 from tests.conftest import MakeRun
 
 PARTS = (
@@ -166,13 +166,23 @@ def test_a_damaged_line_is_left_out_and_said(make_run: MakeRun, line: str) -> No
 def test_a_log_is_cut_back_without_reading_all_of_it(make_run: MakeRun) -> None:
     run = make_run()
     lines = [step(number) for number in range(1, 9001)]  # of more than two blocks
-    lines[8997] = "x" * (2 * LONGEST_LINE_BYTES)
+    lines[8997] = "x" * (2 * BLOCK_BYTES + LONGEST_LINE_BYTES)
     run.events.write_text("".join(line + "\n" for line in lines) + '{"torn')
     keep_events(run.events, lambda event: getattr(event, "step", 0) <= 8996)
     assert run.events.read_text() == "".join(line + "\n" for line in lines[:8996])
     before = run.events.stat().st_ino
     keep_events(run.events, lambda event: True)
     assert run.events.stat().st_ino == before
+
+
+@pytest.mark.parametrize(
+    "log", ["", "\n", "x" * (3 * BLOCK_BYTES), "\x00" * (2 * BLOCK_BYTES) + "\n"], ids=len
+)
+def test_a_log_that_is_none_is_cut_to_nothing(make_run: MakeRun, log: str) -> None:
+    run = make_run()
+    run.events.write_text(log)
+    keep_events(run.events, lambda event: True)
+    assert run.events.read_text() == ""
 
 
 def test_a_preview_is_played_from_the_previews_alone(make_run: MakeRun, tmp_path: Path) -> None:
