@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from core.files import open_folder
 
+_TEMPORARY = re.compile(r"\.(.+)\.\d+\.tmp")
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -37,3 +39,12 @@ def write_atomically(
             raise
         if is_durable:
             os.fsync(folder)  # without it a crash may undo the rename
+
+
+def target_of_temporary(name: str) -> str | None:
+    """The name that a temporary file of `write_atomically` was to get; None for any other file.
+
+    A process that is killed while it writes leaves such a file.
+    """
+    match = _TEMPORARY.fullmatch(name)
+    return match[1] if match else None

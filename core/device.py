@@ -13,6 +13,7 @@ from core.config import find_device
 from core.events import DeviceInfo
 
 BFLOAT16_INSTRUCTIONS = "avx512_bf16", "amx_bf16"  # of x86; without them it is slower than float32
+OUT_OF_MEMORY = "can't allocate memory", "not enough memory", "bad_alloc", "Cannot allocate memory"
 LARGEST_UNPINNED_BYTES = 64 << 10  # the driver stages up to this much; a larger copy is a host sync
 
 
@@ -94,6 +95,16 @@ def memory_use(device: torch.device) -> MemoryUse:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     used = int(psutil.Process().memory_info().rss)
     return MemoryUse(used, max(used, peak), total)  # the kernel's peak may lag behind by a few pages
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the device, or the computer, has too little memory.
+
+    torch has a class for the former alone; of the latter its allocator's and C++'s messages tell.
+    """
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in OUT_OF_MEMORY)
 
 
 def has_room_for(device: torch.device, size_bytes: int) -> bool:

@@ -107,10 +107,19 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.cache import cache_command
 
         return cache_command(parsed.clear)
-    if parsed.command == "resume":
-        from sda_tui.headless.going_back import GoingBack
-        from sda_tui.headless.train import resume_command
+    if parsed.command in ("train", "resume"):
+        from sda_tui.headless.signals import StopOnSignal
 
+        with StopOnSignal():  # from here on: loading takes seconds, and the terminal may be lost meanwhile
+            return _train(parsed)
+    raise ValueError(f"the command {parsed.command} is not handled")
+
+
+def _train(parsed: argparse.Namespace) -> int:
+    from sda_tui.headless.going_back import GoingBack
+    from sda_tui.headless.train import resume_command, train_command
+
+    if parsed.command == "resume":
         return resume_command(
             parsed.run,
             parsed.runs,
@@ -119,20 +128,16 @@ def _run(parsed: argparse.Namespace) -> int:
             parsed.folder,
             GoingBack(parsed.checkpoint, parsed.rewind, parsed.name),
         )
-    if parsed.command == "train":
-        from sda_tui.headless.train import train_command
-
-        return train_command(
-            parsed.sources,
-            parsed.runs,
-            parsed.set,
-            parsed.device,
-            parsed.preset,
-            parsed.name,
-            parsed.seed,
-            parsed.start,
-        )
-    raise ValueError(f"the command {parsed.command} is not handled")
+    return train_command(
+        parsed.sources,
+        parsed.runs,
+        parsed.set,
+        parsed.device,
+        parsed.preset,
+        parsed.name,
+        parsed.seed,
+        parsed.start,
+    )
 
 
 def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:

@@ -1,6 +1,7 @@
 """Augmentation of training batches: first draw the parameters, then apply them to the whole batch at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -32,6 +33,10 @@ class Augmentation:
     pitch_semitones: Tensor
     noise_gain: Tensor
     noise_offset: Tensor
+
+    def first(self, count: int) -> Self:
+        """Those of the first items."""
+        return type(self)(*(getattr(self, each.name)[:count] for each in fields(self)))
 
 
 def draw_augmentation(

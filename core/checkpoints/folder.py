@@ -1,87 +1,81 @@
-"""The checkpoints of a run: their names, which of them are kept, and the newest that is whole."""
+"""The checkpoints of a run: which of them are kept, and in which order they are taken."""
 
 import contextlib
 import logging
 from pathlib import Path
 
 from core.atomic import write_atomically
-from core.checkpoints.archive import State, read_checkpoint
-from core.errors import CheckpointError, DamagedCheckpointError
+from core.errors import CheckpointError
 from core.files import remove, rename
 from core.runs import RunDirectory, choose_checkpoint
-from core.runs.checkpoints import BEST, BEST_FILE, CheckpointFile, checkpoint_files
+from core.runs.checkpoints import BEST, BEST_FILE, CheckpointFile, CheckpointKind, checkpoint_files
 from core.text import printable
 
 logger = logging.getLogger(__name__)
 
 KEPT = 3
-DAMAGED_SUFFIX = ".damaged"
+UNUSABLE_SUFFIX = ".unusable"  # of one that is damaged or does not fit the run: kept, never taken again
 
 
 class CheckpointFolder:
-    """The checkpoints of a run: `step-000001234.pt`, `step-000001234-saved.pt` for those saved by hand, and
-    `best.pt`.
+    """The checkpoints of a run: `step-000001234.pt`, `step-000001234-saved.pt` for those saved by hand,
+    `step-000001234-unsteady.pt` for one amid steps that are not finite, and `best.pt`.
 
     The names alone say what there is and what may go; there is no index that could disagree.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.resumed_from = ""  # the name of a file that must stay, whatever its age
 
-    def save(self, data: bytes, step: int, by_hand: bool = False) -> Path:
+    def save(self, data: bytes, step: int, kind: CheckpointKind = CheckpointKind.AUTOMATIC) -> Path:
         """Write a serialised checkpoint of this step, then delete automatic ones beyond the three newest.
 
-        Raises OSError if it cannot be written; all others are then untouched.
+        An unsteady one takes no other's place, and goes when the next steady one is saved.  Raises OSError
+        if it cannot be written; all others are then untouched.
         """
-        path = self.path / CheckpointFile.name(step, by_hand)
-        write_atomically(path, data)
-        self._delete_old(path)
+        path = self._write(CheckpointFile.name(step, kind), data)
+        if kind is not CheckpointKind.UNSTEADY:
+            self._delete_old(path)
         return path
 
     def save_best(self, data: bytes) -> Path:
         """Replace the best checkpoint.  Raises OSError; the one before is then untouched."""
-        path = self.path / BEST_FILE
-        write_atomically(path, data)
-        return path
-
-    def newest(self) -> tuple[State, Path, list[str]]:
-        """The newest checkpoint that is whole, with a message for each newer one that is not.
-
-        Damaged ones are then renamed, so that they do not count among those that are kept.
-        Raises CheckpointError if there is none.
-        """
-        problems: list[str] = []
-        damaged: list[Path] = []
-        for path in self.by_age():
-            try:
-                state = read_checkpoint(path)
-            except CheckpointError as error:
-                problems.append(str(error))
-                if isinstance(error, DamagedCheckpointError):
-                    damaged.append(path)
-            else:
-                for each in damaged:
-                    with contextlib.suppress(OSError):
-                        rename(each, each.with_suffix(DAMAGED_SUFFIX).name)
-                return state, path, problems
-        if problems:
-            raise CheckpointError(f"No checkpoint can be used. {' '.join(problems)}")
-        raise CheckpointError(f"There is no checkpoint in {self.path}.")
+        return self._write(BEST_FILE, data)
 
     def by_age(self) -> list[Path]:
         """Checkpoints of steps, newest first; one saved by hand follows an automatic one of its step."""
         return [each.path for each in checkpoint_files(self.path)]
 
+    def steady(self) -> list[Path]:
+        """Those that a run can return to when its steps are not finite, newest first."""
+        files = checkpoint_files(self.path)
+        return [each.path for each in files if each.kind is not CheckpointKind.UNSTEADY]
+
+    def set_aside(self, path: Path) -> None:
+        """Rename one that cannot be used, so that it is neither taken again nor counts among those kept."""
+        with contextlib.suppress(OSError):
+            rename(path, path.with_suffix(UNUSABLE_SUFFIX).name)
+
+    def _write(self, name: str, data: bytes) -> Path:
+        path = self.path / name
+        with contextlib.suppress(OSError):  # if it matters, writing fails, and says why
+            self.path.mkdir(exist_ok=True)
+        write_atomically(path, data)
+        return path
+
     def _delete_old(self, newest: Path) -> None:
-        automatic = [each.path for each in checkpoint_files(self.path) if not each.is_saved_by_hand]
-        for path in automatic[KEPT:]:
-            if path == newest or path.name == self.resumed_from:
-                continue
+        try:
+            others = [each for each in checkpoint_files(self.path) if each.path != newest]
+        except OSError as error:
+            logger.warning("Old checkpoints are not deleted: %s", error.strerror)
+            return
+        automatic = [each for each in others if each.kind is CheckpointKind.AUTOMATIC]
+        unsteady = [each for each in others if each.kind is CheckpointKind.UNSTEADY]
+        for each in (*automatic[KEPT - 1 :], *unsteady):
             try:
-                remove(path)
+                remove(each.path)
             except OSError as error:
-                logger.warning("Cannot delete the old checkpoint %s: %s", path.name, error.strerror)
+                logger.warning("Cannot delete the old checkpoint %s: %s", each.path.name, error.strerror)
 
 
 def find_checkpoint(path: Path, which: str | int = BEST) -> Path:

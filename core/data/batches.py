@@ -52,12 +52,12 @@ class TrainingBatches:
         is_cached = not config.augments and device.type == "cpu" and len(store) * chunk_bytes <= CACHE_BYTES
         self._cache = SpectrogramCache(store, spectrogram) if is_cached else None
         self._prefetcher: Prefetcher[Tensor] | Prefetcher[Waveforms] | None = None
-        self._batch: Callable[[int], Tensor] = self._make
+        self._batch: Callable[[int, int], Tensor] = self._make
         if device.type == "cpu":
             self._batch = self._prefetcher = Prefetcher(self._make)
         elif store.device.type == "cpu":
             waveforms = self._prefetcher = Prefetcher(self._waveforms)
-            self._batch = lambda step: self._log_mel(*waveforms(step))
+            self._batch = lambda step, size: self._log_mel(*waveforms(step, size))
 
     @property
     def chunks(self) -> int:
@@ -65,21 +65,24 @@ class TrainingBatches:
         return len(self._store)
 
     def batch(self, step: int, size: int) -> Tensor:
-        """The first `size` items of a step's batch, [size, 1, mels, frames]."""
-        return self._batch(step)[:size]
+        """The first `size` items of a step's batch, [size, 1, mels, frames].
+
+        No others are made: a batch is made smaller where memory is short.
+        """
+        return self._batch(step, size)
 
     def close(self) -> None:
         """Stop prefetching."""
         if self._prefetcher is not None:
             self._prefetcher.close()
 
-    def _make(self, step: int) -> Tensor:
+    def _make(self, step: int, size: int) -> Tensor:
         if self._cache is not None:
-            return self._cache.batch(self._order.batch(step))
-        return self._log_mel(*self._waveforms(step))
+            return self._cache.batch(self._order.batch(step)[:size])
+        return self._log_mel(*self._waveforms(step, size))
 
-    def _waveforms(self, step: int) -> Waveforms:
-        return self._augmented(self._order.batch(step), "augmentation", step)
+    def _waveforms(self, step: int, size: int) -> Waveforms:
+        return self._augmented(self._order.batch(step), "augmentation", step, size)
 
     def random_crops(
         self,
@@ -98,14 +101,16 @@ class TrainingBatches:
             size = min(CROPS_AT_A_TIME, count - first)
             draws = generator(self._config.seed, "crops", number)
             index = torch.randint(len(self._store), (size,), generator=draws)
-            crops.append(self._log_mel(*self._augmented(index, "crop augmentation", number)))
+            crops.append(self._log_mel(*self._augmented(index, "crop augmentation", number, size)))
             progress(first + size)
         return torch.cat(crops)
 
-    def _augmented(self, index: Tensor, stream: str, step: int) -> Waveforms:
+    def _augmented(self, index: Tensor, stream: str, step: int, size: int) -> Waveforms:
+        """The first `size` of the chunks [batch], augmented as they are whatever the size."""
         draws = generator(self._config.seed, stream, step)
-        augmentation = draw_augmentation(self._config, len(index), self._store.chunk_samples, draws)
-        waveform = add_noise(self._store.crops(index, augmentation), augmentation, self._noise)
+        all_of_them = draw_augmentation(self._config, len(index), self._store.chunk_samples, draws)
+        augmentation = all_of_them.first(size)
+        waveform = add_noise(self._store.crops(index[:size], augmentation), augmentation, self._noise)
         return waveform, augmentation.pitch_semitones
 
     def _log_mel(self, waveform: Tensor, pitch_semitones: Tensor) -> Tensor:
@@ -170,23 +175,23 @@ class SpectrogramCache:
 
 
 class Prefetcher(Generic[T]):
-    """Calls `make(step)` on a thread of its own, and for the next step before that is asked for.
+    """Calls `make(step, size)` on a thread of its own, and for the next step before that is asked for.
 
     The thread has a lower priority than the step: where a step uses all cores, sharing one of them would slow
     down the whole step.
     """
 
-    def __init__(self, make: Callable[[int], T]) -> None:
+    def __init__(self, make: Callable[[int, int], T]) -> None:
         self._make = make
         self._thread = one_core_threads(1, "batches")
         self._thread.submit(lower_priority)
-        self._next: tuple[int, Future[T]] | None = None
+        self._next: tuple[tuple[int, int], Future[T]] | None = None
 
-    def __call__(self, step: int) -> T:
-        if self._next is None or self._next[0] != step:
-            self._next = step, self._thread.submit(self._make, step)
+    def __call__(self, step: int, size: int) -> T:
+        if self._next is None or self._next[0] != (step, size):
+            self._next = (step, size), self._thread.submit(self._make, step, size)
         future = self._next[1]
-        self._next = step + 1, self._thread.submit(self._make, step + 1)
+        self._next = (step + 1, size), self._thread.submit(self._make, step + 1, size)
         return future.result()
 
     def close(self) -> None:

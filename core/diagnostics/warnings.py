@@ -54,5 +54,7 @@ class ActiveWarnings:
 
         Raises ValueError for an unknown kind.
         """
+        if not all(isinstance(message, str) for message in state.values()):
+            raise ValueError("a warning in it is no text")
         lasting = {kind: message for kind, message in self._messages.items() if kind.is_lasting}
-        self._messages = {WarningKind(kind): str(message) for kind, message in state.items()} | lasting
+        self._messages = {WarningKind(kind): message for kind, message in state.items()} | lasting

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from core.errors import CheckpointNotFoundError
@@ -12,30 +13,59 @@ from core.paths import expand, is_file
 
 BEST_FILE = "best.pt"
 BEST, NEWEST, SAVED = "best", "newest", "saved"  # how a user calls them
-_NAME = re.compile(r"step-(\d{9,})(-saved)?\.pt")
+
+
+class CheckpointKind(StrEnum):
+    """Why a step has a checkpoint, as the end of its name; of one step, later kinds are newer."""
+
+    UNSTEADY = "-unsteady"  # its last steps were not finite: to continue from, not to return to
+    BY_HAND = "-saved"  # stays, whatever its age
+    AUTOMATIC = ""
+
+
+_NAME = re.compile(rf"step-(\d{{9,18}})({'|'.join(CheckpointKind)})\.pt")
+_KINDS = tuple(CheckpointKind)
 
 
 @dataclass(frozen=True)
 class CheckpointFile:
-    """The checkpoint of a step, whose name says which, and whether the user saved it."""
+    """The checkpoint of a step, whose name says which, and why there is one."""
 
     path: Path
     step: int
-    is_saved_by_hand: bool
+    kind: CheckpointKind
+
+    @property
+    def is_saved_by_hand(self) -> bool:
+        return self.kind is CheckpointKind.BY_HAND
 
     @staticmethod
-    def name(step: int, by_hand: bool = False) -> str:
-        return f"step-{step:09}{'-saved' if by_hand else ''}.pt"
+    def name(step: int, kind: CheckpointKind = CheckpointKind.AUTOMATIC) -> str:
+        return f"step-{step:09}{kind}.pt"
 
 
 def checkpoint_files(folder: Path) -> list[CheckpointFile]:
     """Those of steps, newest first; one saved by hand follows an automatic one of its step."""
     found = [
-        CheckpointFile(folder / name, int(match[1]), bool(match[2]))
+        CheckpointFile(folder / name, int(match[1]), CheckpointKind(match[2]))
         for name in list_names(folder)
         if (match := _NAME.fullmatch(name))
     ]
-    return sorted(found, key=lambda each: (each.step, not each.is_saved_by_hand), reverse=True)
+    return sorted(found, key=lambda each: (each.step, _KINDS.index(each.kind)), reverse=True)
+
+
+def newest_step(folder: Path) -> int | None:
+    """The step that a run continues from, as far as names tell; None if it has no checkpoints."""
+    try:
+        files = checkpoint_files(folder)
+    except OSError:
+        return None
+    return files[0].step if files else None
+
+
+def is_checkpoint_name(name: str) -> bool:
+    """Whether a checkpoint is written under this name."""
+    return name == BEST_FILE or _NAME.fullmatch(name) is not None
 
 
 def choose_checkpoint(folder: Path, which: str | int) -> Path:

@@ -5,16 +5,18 @@ import json
 import os
 import re
 import stat
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from core.atomic import write_atomically
+from core.atomic import target_of_temporary, write_atomically
 from core.errors import NameTakenError, RunError, RunNameError, RunsFolderError
-from core.files import open_regular, read_bounded
+from core.files import open_folder, open_regular, read_bounded
 from core.paths import RUN_FILE, expand
 from core.records import parse_json
-from core.runs.event_log import LARGEST_LOG_BYTES, has_step
+from core.runs.checkpoints import is_checkpoint_name
+from core.runs.event_log import LARGEST_LOG_BYTES, has_event
 from core.runs.lock import RunLock
 from core.runs.manifest import RunManifest
 from core.runs.requests import RunRequests
@@ -25,6 +27,7 @@ FOLDERS = ("checkpoints", "previews", "requests")
 LARGEST_DESCRIPTION_BYTES = 32 << 20  # that of five hundred hours of sound
 LARGEST_PREVIEW_BYTES = 16 << 20
 MOST_FILES = 100_000  # looked at in a folder
+PREVIEW_SUFFIXES = {".wav", ".npy"}
 
 
 class RunDirectory:
@@ -95,7 +98,11 @@ class RunDirectory:
 
     def has_trained(self) -> bool:
         """Whether the log has a step."""
-        return has_step(self.events)
+        return has_event(self.events, "step")
+
+    def has_saved(self) -> bool:
+        """Whether the log has a checkpoint, be it still there or not."""
+        return has_event(self.events, "checkpoint")
 
     def check_parts(self) -> None:
         """Raise RunError if a part of the run is not what it should be: a link, a pipe, a folder."""
@@ -144,6 +151,15 @@ class RunDirectory:
             raise RunError(f"{path} is longer than any preview, and is not played.")
         return sound
 
+    def remove_leftovers(self) -> None:
+        """Delete what a process that was killed while it saved has left.  Only for the holder of the lock.
+
+        Files under other names, and what links lead to, are left alone.
+        """
+        _remove_temporary(self.path, FILES.__contains__, is_run=True)
+        _remove_temporary(self.checkpoints, is_checkpoint_name)
+        _remove_temporary(self.previews, lambda name: Path(name).suffix in PREVIEW_SUFFIXES)
+
     def size_bytes(self) -> int:
         """Space that the run takes on disk."""
         folders = [self.path, *(self.path / name for name in FOLDERS)]
@@ -161,6 +177,15 @@ def _size_of_files(folder: Path) -> int:
     except OSError:
         pass
     return total
+
+
+def _remove_temporary(folder: Path, is_own: Callable[[str], bool], is_run: bool = False) -> None:
+    with contextlib.suppress(OSError), open_folder(folder, is_run) as descriptor:
+        for name in os.listdir(descriptor):  # noqa: PTH208  (of a descriptor)
+            target = target_of_temporary(name)
+            if target is not None and is_own(target):
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=descriptor)
 
 
 def check_name(name: str) -> None:

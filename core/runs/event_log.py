@@ -16,7 +16,6 @@ from core.events import LONGEST_LINE, RunEvent, StepFinished, from_json, to_json
 from core.files import open_regular, refusal
 from core.text import printable
 
-STEP_LINE = b'\n{"event":"step"'
 FLUSH_INTERVAL_S = 0.2  # of step events; all others are written at once
 BLOCK_BYTES = 1 << 20
 READ_BYTES = 1 << 16  # at a time, of a log that is followed: some hundred lines
@@ -107,15 +106,16 @@ def keep_events(path: Path, wanted: Callable[[RunEvent], bool]) -> None:
             write_atomically(path, chain(_blocks(file, head), reversed(kept)), is_run=True)
 
 
-def has_step(path: Path) -> bool:
-    """Whether the log has a step.  One that cannot be read has none."""
+def has_event(path: Path, kind: str) -> bool:
+    """Whether the log has an event of this kind.  One that cannot be read has none."""
+    wanted = f'\n{{"event":"{kind}"'.encode("ascii")
     try:
         with open_log(path) as file:
             before = b"\n"
             while file.tell() < SEARCHED_BYTES and (block := file.read(BLOCK_BYTES)):
-                if STEP_LINE in before + block:
+                if wanted in before + block:
                     return True
-                before = block[-len(STEP_LINE) :]
+                before = block[-len(wanted) :]
     except OSError:
         pass
     return False

@@ -11,6 +11,7 @@ from core.config import SettingValue
 from core.errors import NoLiveRunError, RunError, RunFinishedError, RunsFolderError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
 from core.paths import expand
+from core.runs.checkpoints import newest_step
 from core.runs.directory import RunDirectory
 from core.runs.event_log import BLOCK_BYTES, LONGEST_LINE_BYTES, SEARCHED_BYTES, open_log
 from core.runs.find import is_run
@@ -25,7 +26,10 @@ EPOCH_LINE = b'\n{"event":"epoch"'
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run as it is now.  If run.json cannot be read, `manifest` is None and `problem` is the reason."""
+    """A run as it is now.  If run.json cannot be read, `manifest` is None and `problem` is the reason.
+
+    `step` and `epoch` are those that it is at; of one that nobody trains, those that it would continue from.
+    """
 
     run: RunDirectory
     state: RunState
@@ -131,6 +135,8 @@ def summarise(run: RunDirectory) -> RunSummary:
         message = last_state.message
         if logged.is_active == (holder is not None):
             state = logged
+    if not state.is_active:
+        step, epoch = _continues_from(run, manifest, state, step, epoch)
     return RunSummary(
         run=run,
         state=state,
@@ -145,6 +151,16 @@ def summarise(run: RunDirectory) -> RunSummary:
         size_bytes=run.size_bytes(),
         holder_pid=holder.pid if holder else None,
     )
+
+
+def _continues_from(
+    run: RunDirectory, manifest: RunManifest | None, state: RunState, step: int, epoch: int
+) -> tuple[int, int]:
+    """Step and epoch of the newest checkpoint; those given are the log's last, which may be ahead of it."""
+    saved = newest_step(run.checkpoints)
+    if saved is None:
+        return (0, 0) if state is RunState.INTERRUPTED else (step, epoch)
+    return saved, saved // manifest.steps_per_epoch if manifest is not None else epoch
 
 
 def _tail(path: Path) -> list[str]:

@@ -68,7 +68,10 @@ class LatentDistribution:
             or not ((neighbours >= 0) & (neighbours < chunks)).all()
         ):
             raise ValueError("latents, neighbours and deviation do not fit each other")
-        return cls(means, neighbours.long(), deviation, float(state["bandwidth"]))
+        bandwidth = float(state["bandwidth"])
+        if not 0 <= bandwidth <= 1:
+            raise ValueError("the bandwidth is not between 0 and 1")
+        return cls(means, neighbours.long(), deviation, bandwidth)
 
 
 def fit_latents(reconstruction: Reconstruction, neighbours: Tensor | None = None) -> LatentDistribution:

@@ -99,6 +99,7 @@ class PreviewRenderer:
         what = label.replace(" ", "-") if kind is PreviewKind.SAMPLE else kind
         name = what if is_of_all_epochs else f"epoch-{epoch:04}-{what}"
         path = self._folder / f"{name}.wav"
+        self._folder.mkdir(exist_ok=True)  # it may have been deleted
         write_wav(path, samples, self._spectrogram.sample_rate)
         if log_mel is not None:
             buffer = io.BytesIO()

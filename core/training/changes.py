@@ -10,7 +10,7 @@ from core.config import SETTINGS, SettingValue, TrainingConfig
 from core.errors import CheckpointError
 from core.events import CheckpointSaved, SettingsChanged
 from core.files import rename
-from core.runs.checkpoints import BEST_FILE, CheckpointFile
+from core.runs.checkpoints import BEST_FILE, CheckpointFile, CheckpointKind
 from core.training.state import Progress
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def keep_former_best(folder: Path, step: int) -> CheckpointSaved | None:
     try:
         state: Mapping[str, Any] = read_checkpoint(best)
         best_step, epoch = int(state["step"]), int(state["epoch"])
-        kept = folder / CheckpointFile.name(best_step, by_hand=True)
+        kept = folder / CheckpointFile.name(best_step, CheckpointKind.BY_HAND)
         if best_step > step or kept.exists():
             return None
         size_bytes = best.lstat().st_size

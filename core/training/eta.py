@@ -62,8 +62,12 @@ class RunClock:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from these times.  Raises KeyError, TypeError or ValueError."""
         self._elapsed_before_s = float(state["elapsed_s"])
-        self._step_time_before_s = state["step_time_s"]
-        self._evaluation_time_before_s = state["evaluation_time_s"]
+        self._step_time_before_s = _seconds(state["step_time_s"])
+        self._evaluation_time_before_s = _seconds(state["evaluation_time_s"])
         self._started_s = self._now_s()
         self._step_times_s.clear()
         self._evaluation_times_s.clear()
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if value is not None else None

@@ -1,24 +1,13 @@
 """Checkpoints of format version 3, in the layout of today."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from core.checkpoints.archive import FORMAT_VERSION, State
-from core.checkpoints.folder import CheckpointFolder
 from core.diagnostics.overfitting import OverfittingDetector
 from core.errors import CheckpointError
 
 RENAMED_WEIGHTS = {"refiner.places.": "refiner.position_bias."}
-
-
-def read_newest(folder: CheckpointFolder, validation_files: int) -> tuple[State, Path, list[str]]:
-    """What `CheckpointFolder.newest` gives, in the layout of today.
-
-    Raises CheckpointError if there is no checkpoint that is whole.
-    """
-    state, path, problems = folder.newest()
-    return migrate(state, path.name, validation_files), path, problems
 
 
 def migrate(state: State, name: str, validation_files: int) -> State:

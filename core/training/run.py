@@ -6,19 +6,18 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from core.checkpoints.archive import State
 from core.checkpoints.folder import CheckpointFolder
 from core.data.matching import SoundMatch
-from core.device import be_deterministic, choose_device
+from core.device import be_deterministic, choose_device, is_out_of_memory
+from core.disk import explain_write_error
 from core.errors import Cancelled, CheckpointError, RunError, SdaError
 from core.events import LoadProgress, RunState, StateChanged, Warned, WarningKind
 from core.runs import EventLog, RunDirectory, RunManifest, estimate_run
 from core.text import printable
 from core.threads import use_threads
 from core.training.control import Control
-from core.training.migration import read_newest
-from core.training.recovery import NonFiniteStreak
 from core.training.reporter import Listener, RunReporter
+from core.training.resume import Candidates
 from core.training.sounds import describe_missing, describe_new, find_sounds
 from core.training.state import ResumePoint
 from core.training.task import SetUp, SetupContext
@@ -46,9 +45,7 @@ def train_run(
     try:
         run.lock.acquire()
     except OSError as error:
-        raise RunError(
-            f"Cannot write to {printable(str(run.path))} ({error.strerror}); check its permissions."
-        ) from error
+        raise RunError(f"Cannot write to {printable(str(run.path))} {explain_write_error(error)}.") from error
     try:
         sounds = find_sounds(
             run,
@@ -57,13 +54,12 @@ def train_run(
             lambda at: listener(LoadProgress(at.phase, at.done, at.total)),
         )
         run.requests.clear()
+        run.remove_leftovers()
         with _logging_to(run.open_log()), contextlib.closing(EventLog(run.events)) as log:
             reporter = RunReporter(log, listener)
             TrainingRun(run, manifest, sounds, reporter, control, set_up).execute(device_name)
     except OSError as error:
-        raise RunError(
-            f"Cannot write to {printable(str(run.path))} ({error.strerror}); free some space."
-        ) from error
+        raise RunError(f"Cannot write to {printable(str(run.path))} {explain_write_error(error)}.") from error
     finally:
         run.lock.release()
 
@@ -86,39 +82,53 @@ class TrainingRun:
         self._reporter = reporter
         self._control = control
         self._set_up = set_up
+        self._background = contextlib.ExitStack()  # ends what runs there
         self._trainer: Trainer | None = None
-        self._checkpoint_problem = ""
-        self._resume_point = ResumePoint(0, 0, -1)
+        self._resume_point = ResumePoint.start()
+        self._warnings: list[tuple[WarningKind, str]] = []  # found before it is known where the run continues
 
     def execute(self, device_name: str | None) -> None:
+        with self._background:  # nothing may be written after the state that the run ends in
+            state, message = self._train_to_end(device_name)
+        self._report(state, message)
+
+    def _train_to_end(self, device_name: str | None) -> tuple[RunState, str]:
+        """The state that the run ends in, and a message if that is not as it should be.
+
+        It is finished when its last state and its last previews are on disk.
+        """
         try:
             self._train(device_name)
-            self._report(RunState.FINISHED, self._save("finished"))
         except Cancelled:
-            self._report(RunState.CANCELLED, self._save("cancelled"))
+            return RunState.CANCELLED, self._save("cancelled")
         except SdaError as error:
             logger.error("%s", error)
-            self._report(RunState.FAILED, " ".join(filter(None, (str(error), self._save("failed")))))
+            return RunState.FAILED, " ".join(filter(None, (str(error), self._save("failed"))))
         except Exception as error:
+            if is_out_of_memory(error):
+                logger.exception("out of memory")
+                return RunState.FAILED, (
+                    "There is too little memory for this run; close other programs, or choose a smaller "
+                    "batch_size, width or chunk_duration_s."
+                )
             logger.exception("unexpected error")
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            self._report(RunState.FAILED, f"An unexpected error ended the run ({what}); see {self._run.log}.")
-        finally:
-            if self._trainer is not None:
-                self._trainer.close()  # nothing may be written once the lock is released
+            return RunState.FAILED, f"An unexpected error ended the run ({what}); see {self._run.log}."
+        assert self._trainer is not None
+        problem = " ".join(filter(None, (self._save("finished"), self._trainer.previewer.missing)))
+        return (RunState.FAILED if problem else RunState.FINISHED), problem
 
     def _train(self, device_name: str | None) -> None:
-        checkpoint = self._find_checkpoint()
+        candidates = self._find_checkpoints()
         self._report(RunState.LOADING)
-        self._warn(WarningKind.CHECKPOINT, self._checkpoint_problem)
         device = choose_device(device_name)
         be_deterministic(self._manifest.config.deterministic)
-        if checkpoint is not None:
-            use_threads(device, checkpoint[0].get("threads"))
+        if candidates is not None:
+            use_threads(device, candidates.state.get("threads"))
         for path in self._sounds.missing:
             logger.warning("%s is left out: it is gone or has changed", printable(path))
         self._warn(WarningKind.DATASET, describe_missing(self._sounds))
-        if checkpoint is not None:
+        if candidates is not None:
             self._warn(WarningKind.NEW_SOUNDS, describe_new(self._sounds))
         self._warn_of_space()
         task = self._set_up(
@@ -126,37 +136,40 @@ class TrainingRun:
                 self._run,
                 self._manifest,
                 device,
-                is_new=checkpoint is None,
+                is_new=candidates is None,
                 cancelled=self._control.is_cancelled,
                 emit=self._reporter.emit,
                 locations=self._sounds.locations,
             )
         )
+        self._background.callback(task.close)
         for kind, message in task.setup_warnings.items():
             self._warn(kind, message)
         trainer = Trainer(self._run, self._manifest, task, self._control, self._reporter)
-        if checkpoint is not None:
-            trainer.restore(*checkpoint)
+        self._background.callback(trainer.close)
+        if candidates is None:
+            self._reporter.rewind(self._resume_point)
+        else:
+            trainer.restore(candidates)
+            self._resume_point = candidates.point
+            self._warn(WarningKind.CHECKPOINT, candidates.remark)
         self._trainer = trainer
         logger.info("training on %s from step %d", device, trainer.progress.step)
         self._report(RunState.TRAINING)
         trainer.train()
 
-    def _find_checkpoint(self) -> tuple[State, str] | None:
-        """What to continue from, with the log cut back to it.  None for a run that has not trained yet."""
+    def _find_checkpoints(self) -> Candidates | None:
+        """What to continue from.  None for a run that has saved nothing yet, and starts over."""
         folder = CheckpointFolder(self._run.checkpoints)
         if not folder.by_age():
-            if self._run.has_trained():
+            if self._run.has_saved():
                 raise CheckpointError(
                     f"The checkpoints of {self._run.name} are gone, so it cannot continue; start a new run."
                 )
             return None
-        state, path, problems = read_newest(folder, self._manifest.split.validation_files)
-        self._resume_point = ResumePoint.read(state, path.name)
-        self._reporter.rewind(self._resume_point)
-        if problems:
-            self._checkpoint_problem = f"{' '.join(problems)} Continuing from {path.name} instead."
-        return state, path.name
+        candidates = Candidates(folder, self._manifest)
+        self._resume_point = candidates.point
+        return candidates
 
     def _warn_of_space(self) -> None:
         needed = estimate_run(self._manifest).disk_bytes - self._run.size_bytes()
@@ -170,21 +183,19 @@ class TrainingRun:
 
     def _save(self, reason: str) -> str:
         """Keep the state that the run ends in; a message if that failed."""
-        if self._trainer is None:
-            return ""
-        with contextlib.suppress(NonFiniteStreak):  # the run ends here anyway
-            self._trainer.steps.flush()
-        self._trainer.save(reason)
-        self._trainer.writer.finish()
-        return self._trainer.writer.problem
+        return self._trainer.save_last(reason) if self._trainer is not None else ""
 
     def _warn(self, kind: WarningKind, message: str) -> None:
+        """Report with the next state: until then the log may be cut back."""
         if message:
             logger.warning("%s", message)
-            self._reporter.emit(Warned(kind, message, self._resume_point.step))
+            self._warnings.append((kind, message))
 
     def _report(self, state: RunState, message: str = "") -> None:
         progress = self._trainer.progress if self._trainer else self._resume_point
+        for kind, warning in self._warnings:
+            self._reporter.emit(Warned(kind, warning, progress.step))
+        self._warnings.clear()
         self._reporter.emit(
             StateChanged(
                 state=state.value,
@@ -207,10 +218,10 @@ def _logging_to(descriptor: int) -> Iterator[None]:
     names = ("core", "py.warnings")
     logging.captureWarnings(True)
     logging.getLogger("core").setLevel(logging.INFO)
-    logging.getLogger("core").info("process %d", os.getpid())
     for name in names:
         logging.getLogger(name).addHandler(handler)
         logging.getLogger(name).propagate = False
+    logger.info("process %d", os.getpid())
     try:
         yield
     finally:

@@ -36,9 +36,10 @@ class Progress:
     best_epoch: int = 0
     untrained_error: float | None = None  # of validation, before the first step
 
-    def record_validation(self, epoch: int, loss: float) -> None:
+    def record_validation(self, epoch: int, loss: float, may_be_best: bool = True) -> None:
         self.validated_epochs = epoch
-        if loss < (math.inf if self.best_loss is None else self.best_loss):  # never so for NaN
+        best_loss = math.inf if self.best_loss is None else self.best_loss
+        if may_be_best and loss < best_loss:  # never so for NaN
             self.best_loss, self.best_epoch = loss, epoch
 
     def forget_best(self) -> None:
@@ -47,8 +48,13 @@ class Progress:
 
     def fits(self, total_steps: int, largest_batch: int) -> bool:
         """Whether a run of so many steps in batches of at most this size can be here."""
+        measured: tuple[object, ...] = (self.best_loss, self.untrained_error)
+        if not all(value is None or isinstance(value, float) for value in measured):
+            return False
         counts = (self.step, self.batch_size, self.validated_epochs, self.best_epoch)
         if not all(isinstance(count, int) and count >= 0 for count in counts):
+            return False
+        if self.best_epoch > self.validated_epochs:
             return False
         return self.step <= total_steps and 1 <= self.batch_size <= largest_batch
 
@@ -105,6 +111,15 @@ class ResumePoint:
     step: int
     validated_epochs: int
     previewed_epoch: int
+
+    def fits(self, epochs: int) -> bool:
+        """Whether a run of so many epochs can have come this far."""
+        return 0 <= self.validated_epochs <= epochs and -1 <= self.previewed_epoch <= epochs
+
+    @classmethod
+    def start(cls) -> Self:
+        """That of a run which has saved nothing."""
+        return cls(0, 0, -1)
 
     @classmethod
     def read(cls, state: Mapping[str, Any], name: str) -> Self:

@@ -12,19 +12,21 @@ import torch
 from core.checkpoints.archive import State
 from core.checkpoints.folder import CheckpointFolder
 from core.checkpoints.writer import CheckpointWriter
+from core.device import is_out_of_memory
 from core.diagnostics.overfitting import OverfittingDetector, overfitting_gap
 from core.diagnostics.warnings import ActiveWarnings
-from core.errors import Cancelled, CheckpointError
+from core.errors import Cancelled, TrainingError
 from core.events import WarningKind
 from core.runs import RunDirectory, RunManifest
+from core.runs.checkpoints import CheckpointKind
 from core.training.changes import find_changes, keep_former_best, redefine_loss
 from core.training.control import Control
 from core.training.eta import RunClock
-from core.training.migration import read_newest
 from core.training.previews import Previewer
 from core.training.recovery import NonFiniteStreak, Recovery
 from core.training.reporter import Reporter, epoch_event, memory_event
-from core.training.state import Progress, ResumePoint, TrainingState
+from core.training.resume import Candidates
+from core.training.state import TrainingState
 from core.training.stepper import Stepper
 from core.training.task import Task
 
@@ -60,7 +62,8 @@ class Trainer:
         self._is_memory_reported = False
         self._clock = RunClock()
         self._detector = OverfittingDetector(manifest.split.validation_files)
-        self._recovery = Recovery(self.progress, self.warnings, self._restore_newest, self._free_memory)
+        self._recovery = Recovery(self.progress, self.warnings, self._return_to_good, self._free_memory)
+        self._is_whole = True  # not while the state is being replaced by a checkpoint's
         self.state.register(
             recovery=self._recovery,
             warnings=self.warnings,
@@ -91,7 +94,7 @@ class Trainer:
                         break
                     self._control.raise_if_cancelled()
                     self.train_step()
-            self.previewer.finish(self._control.is_cancelled)
+            self.previewer.finish_all(self._control.is_cancelled)
         except Cancelled:
             with self._rolling_back():
                 self.steps.flush()
@@ -106,23 +109,28 @@ class Trainer:
             self._recovery.roll_back()
 
     def _do_what_is_due(self) -> None:
-        """Between two steps: report, save, validate, render.  Raises Cancelled, NonFiniteStreak."""
+        """Between two steps: report, save, validate, render.  Raises Cancelled, NonFiniteStreak.
+
+        Nothing is saved while steps are not finite: that waits for the next good one, or for the return to
+        the last good checkpoint.
+        """
         is_save_requested, is_checkpoint_due = self._control.is_save_requested(), self._is_checkpoint_due()
         if self._is_at_epoch_end() or is_save_requested or is_checkpoint_due:
             self.steps.flush()
         self.writer.collect()
         self.previewer.collect()
-        if is_save_requested:
+        if is_save_requested and not self._recovery.is_in_streak:
             self._control.take_save_request()
-            self.save("manual", by_hand=True)
-        self.previewer.render_resumed(self._control.is_cancelled)
+            self.save("manual", CheckpointKind.BY_HAND)
+        self.previewer.render_waiting(self._control.is_cancelled)
         if self.progress.step == 0 and self.progress.untrained_error is None:
             self._measure_untrained()
         if self._is_validation_due():
             self.validate()
         if self._is_preview_due():
             self.render_previews()
-        if is_checkpoint_due and self.writer.requested_step < self.progress.step:
+        is_saved = self.writer.requested_step == self.progress.step
+        if is_checkpoint_due and not is_saved and not self._recovery.is_in_streak:
             self.save("interval")
 
     def _is_at_epoch_end(self) -> bool:
@@ -136,10 +144,12 @@ class Trainer:
         return self._is_at_epoch_end() and at_interval and self.epoch > self.previewer.begun_epoch
 
     def _is_checkpoint_due(self) -> bool:
-        at_interval = self._is_at_epoch_end() and self.epoch % self.config.checkpoint_interval == 0
+        """Whether the end of an interval has come since the last checkpoint, or that is old."""
+        requested, step = self.writer.requested_step, self.progress.step
+        interval = self.config.checkpoint_interval * self.manifest.steps_per_epoch
         is_old = self.writer.age_s > self.config.checkpoint_minutes * 60
-        is_new = self.writer.requested_step < self.progress.step < self.manifest.total_steps
-        return (at_interval or is_old) and is_new
+        is_at_interval = step // interval > requested // interval
+        return (is_at_interval or is_old) and requested < step < self.manifest.total_steps
 
     # -- steps ------------------------------------------------------------------------------------------
 
@@ -150,10 +160,12 @@ class Trainer:
         """
         try:
             self.steps.take()
-            is_out_of_memory = False
-        except torch.OutOfMemoryError:
-            is_out_of_memory = True  # answered below: here the error still holds the step's tensors
-        if is_out_of_memory:
+            has_room = True
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            has_room = False  # answered below: here the error still holds the step's tensors
+        if not has_room:
             self.steps.rebuild()  # a captured graph holds memory of its own
             self.steps.flush()
             self._recovery.recover_from_oom(str(self.device), self.task.memory_advice)
@@ -187,9 +199,13 @@ class Trainer:
     def validate(self) -> None:
         """Measure the EMA model, and report it."""
         started_s = time.perf_counter()
-        result = self.task.validate(self.state.ema_model, self.epoch, self.warnings.is_active)
+        result = self._recovery.with_memory(
+            lambda: self.task.validate(self.state.ema_model, self.epoch, self.warnings.is_active),
+            f"The device {self.device} has not enough memory to measure the model",
+        )
         self._clock.add_evaluation(time.perf_counter() - started_s)
-        self.progress.record_validation(self.epoch, result.validation_loss)
+        is_judged = not self._recovery.is_in_streak  # else a return to this model would only bring bad steps
+        self.progress.record_validation(self.epoch, result.validation_loss, may_be_best=is_judged)
         gap = overfitting_gap(result.train_error, result.validation_error)
         self._reporter.emit(epoch_event(self.manifest, self.progress, self.device, self._clock, result, gap))
         self._detector.update(self.epoch, result.validation_loss, gap)
@@ -206,16 +222,36 @@ class Trainer:
     def render_previews(self) -> None:
         """Judge the new sounds of the EMA model, and begin to render its previews.  Raises Cancelled."""
         self.previewer.finish(self._control.is_cancelled)  # its model is freed before this one is copied
-        source, warnings = self.task.previews(self.state.ema_model, self.epoch, self.warnings.is_active)
+        try:
+            source, warnings = self._recovery.with_memory(
+                lambda: self.task.previews(self.state.ema_model, self.epoch, self.warnings.is_active),
+                f"The previews of epoch {self.epoch} found too little memory",
+            )
+        except TrainingError as error:
+            self.previewer.skip(self.epoch, str(error))
+            return
         for kind, message in warnings.items():
             self.warnings.set(kind, message)
         self.previewer.render(source, self.epoch, self.progress.step, self._control.is_cancelled)
 
     # -- checkpoints ------------------------------------------------------------------------------------
 
-    def save(self, reason: str, by_hand: bool = False) -> None:
+    def save(self, reason: str, kind: CheckpointKind = CheckpointKind.AUTOMATIC) -> None:
         """Begin to write a checkpoint of this very step, whose metrics and those before are flushed."""
-        self.writer.save(self.snapshot(), self.epoch, self.progress.step, reason, by_hand)
+        self.writer.save(self.snapshot(), self.epoch, self.progress.step, reason, kind)
+
+    def save_last(self, reason: str) -> str:
+        """Keep the state that the run ends in; a message if that failed.
+
+        A state that only leads to bad steps, and part of one, are not kept: the checkpoints are better.
+        """
+        with contextlib.suppress(NonFiniteStreak):  # the run ends here anyway
+            self.steps.flush()
+        is_in_streak = self._recovery.is_in_streak
+        if self._is_whole and not (is_in_streak and reason == "failed"):
+            self.save(reason, CheckpointKind.UNSTEADY if is_in_streak else CheckpointKind.AUTOMATIC)
+        self.writer.finish()
+        return self.writer.problem
 
     def snapshot(self) -> State:
         """Everything that the run needs to continue, and to be used without its dataset."""
@@ -228,23 +264,18 @@ class Trainer:
             **self.state.state_dict(),
         }
 
-    def restore(self, state: State, name: str) -> None:
-        """Continue from a checkpoint.  Raises CheckpointError if it does not fit this run."""
-        if state.get("spectrogram") != dataclasses.asdict(self.manifest.spectrogram):
-            raise CheckpointError(f"{name} was made with another spectrogram; its sounds would not fit.")
-        try:
-            if not Progress(**state["progress"]).fits(self.manifest.total_steps, self.config.batch_size):
-                raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible.")
-            self.state.load_state_dict(state)
-        except torch.OutOfMemoryError:
-            raise
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0][:100].rstrip(":")
-            raise CheckpointError(f"{name} does not fit the model of this run ({reason}).") from error
+    def restore(self, candidates: Candidates) -> None:
+        """Continue from the newest checkpoint that fits this run, with the log cut back to it.
+
+        Raises CheckpointError if there is none, RunError if the log cannot be rewritten.
+        """
+        self._is_whole = False
+        candidates.restore(self.state)
+        self._is_whole = True
         self.steps.drop_pending()
         self.writer.forget(self.progress.step)
-        self._checkpoints.resumed_from = name
-        self._note_changes(state.get("config"))
+        self._reporter.rewind(candidates.point)
+        self._note_changes(candidates.state.get("config"))
 
     def _note_changes(self, before: object) -> None:
         """Report the settings that differ from those `before`, which the checkpoint was made with."""
@@ -262,14 +293,15 @@ class Trainer:
             )
             self.warnings.set(WarningKind.OVERFITTING, "")
 
-    def _restore_newest(self) -> None:
+    def _return_to_good(self, is_newest_spent: bool) -> None:
+        """Restore the newest checkpoint made while steps were good; the one before if that is spent."""
         self.writer.finish()
-        state, path, _ = read_newest(self._checkpoints, self.manifest.split.validation_files)
-        self.restore(state, path.name)
-        self._reporter.rewind(ResumePoint.read(state, path.name))
+        steady = self._checkpoints.steady()
+        if is_newest_spent and len(steady) > 1:
+            self._checkpoints.set_aside(steady[0])
+        self.restore(Candidates(self._checkpoints, self.manifest, is_return=True))
 
     def close(self) -> None:
         """Stop what runs in the background."""
         self.writer.close()
         self.previewer.close()
-        self.task.close()

@@ -157,8 +157,7 @@ class VaeTask:
         model.load_state_dict(state["model"])
         if state["latents"] is None:  # by a version that did not keep them
             return UnfittedPreviews(self._setup, model, self._bundle)
-        latents = LatentDistribution.from_state(state["latents"], self.device)
-        return VaePreviews(self._setup.previews, self._bundle(model, latents))
+        return VaePreviews(self._setup.previews, self._bundle(model, self._read_latents(state["latents"])))
 
     def state_dict(self, model: VAE) -> dict[str, Any]:
         """What `load_bundle` needs besides the model: latents of the training sounds, and the gain.
@@ -167,15 +166,22 @@ class VaeTask:
         """
         try:
             self._latents = self._latents or self._fit(self._reconstruct_training(model))
-        except (Cancelled, RuntimeError) as error:
+        except (Cancelled, RuntimeError, MemoryError) as error:
             logger.warning("this checkpoint has no latents to draw new sounds from (%s)", error)
         latents = self._latents
         return {"latents": latents.state_dict() if latents else None, "gain": UNCHANGED_GAIN}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         fitted = state["latents"]
-        self._latents = LatentDistribution.from_state(fitted, self.device) if fitted is not None else None
+        self._latents = self._read_latents(fitted) if fitted is not None else None
         self.weights_change()
+
+    def _read_latents(self, state: Mapping[str, Any]) -> LatentDistribution:
+        """Those in a checkpoint.  Raises KeyError, TypeError or ValueError."""
+        latents = LatentDistribution.from_state(state, self.device)
+        if latents.means.shape[1] != self._config.latent_dim:
+            raise ValueError("its latents are of another model")
+        return latents
 
     def close(self) -> None:
         self._setup.batches.close()

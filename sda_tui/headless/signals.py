@@ -10,23 +10,40 @@ from sda_tui.terminal import leave_terminal
 
 INTERRUPTED_STATUS = 130
 
+_NAMES = "INT TERM QUIT USR1 USR2 ALRM VTALRM PROF XCPU IO PWR STKFLT".split()  # macOS lacks the last ones
+_REAL_TIME = range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else range(0)
+
+# Those that would end the process, whoever sends them.  Not the ones of errors in the process itself, nor
+# SIGPIPE and SIGXFSZ, which Python ignores: writing fails instead.
+STOP_SIGNALS: tuple[int, ...] = (
+    *(int(getattr(signal, f"SIG{name}")) for name in _NAMES if hasattr(signal, f"SIG{name}")),
+    *_REAL_TIME,
+)
+FROM_KEYS = {signal.SIGINT, signal.SIGQUIT}  # Ctrl-C, Ctrl-\
+
+
+def interrupt() -> None:
+    """Leave a command that has nothing to save yet."""
+    raise KeyboardInterrupt
+
 
 class StopOnSignal:
-    """While entered: the first Ctrl-C or SIGTERM calls `stop`, a second Ctrl-C ends the process at once.
+    """While entered: the first Ctrl-C, SIGTERM or other signal that would end the process calls `stop`, a
+    second Ctrl-C ends the process at once.
 
     SIGHUP, sent when the terminal is lost, detaches from the terminal and changes nothing else.
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
+    def __init__(self, stop: Callable[[], None] = interrupt) -> None:
         self._stop = stop
         self._before: dict[int, Any] = {}
         self.stopped = False
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                continue  # under nohup, which has redirected the output
-            self._before[number] = signal.signal(number, self._handle)
+        for number in (*STOP_SIGNALS, signal.SIGHUP):
+            is_ignored = signal.getsignal(number) == signal.SIG_IGN  # under nohup, for example
+            if not is_ignored or number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -38,7 +55,7 @@ class StopOnSignal:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             leave_terminal()
-        elif number == signal.SIGINT and self.stopped:
+        elif number in FROM_KEYS and self.stopped:
             os._exit(INTERRUPTED_STATUS)
         else:
             self.stopped = True

@@ -47,6 +47,17 @@ def test_batches_are_a_function_of_the_step() -> None:
     assert torch.equal(other.batch(2, 1), forwards[2][:1])  # halved for lack of memory
 
 
+def test_a_smaller_batch_is_prefetched_in_its_size() -> None:
+    sizes = []
+    prefetcher = Prefetcher(lambda step, size: sizes.append(size) or torch.zeros(size))
+    assert len(prefetcher(0, 8)) == 8
+    assert len(prefetcher(1, 4)) == 4  # not the eight that are there already
+    assert len(prefetcher(2, 4)) == 4
+    prefetcher.close()
+    assert sizes[:3] == [8, 8, 4]
+    assert set(sizes[3:]) == {4}
+
+
 def test_unaltered_batches_are_the_chunks_in_any_order_of_steps() -> None:
     sounds = store_of(tone(440.0, 2.5), starts=tuple(0.05 * n for n in range(45)), chunk_samples=12_000)
     config = TrainingConfig(batch_size=8, augmentation_strength=0.0, random_crop_probability=0.0)
@@ -65,7 +76,8 @@ def test_unaltered_batches_are_the_chunks_in_any_order_of_steps() -> None:
 def test_next_batch_is_prefetched_on_a_thread_and_its_error_raised_when_asked_for() -> None:
     made: list[tuple[int, str]] = []
 
-    def make(step: int) -> torch.Tensor:
+    def make(step: int, size: int) -> torch.Tensor:
+        assert size == 3
         made.append((step, threading.current_thread().name))
         if step == 2:
             raise MemoryError("no room")
@@ -74,10 +86,10 @@ def test_next_batch_is_prefetched_on_a_thread_and_its_error_raised_when_asked_fo
     threads = torch.get_num_threads()
     prefetcher = Prefetcher(make)
     assert torch.get_num_threads() == threads
-    assert [float(prefetcher(step)) for step in (0, 1)] == [0.0, 1.0]
+    assert [float(prefetcher(step, 3)) for step in (0, 1)] == [0.0, 1.0]
     with pytest.raises(MemoryError, match="no room"):
-        prefetcher(2)
-    assert float(prefetcher(1)) == 1.0
+        prefetcher(2, 3)
+    assert float(prefetcher(1, 3)) == 1.0
     prefetcher.close()
     assert {step for step, _ in made} >= {0, 1, 2}
     assert all(name.startswith("batches") for _, name in made)

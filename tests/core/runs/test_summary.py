@@ -213,13 +213,14 @@ def test_runs_are_listed_with_their_state_newest_first(make_run: MakeRun, tmp_pa
     write_events(finished, state(RunState.TRAINING, 0), step(1), state(RunState.FINISHED, 100))
     write_events(failed, state(RunState.FAILED, 3, "No memory."))
     write_events(killed, state(RunState.TRAINING, 0), step(1), step(2))
+    (killed.checkpoints / "step-000000001.pt").touch()
     broken.run_file.write_text("{")
     for age_s, run in enumerate((finished, failed, killed)):
         os.utime(run.events, (time.time() - age_s, time.time() - age_s))
     summaries = {summary.name: summary for summary in list_runs(tmp_path / "runs")}
     assert summaries["finished"].state is RunState.FINISHED
     assert (summaries["failed"].state, summaries["failed"].message) == (RunState.FAILED, "No memory.")
-    assert (summaries["killed"].state, summaries["killed"].step) == (RunState.INTERRUPTED, 2)
+    assert (summaries["killed"].state, summaries["killed"].step) == (RunState.INTERRUPTED, 1)
     assert "cannot be used" in summaries["broken"].problem
     ordered = [name for name in summaries if name != "broken"]
     assert ordered == ["finished", "failed", "killed"]
@@ -269,7 +270,42 @@ def test_a_log_of_any_length_is_summarised_from_its_end(make_run: MakeRun) -> No
     run = make_run()
     with run.events.open("w") as file:
         file.writelines(to_json(step(number), 0.0) + "\n" for number in range(1, 20_001))
+    run.lock.acquire()
     assert summarise(run).step == 20_000
+    run.lock.release()
+
+
+@pytest.mark.parametrize(
+    ("names", "steps", "epochs"),
+    [
+        ([], 0, 0),  # it saved nothing, and starts over
+        (["step-000000008.pt", "step-000000016.pt", "best.pt"], 16, 2),
+        (["step-000000016.pt", "step-000000019-saved.pt"], 19, 2),
+        (["step-000000016.pt", "step-000000020-unsteady.pt"], 20, 2),
+        (["step-000000016.pt", "step-000000024.unusable", ".step-000000024.pt.7.tmp"], 16, 2),
+        (["step-000000016.pt", f"step-{'9' * 5000}.pt"[:250]], 16, 2),
+    ],
+)
+def test_killed_run_is_at_the_step_that_it_continues_from(
+    make_run: MakeRun, names: list[str], steps: int, epochs: int
+) -> None:
+    run = make_run()
+    write_events(run, state(RunState.TRAINING, 0), *map(step, range(1, 23)))
+    for name in names:
+        (run.checkpoints / name).touch()
+    summary = summarise(run)
+    assert (summary.state, summary.step, summary.epoch) == (RunState.INTERRUPTED, steps, epochs)
+
+
+def test_finished_run_without_its_last_checkpoint_continues(make_run: MakeRun) -> None:
+    run = make_run()
+    total_steps = run.read_manifest().total_steps
+    write_events(run, state(RunState.TRAINING, 0), state(RunState.FINISHED, total_steps))
+    (run.checkpoints / "step-000000008.pt").touch()
+    assert summarise(run).continued({}) == run.read_manifest()
+    (run.checkpoints / f"step-{total_steps:09}.pt").touch()
+    with pytest.raises(RunError, match="has finished its 2 epochs"):
+        summarise(run).continued({})
 
 
 def test_an_event_log_flushes_rare_events_at_once(make_run: MakeRun) -> None:
@@ -318,7 +354,9 @@ def test_the_last_epoch_is_found_however_long_ago(make_run: MakeRun) -> None:
     with run.events.open("w") as file:
         file.write(to_json(step(1), 0.0) + "\n" + to_json(epoch, 0.0) + "\n")
         file.writelines(to_json(step(number), 0.0) + "\n" for number in range(2, 6000))
+    run.lock.acquire()
     summary = summarise(run)
+    run.lock.release()
     assert (summary.step, summary.elapsed_s) == (5999, 77.0)
     assert summary.last_epoch == epoch
 

@@ -14,13 +14,12 @@ import soundfile
 import torch
 
 from core.checkpoints.archive import read_checkpoint, serialise
-from core.checkpoints.folder import CheckpointFolder
 from core.diagnostics.overfitting import OverfittingDetector
 from core.errors import CheckpointError
 from core.events import EpochFinished, PreviewReady, RunState, StepFinished
 from core.runs import RunDirectory, RunHistory, summarise
 from core.synthesis import load_bundle
-from core.training.migration import read_newest
+from core.training.migration import migrate
 from tests.training import end, logged, newest_state, of, train
 
 ARCHIVE = Path(__file__).parents[2] / "data" / "run-of-format-3.tar.xz"
@@ -92,11 +91,10 @@ def test_nothing_of_a_checkpoint_of_format_3_is_lost(old_run: RunDirectory) -> N
         "step_time_s": 0.5, "evaluation_time_s": 1.5, "warnings": {"blur": "Blurred."}, "previewed_epoch": 55,
     }  # fmt: skip
     path.write_bytes(serialise(state))  # which keeps the version that is in it
-    migrated, _, problems = read_newest(CheckpointFolder(old_run.checkpoints), validation_files=4)
+    migrated = migrate(read_checkpoint(path), path.name, validation_files=4)
     detector = OverfittingDetector(4)
     for epoch in history:
         detector.update(epoch["epoch"], epoch["validation_loss"], epoch["overfitting_gap"])
-    assert problems == []
     assert detector.is_overfitting
     assert migrated["overfitting"] == detector.state_dict()
     assert migrated["progress"] == {

@@ -17,10 +17,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.errors import RunError
-from core.events import RunEvent, StepFinished, Warned, WarningKind
+from core.events import CheckpointSaved, EpochFinished, RunEvent, RunState, StepFinished, Warned, WarningKind
 from core.model import VAE
 from core.runs import RunDirectory, summarise
 from core.training.control import Control
+from core.training.run import train_run
 from core.training.stepper import FLUSH_INTERVALS_S, Stepper
 from tests.conftest import MakeRun, file_size_limit
 from tests.training import (
@@ -35,6 +36,10 @@ from tests.training import (
     train_to,
     weights,
 )
+
+
+def names(run: RunDirectory) -> list[str]:
+    return sorted(path.name for path in run.checkpoints.iterdir())
 
 
 def test_non_finite_step_is_skipped_counted_and_warned_of(
@@ -75,8 +80,76 @@ def test_bad_steps_in_a_row_are_counted_across_a_resume(
     poison(monkeypatch, lambda call: 9 <= call <= 18)
     run = make_run(epochs=3)
     train_to(run, 13)
+    assert summarise(run).step == 13
     messages = [each.message for each in of(Warned, train(run))]
-    assert any("not finite 10 steps in a row: back at step 16" in message for message in messages)
+    assert any("not finite 10 steps in a row: back at step 8" in message for message in messages)
+    assert summarise(run).state is RunState.FINISHED
+
+
+def test_nothing_is_saved_as_good_while_steps_are_bad(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps 12 to 21 are bad, across the end of the second epoch, where a checkpoint is due."""
+    poison(monkeypatch, lambda call: 12 <= call <= 21)
+    run = make_run(epochs=3)
+    control = Control(run.requests)
+    there: list[list[str]] = []
+
+    def listen(event: RunEvent) -> None:
+        if isinstance(event, StepFinished) and event.step == 13:
+            control.save()  # by hand, too, waits for a good step
+        if isinstance(event, Warned) and event.kind == "rollback":
+            there.append(names(run))
+
+    events = train(run, listen, control)
+    assert there == [["best.pt", "step-000000000.pt", "step-000000008.pt"]]
+    assert any("back at step 8" in each.message for each in of(Warned, events))
+    assert [each.path for each in of(CheckpointSaved, events) if each.reason == "manual"] == [
+        "checkpoints/step-000000008-saved.pt",
+        "checkpoints/step-000000013-saved.pt",  # step 13 came twice
+    ]
+    assert end(events).state == "finished"
+
+
+def test_a_model_amid_bad_steps_is_not_the_best(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    poison(monkeypatch, lambda call: 14 <= call <= 17)
+    run = make_run(epochs=3)
+    epochs = of(EpochFinished, train(run))
+    assert epochs[1].validation_loss < epochs[0].validation_loss
+    assert [each.best_epoch for each in epochs] == [1, 1, 3]
+
+
+def test_a_checkpoint_that_is_due_amid_bad_steps_comes_with_the_next_good_one(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, lambda call: 14 <= call <= 17)
+    events = train(make_run(epochs=3))
+    assert [each.step for each in of(CheckpointSaved, events) if each.reason == "interval"] == [8, 18]
+
+
+def test_a_run_that_ends_amid_bad_steps_is_finished_and_can_be_extended(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, lambda call: 14 <= call <= 16)
+    run = make_run()
+    assert end(train(run)).state == "finished"
+    assert "step-000000016-unsteady.pt" in names(run)
+    run.change(summarise(run).continued({"epochs": 3}))
+    assert [each.step for each in of(StepFinished, train(run))] == list(range(1, 25))
+    assert [name for name in names(run) if "unsteady" in name] == []
+
+
+def test_a_checkpoint_that_leads_into_bad_steps_at_once_is_given_up(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All steps after step 16 are bad, until the run has returned to an older checkpoint than that."""
+    poison(monkeypatch, lambda call: 17 <= call <= 36)
+    run = make_run(epochs=3)
+    events = train(run)
+    returns = [each.message for each in of(Warned, events) if each.kind == "rollback"]
+    assert "back at step 8, with 0.25 times the learning rate" in returns[-1]
+    assert "step-000000016.unusable" in names(run)
+    assert end(events).state == "finished"
 
 
 @pytest.mark.parametrize("bad_steps", [(), (3, 4, 9), range(17, 27)])
@@ -151,6 +224,7 @@ def test_a_loss_that_stays_bad_ends_the_run_with_its_state_saved(
     assert last.state == "failed"
     assert "after 3 returns to a good checkpoint" in last.message
     assert "smaller learning_rate" in last.message
+    assert names(run) == ["step-000000000.pt"]  # what the run ended in would only end it again
     assert all(torch.isfinite(value).all() for value in weights(run).values())
 
 
@@ -173,6 +247,57 @@ def test_lack_of_memory_halves_the_batch_and_continues(
     assert [each.step for each in of(StepFinished, events)] == list(
         range(1, run.read_manifest().total_steps + 1)
     )
+
+
+def test_lack_of_memory_of_a_cpu_halves_the_batch(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step asks torch's allocator for more than any machine has, until the batch is halved."""
+    real = VAE.forward
+
+    def forward(self: VAE, log_mel: torch.Tensor, noise: torch.Tensor):
+        torch.empty((1 << 50) if len(log_mel) > 1 else 1)
+        return real(self, log_mel, noise)
+
+    monkeypatch.setattr(VAE, "forward", forward)
+    events = train(make_run())
+    assert end(events).state == "finished"
+    (message,) = [each.message for each in of(Warned, events) if each.kind == "memory"]
+    assert message == "The device ran out of memory: the batch size is now 1, not 2."
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_lack_of_memory_to_measure_is_answered_once(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    """With memory freed, and if that does not help with a sentence; the state is saved then."""
+    from core.training import vae_task
+
+    calls = []
+    real = vae_task.evaluate
+
+    def evaluate(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) <= failures:
+            np.empty(1 << 50)
+        return real(*arguments)
+
+    monkeypatch.setattr(vae_task, "evaluate", evaluate)
+    run = make_run()
+    last = end(train(run))
+    if failures == 1:
+        assert (last.state, last.message) == ("finished", "")
+    else:
+        assert last.state == "failed"
+        assert "has not enough memory to measure the model; choose a smaller batch_size" in last.message
+        assert newest_state(run)["step"] == 8
+
+
+def test_lack_of_memory_before_the_first_step_is_a_sentence(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.training.setup._initialise", lambda *_: torch.empty(1 << 50))
+    last = end(train(make_run()))
+    assert last.state == "failed"
+    assert last.message.startswith("There is too little memory for this run; close other programs")
 
 
 def test_lack_of_memory_for_one_chunk_ends_the_run_with_advice(
@@ -236,14 +361,116 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing_but_that_time(make_run: M
     assert not history(run).warnings.keys() & {"disk", "log"}
 
 
+def test_a_run_whose_disk_stays_full_is_not_finished_and_continues(make_run: MakeRun) -> None:
+    """From the first epoch on log lines and previews fit, and checkpoints do not."""
+    whole, run = make_run("whole", epochs=4), make_run("full", epochs=4)
+    train(whole)
+    with contextlib.ExitStack() as full:
+
+        def listen(event: RunEvent) -> None:
+            if isinstance(event, EpochFinished) and event.epoch == 2:
+                full.enter_context(file_size_limit(200_000))
+
+        last = end(train(run, listen))
+    assert last.state == "failed"
+    assert "The checkpoint of step 32 could not be written" in last.message
+    assert "(File too large); files may not become as long as that here" in last.message
+    summary = summarise(run)
+    assert (summary.state, summary.step, summary.epoch) == (RunState.FAILED, 8, 1)
+    summary.continued({})
+    assert end(train(run)).state == "finished"
+    assert_same_outcome(run, whole)
+
+
+@pytest.mark.parametrize("is_repaired", [True, False])
+def test_previews_that_could_not_be_written_are_made_again(
+    make_run: MakeRun, uninterrupted: RunDirectory, is_repaired: bool
+) -> None:
+    """Those of the first epoch with the next ones, those of the last after a resume."""
+    run = make_run()
+    hidden = run.path / "hidden"
+
+    def repair() -> None:
+        run.previews.unlink()
+        hidden.rename(run.previews)
+
+    def listen(event: RunEvent) -> None:
+        if isinstance(event, EpochFinished) and event.epoch == (1 if is_repaired else 2):
+            run.previews.rename(hidden)
+            run.previews.touch()
+        if is_repaired and isinstance(event, EpochFinished) and event.epoch == 2:
+            repair()
+
+    events = train(run, listen)
+    messages = [each.message for each in of(Warned, events) if each.kind == "preview"]
+    assert messages[0].startswith(f"The previews of epoch {1 if is_repaired else 2} could not be written")
+    if is_repaired:
+        assert messages[-1] == ""
+    else:
+        assert end(events).state == "failed"
+        assert end(events).message == messages[-1]
+        repair()
+        summarise(run).continued({})
+        events = train(run)
+    assert end(events).state == "finished"
+    assert_same_outcome(run, uninterrupted)
+
+
+def test_a_run_that_is_moved_while_it_trains_continues_where_it_is_then(
+    make_run: MakeRun, uninterrupted: RunDirectory
+) -> None:
+    run = make_run()
+    moved = RunDirectory(run.path.with_name("moved"))
+
+    def listen(event: RunEvent) -> None:
+        if isinstance(event, StepFinished) and event.step == 10:
+            run.path.rename(moved.path)
+
+    train_run(run, "cpu", Control(run.requests), listen)
+    assert not run.path.exists()
+    last = end(logged(moved))
+    assert last.state == "failed"
+    assert "its folder was moved or deleted; put it back" in last.message
+    assert end(train(moved)).state == "finished"
+    assert_same_outcome(moved, uninterrupted)
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    outside = tmp_path / "outside"
+    outside.touch()
+    leftovers = [
+        run.path / ".events.jsonl.17.tmp",
+        run.path / ".run.json.17.tmp",
+        run.checkpoints / ".step-000000004.pt.17.tmp",
+        run.checkpoints / ".step-000000004-saved.pt.17.tmp",
+        run.checkpoints / ".best.pt.99999.tmp",
+        run.previews / ".epoch-0001-sample-1.wav.17.tmp",
+        run.previews / ".epoch-0001-sample-1.npy.17.tmp",
+    ]
+    others = [
+        run.path / ".notes.17.tmp",
+        run.path / "events.jsonl.17.tmp",
+        run.checkpoints / ".step-000000004.pt.tmp",
+        run.checkpoints / ".my-model.pt.17.tmp",
+    ]
+    for path in (*leftovers, *others):
+        path.touch()
+    (run.checkpoints / ".best.pt.18.tmp").symlink_to(outside)
+    train_to(run, 1)
+    assert [path.name for path in leftovers if path.exists()] == []
+    assert all(path.exists() for path in others)
+    assert outside.exists()
+
+
 def test_too_little_space_is_warned_of_before_it_runs_out(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = shutil.disk_usage("/")._replace(free=1_000_000)
+    usage = shutil.disk_usage("/")._replace(free=100_000)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     run = make_run()
     warnings = {each.kind: each.message for each in of(Warned, train(run))}
-    assert "MB more, and 1 MB are free in" in warnings["space"]
+    assert "MB more, and 0 MB are free in" in warnings["space"]
     assert "could not be written" in warnings["disk"]
     assert not list(run.checkpoints.iterdir())
 
@@ -287,7 +514,7 @@ def test_last_checkpoint_that_cannot_be_written_is_in_the_last_message(
     assert cancelled.state == "cancelled"
     assert "step 3 could not be written" in cancelled.message
     finished = end(train(make_run("finished")))
-    assert finished.state == "finished"
+    assert finished.state == "failed"
     assert "step 16 could not be written" in finished.message
 
 

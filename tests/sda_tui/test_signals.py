@@ -1,0 +1,119 @@
+"""Signals that `train` and `resume` get, at once and later."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.runs import RunDirectory, RunState, summarise
+from sda_tui.headless.signals import STOP_SIGNALS
+from tests.conftest import MakeRun
+from tests.training import newest_state
+
+PATIENCE_S = 120.0
+ROOT = Path(__file__).parents[2]
+
+# Installs handlers as the program does, says so, and then loads for ever.
+LOADING = """
+import sys, time
+from unittest import mock
+from sda_tui import cli
+def load(_):
+    print("loading", flush=True)
+    while True:
+        time.sleep(0.02)
+with mock.patch.object(cli, "_train", load):
+    raise SystemExit(cli.main(["train", "."]))
+"""
+
+# The program, which says when its handlers are there.
+TELLING = """
+import sys
+from sda_tui import cli
+from sda_tui.headless.signals import StopOnSignal
+enter = StopOnSignal.__enter__
+def tell(self):
+    entered = enter(self)
+    print("ready", flush=True)
+    return entered
+StopOnSignal.__enter__ = tell
+raise SystemExit(cli.main(sys.argv[1:]))
+"""
+
+
+def start(*command: str | Path, cwd: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "SDA_RUNS": str(cwd / "runs")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+
+
+def test_lost_terminal_while_everything_loads_ends_nothing(tmp_path: Path) -> None:
+    process = start("-c", LOADING, cwd=tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == 130
+    assert process.communicate()[1] == ""
+
+
+@pytest.mark.parametrize("command", ["train", "resume"])
+def test_lost_terminal_in_the_first_moments_lets_the_run_train(
+    make_run: MakeRun, sounds: Path, tmp_path: Path, command: str
+) -> None:
+    """SIGHUP again and again, from the moment on that the program is there until the run trains."""
+    run = make_run("run") if command == "resume" else RunDirectory(tmp_path / "runs" / "run")
+    settings = ("--set", "epochs=1", "--set", "chunk_duration_s=0.25", "--set", "width=8", "--device", "cpu")
+    arguments = ("resume", "run") if command == "resume" else ("train", sounds, "--name", "run", *settings)
+    process = start("-c", TELLING, *arguments, cwd=tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    while process.poll() is None and not (run.events.exists() and '"training"' in run.events.read_text()):
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.05)
+    assert process.wait(PATIENCE_S) == 0
+    assert summarise(run).state is RunState.FINISHED
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGALRM, signal.SIGQUIT, signal.SIGXCPU])
+def test_signal_whose_default_is_to_end_the_process_saves_first(
+    make_run: MakeRun, tmp_path: Path, number: int
+) -> None:
+    run = make_run("run", epochs=10_000)
+    process = start("-m", "sda_tui", "resume", run.path, cwd=tmp_path)
+    wait_until(lambda: '"event":"step"' in run.events.read_text())
+    process.send_signal(number)
+    assert process.wait(PATIENCE_S) == 130
+    summary = summarise(run)
+    assert summary.state is RunState.CANCELLED
+    assert newest_state(run)["step"] == summary.step > 0
+
+
+def test_every_signal_that_would_end_the_process_is_handled() -> None:
+    left_alone = {
+        *"KILL STOP CHLD CONT TSTP TTIN TTOU URG WINCH".split(),  # cannot be handled, or end nothing
+        *"ABRT BUS FPE ILL SEGV SYS TRAP".split(),  # errors in the process
+        *"PIPE XFSZ HUP".split(),  # ignored by Python; the last is handled in its own way
+    }
+    names = {number.name.removeprefix("SIG") for number in signal.Signals if number not in STOP_SIGNALS}
+    assert names - {"EMT", "INFO"} <= left_alone  # which macOS has
