@@ -6,13 +6,21 @@ from pathlib import Path
 
 import pytest
 
-PARTS = {"kills": ("--kills", "1")}
+COUNTS = {
+    "audio": "--audio 60",
+    "environment": "--environment 5",
+    "settings": "--settings 200",
+    "runs": "--runs 12 --attached 1",
+    "checkpoints": "--checkpoints 100 --crafted 2",
+    "signals": "--signals 2",
+    "kills": "--kills 1",
+}
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", COUNTS)
 def test_faults_on_purpose_do_no_harm(part: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults", part, "--jobs", "1", *PARTS[part]],
+        [sys.executable, "-m", "tests.faults", part, "--jobs", "1", *COUNTS[part].split()],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,

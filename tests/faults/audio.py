@@ -104,21 +104,17 @@ def _read_report(scanned: Outcome, paths: Sequence[Path], culprit: str) -> tuple
 def _decode(sounds: Path, usable: Sequence[str]) -> int:
     """In a process of its own: 3 if a sound that the scan calls usable is not."""
     status = 0
-    decoders = Decoders()
-    for name in usable:
-        try:
-            with decoders.open(sounds / name) as sound:
-                samples = decode_mono(sound, SAMPLE_RATE)
-        except AudioFileError as error:
-            print(f"{name} was called usable: {error}", file=sys.stderr)
-            status = 3
-            continue
-        if (
-            samples.ndim != 1
-            or samples.dtype != np.float32
-            or len(samples) == 0
-            or not np.isfinite(samples).all()
-        ):
-            print(f"{name} decodes to {samples.dtype} {samples.shape}", file=sys.stderr)
-            status = 3
+    with Decoders() as decoders:
+        for name in usable:
+            try:
+                with decoders.open(sounds / name) as sound:
+                    samples = decode_mono(sound, SAMPLE_RATE)
+            except AudioFileError as error:
+                print(f"{name} was called usable: {error}", file=sys.stderr)
+                status = 3
+                continue
+            is_sound = samples.ndim == 1 and samples.dtype == np.float32 and len(samples) > 0
+            if not is_sound or not np.isfinite(samples).all():
+                print(f"{name} decodes to {samples.dtype} {samples.shape}", file=sys.stderr)
+                status = 3
     return status

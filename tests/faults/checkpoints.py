@@ -73,7 +73,10 @@ def checkpoints_part(folder: Path, seed: int, flips: int, crafted: int, jobs: in
     shares = [numbers[first : first + BATCH] for first in range(0, flips, BATCH)]
     tally = share_out(partial(_try_flips, folder, whole, seed), shares, jobs)
     tally.add(share_out(partial(_try_crafted, folder, stopped, whole, seed), range(crafted), jobs))
-    tally.add(share_out(partial(_try_archive, folder, stopped), sorted(archives(folder / "ran")), jobs))
+    names = sorted(archives(folder / "ran"))
+    random.Random(f"archives {seed}").shuffle(names)
+    names = names[:crafted]
+    tally.add(share_out(partial(_try_archive, folder, stopped), names, jobs))
     if (folder / "ran").exists():
         tally.faults.append(Fault(FaultKind.OUTSIDE, "a crafted archive", "was executed", 1))
     return tally
@@ -112,14 +115,11 @@ def _try_crafted(folder: Path, stopped: Path, whole: bytes, seed: int, number: i
     draws = random.Random(f"crafted {seed} {number}")
     path = folder / f"crafted-{number:06}.pt"
 
-    made: list[str] = []
-
     def craft() -> int:
         path.write_bytes(whole)
         state = read_checkpoint(path)
-        made.append(_change(state, draws))
+        sys.stdout.write(_change(state, draws))
         path.write_bytes(serialise(state))
-        sys.stdout.write(made[0])
         return 0
 
     crafted = run_forked(craft, LIMIT_S)
