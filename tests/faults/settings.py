@@ -3,7 +3,6 @@
 import itertools
 import random
 import sys
-import traceback
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,11 +12,14 @@ from core.data.report import ScanReport
 from core.data.scan import scan
 from core.errors import SdaError
 from core.runs import RunManifest, estimate_run
+from core.text import printable
+from sda_tui.cli import main
 from tests.faults.bases import write_sounds
 from tests.faults.child import run_forked
 from tests.faults.tally import Tally, narrow, share_out
 
 BATCH = 100
+REFUSED = 2
 LIMIT_S = 120.0
 VALUES = (
     *(
@@ -117,17 +119,19 @@ def _judge(sounds: Path, batch: Sequence[Sequence[str]]) -> Tally:
 
 
 def _set_all(sounds: Path, batch: Sequence[Sequence[str]]) -> int:
-    """What `train` does with settings before it computes; messages of refusals are printed as it does."""
+    """Give each to `train`, which then finds no folder, and estimate a run of those that it accepts."""
     *_, report = scan(sounds, TrainingConfig().chunk_duration_s)
     assert isinstance(report, ScanReport)
-    status = 0
+    worst = 0
     for assignments in batch:
+        words = [f"--set={each}" for each in assignments]
+        status = main(["train", str(sounds / "missing"), "--device", "cpu", *words])
+        worst = max(worst, status)
+        if status == REFUSED:
+            continue
         try:
             values = dict(parse_assignment(each) for each in assignments)
             estimate_run(RunManifest.from_scan(report, "balanced", TrainingConfig().with_settings(values)))
         except SdaError as error:
-            sys.stderr.write(f"{error}\n")
-        except Exception:
-            traceback.print_exc()
-            status = 1
-    return status
+            sys.stderr.write(f"{printable(str(error))}\n")
+    return worst
