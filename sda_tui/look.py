@@ -98,9 +98,9 @@ def describe_state(state: RunState) -> str:
 
 
 def describe_hardest(errors: HeldOutErrors) -> str:
-    """The held-out files with the largest error: "Hardest held-out: a.wav 2.3×, b.wav 1.2× the median"."""
-    named = [f"{printable(path)} {describe_relative(error)}" for path, error in errors.hardest(HARDEST)]
-    return f"Hardest held-out: {', '.join(named)} the median error" if named else ""
+    """The held-out files with the largest error: "Hardest held-out (× median): a.wav 2.3, b.wav 1.2"."""
+    named = [f"{printable(path)} {error:.1f}" for path, error in errors.hardest(HARDEST)]
+    return f"Hardest held-out (× median): {', '.join(named)}" if named else ""
 
 
 def describe_relative(error: float) -> str:

@@ -18,8 +18,8 @@ def collapse_warning(kl_per_dimension: Tensor, is_active: bool = False) -> str:
     if not float(kl_per_dimension.max()) < (NO_LONGER_COLLAPSED if is_active else COLLAPSED):
         return ""
     return (
-        "Posterior collapse: no latent dimension carries anything, so all sounds come out alike. In a new "
-        "run, a smaller kl_weight lets them carry more."
+        "Posterior collapse: no latent dimension carries anything, so all sounds come out alike. Resume with "
+        "a smaller kl_weight."
     )
 
 

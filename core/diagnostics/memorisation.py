@@ -30,7 +30,7 @@ def memorisation_warning(ratio: float, is_active: bool = False) -> str:
         return ""
     return (
         "New sounds repeat training sounds: they are not half as far from them as held-out ones. More sounds "
-        "or more augmentation make them newer."
+        "make them newer, or resume with a larger augmentation_strength."
     )
 
 

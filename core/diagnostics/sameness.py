@@ -29,7 +29,7 @@ def sameness_warning(ratio: float, is_active: bool = False) -> str:
         return ""
     return (
         "New sounds are nearly all the same: they do not differ half as much as held-out ones. Longer "
-        "training makes them differ more, or a smaller kl_weight in a new run."
+        "training makes them differ more; if it does not, resume with a smaller kl_weight."
     )
 
 

@@ -11,6 +11,7 @@ from core.events import EpochFinished
 from core.runs.manifest import RunManifest
 from core.runs.summary import RunSummary
 
+FEWEST_FILES = 3  # for a median to compare with
 FILE_ERRORS = "validation_error_per_file"  # a metric of epochs, in the order of `Split.validation_paths`
 
 
@@ -18,7 +19,7 @@ FILE_ERRORS = "validation_error_per_file"  # a metric of epochs, in the order of
 class HeldOutErrors:
     """The error of the held-out files of a run that were measured, by path, relative to their median.
 
-    Empty where nothing can be said: fewer than two were measured, or training sounds are validated on.
+    Empty where that says nothing: fewer than three were measured, or training sounds are validated on.
     """
 
     relative: Mapping[str, float]
@@ -34,14 +35,15 @@ class HeldOutErrors:
             for path, error in zip(manifest.split.validation_paths, measured, strict=False)
             if error is not None and math.isfinite(error) and error > 0
         }
-        if len(errors) < 2:
+        if len(errors) < FEWEST_FILES:
             return cls({})
         median = statistics.median(errors.values())
         return cls({path: error / median for path, error in errors.items()})
 
     def hardest(self, count: int) -> list[tuple[str, float]]:
-        """The files with the largest error, and how many times the median it is; the largest first."""
-        return sorted(self.relative.items(), key=lambda item: item[1], reverse=True)[:count]
+        """At most so many files with an error over the median, as a multiple of it; the largest first."""
+        above = [(path, error) for path, error in self.relative.items() if error > 1]
+        return sorted(above, key=lambda item: item[1], reverse=True)[:count]
 
 
 @dataclass(frozen=True)

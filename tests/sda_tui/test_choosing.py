@@ -1,6 +1,7 @@
 """Before a run: the choice of a folder and of settings, by keys."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,13 +10,14 @@ from textual.events import Paste
 from textual.widgets import Button, Collapsible, Input, OptionList, Select, Static
 
 from core.config import SETTINGS
+from core.runs import FILE_ERRORS
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.settings import SettingsScreen
 from sda_tui.widgets.preset_chooser import PresetChooser
 from sda_tui.widgets.scan_table import ScanTable
 from sda_tui.widgets.setting_row import SettingRow
 from tests.conftest import MakeRun
-from tests.sda_tui.driving import NARROW, WIDE, running, text, to_settings, toasts, until
+from tests.sda_tui.driving import NARROW, WIDE, an_epoch, running, text, to_settings, toasts, until, write_run
 from tests.sounds import write_tone
 
 # -- datasets ---------------------------------------------------------------------------------------------
@@ -74,6 +76,26 @@ async def test_the_detail_of_the_chosen_file_is_shown_whole(tmp_path: Path, soun
         app.screen.query_one(ScanTable).focus()
         await pilot.press("down")
         await until(pilot, lambda: not detail.display)
+
+
+async def test_errors_of_files_that_a_run_held_out_are_shown_and_sorted(
+    tmp_path: Path, sounds: Path, make_run: MakeRun
+) -> None:
+    run = make_run("drums")
+    write_run(run, replace(an_epoch(1, 1, 0.1), metrics={FILE_ERRORS: (1.0, 4.6, 2.0, 2.0)}))
+    hardest = run.read_manifest().split.validation_paths[1]
+    async with running(tmp_path, sounds) as (app, pilot):
+        await until(pilot, lambda: app.screen.is_ready)
+        table = app.screen.query_one(ScanTable)
+        await until(pilot, lambda: len(table.columns) == 6, "the column")
+        for _ in range(4):
+            await pilot.press("o")
+        assert [str(column.label) for column in table.columns.values()][4] == "Held out ▲"
+        assert [str(table.get_row_at(row)[4]) for row in range(5)] == ["2.3×", "1.0×", "1.0×", "0.5×", ""]
+        table.focus()
+        await pilot.press("home")
+        expected = f"{hardest}: its error when drums held it out is 2.3× the median"
+        await until(pilot, lambda: text(app, "#file-detail") == expected)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from textual.widgets import Static
 from textual_plotext import Plot
 
 from core.events import CheckpointSaved, PreviewReady, RunState, StepFinished, Warned, WarningKind
-from core.runs import EventFollower, EventLog, RunDirectory
+from core.runs import FILE_ERRORS, EventFollower, EventLog, RunDirectory
 from sda_tui.screens.choice import ChoiceScreen
 from sda_tui.screens.dashboard import POLL_INTERVAL_S, DashboardScreen
 from sda_tui.screens.runs import RunsScreen
@@ -269,6 +269,21 @@ async def test_few_held_out_files_are_noted_beside_the_best_epoch(
             "Best is epoch 7, the newest. Only 2 files held out: take validation as a hint."
         )
         await until(pilot, lambda: 0 < best.size.height <= 3)
+
+
+async def test_held_out_files_with_the_largest_error_are_named(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    hardest = run.read_manifest().split.validation_paths[1]
+    epoch = an_epoch(1, 1, 0.1)
+    write_run(
+        run, a_step(1, 1.0), replace(epoch, metrics={**epoch.metrics, FILE_ERRORS: (1.0, 4.6, 2.0, 2.0)})
+    )
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: screen.history.last_epoch is not None)
+        line = screen.query_one("#hardest", Static)
+        await until(pilot, lambda: line.size.height == 1)
+        assert text(app, "#hardest") == f"Hardest held-out (× median): {hardest} 2.3"
 
 
 async def test_charts_are_drawn_where_there_is_room_and_seldom(

@@ -37,25 +37,32 @@ def held_out(run: RunDirectory) -> tuple[str, ...]:
 
 def test_the_files_with_the_largest_error_are_named_hardest_first(measured: Measured) -> None:
     summary = measured("run", 1.0, 4.0, 2.0, 2.0)
-    first, second, third, _ = held_out(summary.run)
+    first, second, *_ = held_out(summary.run)
     found = HeldOutErrors.of(summary.manifest, summary.last_epoch)
-    assert found.hardest(2) == [(second, 2.0), (third, 1.0)]
+    assert found.hardest(3) == [(second, 2.0)]  # the others are not over the median
     assert found.relative[first] == 0.5
+    summary = measured("other", 1.0, 2.0, 3.0, 4.0)
+    *_, third, fourth = held_out(summary.run)
+    found = HeldOutErrors.of(summary.manifest, summary.last_epoch)
+    assert found.hardest(3) == [(fourth, 1.6), (third, 1.2)]
+    assert found.hardest(1) == [(fourth, 1.6)]
 
 
-@pytest.mark.parametrize("errors", [(), (1.0,), (1.0, None, None, None), (None,) * 4, (0.0, -1.0), 3.0, None])
-def test_a_run_without_two_measured_files_names_none(measured: Measured, errors: Metric) -> None:
+@pytest.mark.parametrize(
+    "errors", [(), (1.0,), (1.0, 2.0), (1.0, None, 2.0, None), (None,) * 4, (0.0, -1.0), 3.0, None]
+)
+def test_a_run_without_three_measured_files_names_none(measured: Measured, errors: Metric) -> None:
     manifest = measured("run").manifest
     assert HeldOutErrors.of(manifest, epoch_of(errors)).hardest(3) == []
     assert HeldOutErrors.of(manifest, None).hardest(3) == []
-    assert HeldOutErrors.of(None, epoch_of((1.0, 2.0))).hardest(3) == []
+    assert HeldOutErrors.of(None, epoch_of((1.0, 2.0, 3.0))).hardest(3) == []
 
 
 def test_training_sounds_that_are_validated_on_are_not_called_held_out(measured: Measured) -> None:
     manifest = measured("run").manifest
     assert manifest is not None
     repeated = replace(manifest, split=replace(manifest.split, method="none"))
-    assert HeldOutErrors.of(repeated, epoch_of((1.0, 2.0))).hardest(3) == []
+    assert HeldOutErrors.of(repeated, epoch_of((1.0, 2.0, 3.0))).hardest(3) == []
 
 
 def test_files_are_recognised_by_their_content_in_another_folder(
@@ -82,7 +89,7 @@ def test_the_newest_run_that_held_out_any_of_them_counts(
     unmeasured, newer, older = (
         measured("unmeasured"),
         measured("newer", 1.0, 1.0, 1.0, 3.0),
-        measured("older", 5.0, 1.0),
+        measured("older", 5.0, 1.0, 1.0),
     )
     known = find_known_errors([foreign, unmeasured, newer, older], scan_folder(sounds).files)
     assert known.run == "newer"

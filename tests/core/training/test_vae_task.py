@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-from core.events import Warned, WarningKind
+from core.events import MemoryUsed, StepFinished, Warned, WarningKind
 from tests.conftest import MakeRun
-from tests.training import of, train
+from tests.training import end, logged, of, train, train_to
 
 JUDGEMENTS = {kind for kind in WarningKind if kind.is_advice}
 
@@ -30,3 +30,16 @@ def test_a_run_whose_latent_collapses_says_so_once(make_run: MakeRun) -> None:
 def test_a_healthy_run_is_not_warned_of(make_run: MakeRun) -> None:
     found = judgements(train(make_run(epochs=6)))
     assert not {WarningKind.COLLAPSE, WarningKind.LATENT, WarningKind.SAMENESS} & found.keys()
+
+
+def test_memory_is_reported_with_the_first_step_of_each_process(make_run: MakeRun) -> None:
+    run = make_run(epochs=1)
+    events = train_to(run, 3)
+    assert end(events).state == "cancelled"
+    (first,) = of(MemoryUsed, events)
+    assert first.step == 1
+    assert 1 << 20 < first.used_bytes <= first.peak_bytes < first.total_bytes
+    assert events.index(first) <= events.index(of(StepFinished, events)[0]) + 1
+    train(run)
+    done = events[-1].step
+    assert [each.step for each in of(MemoryUsed, logged(run))] == [1, done + 1]
