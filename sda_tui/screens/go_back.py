@@ -22,12 +22,12 @@ REASONS = {
     "start": "before the first step",
     "interval": "",
     "manual": "saved by hand",
-    "best": "lowest validation loss",
+    "best": "lowest loss",
+    "cancelled": "when it was stopped",
+    "failed": "when it failed",
+    "finished": "at the end",
 }
-ABOUT = (
-    "A new run has the curves and previews up to there, and this one stays as it is. Rewound, this run "
-    "itself continues from there; what is newer is kept in its folder."
-)
+ABOUT = "A new run leaves this one as it is. Rewound, this one keeps what is newer in its folder."
 
 
 class GoBackScreen(ModalScreen[RunDirectory | None]):

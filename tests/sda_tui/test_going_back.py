@@ -36,7 +36,7 @@ async def test_a_run_is_branched_from_the_best_by_one_key_and_enter(
             pilot, lambda: isinstance(app.screen, GoBackScreen) and app.screen.is_ready, "checkpoints"
         )
         assert options(app)[0].split()[:3] == ["best", str(8 * best), str(best)]
-        assert options(app)[0].endswith("lowest validation loss")
+        assert options(app)[0].endswith("lowest loss")
         assert [line.split()[0] for line in options(app)[1:]] == ["24", "16", "8"]
         await pilot.press("enter")
         await until(
