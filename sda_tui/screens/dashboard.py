@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Sparkline
+from textual.widgets import Footer
 
 from core.errors import RunError
 from core.events import CheckpointSaved, RunState, WarningKind
@@ -25,6 +25,7 @@ from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.session import Session
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.metric_table import MetricTable
+from sda_tui.widgets.newest_losses import NewestLosses
 from sda_tui.widgets.preview_panel import PreviewPanel
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.quality_bar import QualityBar
@@ -71,7 +72,7 @@ class DashboardScreen(Screen[None]):
         with Horizontal(id="dashboard"):
             with Vertical(id="numbers"):
                 yield RunCharts(id="charts")
-                yield Sparkline(id="newest-losses")
+                yield NewestLosses(id="newest-losses")
                 yield QualityBar(id="quality")
                 yield Line(id="best")
                 yield Line(id="hardest")
@@ -134,10 +135,8 @@ class DashboardScreen(Screen[None]):
         self.query_one(RunBanner).show_run(state, history, reported)
         if not followed.is_reading:
             self.query_one(RunCharts).show(history, state)
-        sparkline = self.query_one(Sparkline)
-        sparkline.data = list(history.newest_losses)
-        reason = why_empty("step", history.last_step, is_ended=not state.is_active)
-        sparkline.border_title = "Training loss, newest steps" if history.newest_losses else reason
+        why_none = why_empty("step", history.last_step, is_ended=not state.is_active)
+        self.query_one(NewestLosses).show(history.newest_losses, why_none)
         self.query_one(QualityBar).show(history)
         self.query_one("#best", Line).show(self._best())
         errors = HeldOutErrors.of(followed.manifest, history.last_epoch)
