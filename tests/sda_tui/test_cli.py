@@ -25,7 +25,7 @@ from sda_tui import format as fmt
 from sda_tui.cli import main
 from sda_tui.headless.runs import print_table
 from tests.conftest import TINY, Command, MakeRun
-from tests.sounds import write_tone
+from tests.sounds import encode, tone, wav_that_hangs_libsndfile, write_tone
 from tests.training import train, train_to
 
 QUICK = [
@@ -64,6 +64,24 @@ def test_scan_json_is_one_document(sda_tui: Command, sounds: Path) -> None:
     assert not train & validation
     assert train | validation == paths
     assert document["suggested_preset"] == "conservative"
+
+
+def test_what_decoders_print_is_not_in_the_json(sda_tui: Command, sounds: Path) -> None:
+    """libsndfile prints "Error A : B0" on standard output when a block of an SDS is damaged."""
+    data = bytearray(encode(tone(440.0, 0.2), format="SDS", subtype="PCM_16"))
+    data[21] ^= 0x40
+    (sounds / "damaged.sds").write_bytes(data)
+    done = sda_tui("scan", sounds, "--json")
+    assert len(json.loads(done.stdout)["files"]) == 9
+    assert "Error A" not in done.stderr
+
+
+def test_a_hanging_file_is_named_and_ends_no_scan(sda_tui: Command, sounds: Path) -> None:
+    (sounds / "hangs.wav").write_bytes(wav_that_hangs_libsndfile())
+    done = sda_tui("scan", sounds, "--json")
+    (verdict,) = (file for file in json.loads(done.stdout)["files"] if not file["usable"])
+    assert verdict["path"] == "hangs.wav"
+    assert "never ends" in verdict["detail"]
 
 
 def test_scan_of_nothing_usable_fails_with_a_message(sda_tui: Command, tmp_path: Path) -> None:

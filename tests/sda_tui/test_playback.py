@@ -16,7 +16,7 @@ import soundfile
 from core.runs import RunDirectory, summarise
 from sda_tui.playback import PortAudioPlayer
 from tests.conftest import MakeRun, need
-from tests.sounds import write_tone
+from tests.sounds import wav_that_hangs_libsndfile, write_tone
 from tests.terminal import Terminal
 
 SINK = "sda_test"
@@ -213,6 +213,40 @@ def test_a_file_that_is_gone_is_reported(player: tuple[PortAudioPlayer, list[str
     wait_until_silent(plays)
     assert "Cannot play" in problems[0]
     assert "gone.wav" in problems[0]
+
+
+def test_a_path_that_is_not_utf_8_is_played(
+    player: tuple[PortAudioPlayer, list[str]], tmp_path: Path
+) -> None:
+    plays, problems = player
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    plays.play(write_tone(tmp_path / "a.wav", 440.0, 0.3).rename(folder / "a.wav"))
+    wait_until_silent(plays)
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no sound", wav_that_hangs_libsndfile()[:60], b"RIFF\xff\xff\xff\xffWAVE"]
+)
+def test_what_cannot_be_played_is_reported_not_silent(
+    player: tuple[PortAudioPlayer, list[str]], tmp_path: Path, content: bytes
+) -> None:
+    plays, problems = player
+    path = tmp_path / os.fsdecode(b"bad\xe9.wav")
+    path.write_bytes(content)
+    plays.play(path)
+    wait_until_silent(plays)
+    assert problems[0].startswith("Cannot play")
+    assert "bad\ufffd.wav" in problems[0]
+
+
+def test_a_pipe_is_not_waited_for(player: tuple[PortAudioPlayer, list[str]], tmp_path: Path) -> None:
+    plays, problems = player
+    os.mkfifo(tmp_path / "pipe.wav")
+    plays.play(tmp_path / "pipe.wav")
+    wait_until_silent(plays)
+    assert "not a regular file" in problems[0]
 
 
 def test_without_a_sound_card_one_toast_reports_it_and_all_else_works(
