@@ -152,14 +152,12 @@ class Session:
         rewind_run(run, checkpoint, {})
         return run
 
-    def find_sounds(
-        self, run: RunDirectory, manifest: RunManifest, folder: Path | None, cancelled: Callable[[], bool]
-    ) -> RunManifest:
+    def find_sounds(self, run: RunDirectory, manifest: RunManifest, folder: Path | None) -> RunManifest:
         """The description of a run that continues, once its sounds are found; on any thread.
 
-        They are looked for in `folder` if one is given.  Raises DatasetError, Cancelled.
+        They are looked for in `folder` if one is given.  Raises DatasetError.
         """
-        return find_sounds(run, manifest, cancelled, folder=folder).manifest
+        return find_sounds(run, manifest, lambda: False, folder=folder).manifest
 
     @property
     def is_training(self) -> bool:

@@ -38,7 +38,8 @@ def match_sounds(
     present = [path for path in sources.walk([], cancelled) if path not in locations]
     beside = [path for path in _siblings(sources.folder, gone) if path not in locations]
     reports: dict[str, FileReport] = {}
-    for event in examine(sources.folder, list(dict.fromkeys([*present, *beside])), cancelled):
+    unknown = list(dict.fromkeys([*present, *beside]))
+    for event in examine(sources.folder, unknown, cancelled) if unknown else ():
         if isinstance(event, FileReport):
             reports[event.path] = event
         else:

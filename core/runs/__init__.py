@@ -4,7 +4,7 @@ Imports no torch.
 """
 
 from core.data.report import DatasetFile
-from core.runs.checkpoints import CheckpointDescription, choose_checkpoint, describe_checkpoints
+from core.runs.checkpoints import BEST_FILE, CheckpointDescription, choose_checkpoint, describe_checkpoints
 from core.runs.directory import RunDirectory
 from core.runs.estimate import RunEstimate, estimate_run
 from core.runs.event_log import EventFollower, EventLog, read_events
@@ -28,6 +28,7 @@ from core.runs.start import StartModel
 from core.runs.summary import RunSummary, find_live_run, list_runs, summarise
 
 __all__ = [
+    "BEST_FILE",
     "FILE_ERRORS",
     "CheckpointDescription",
     "DatasetFile",

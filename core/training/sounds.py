@@ -46,6 +46,6 @@ def describe_missing(match: SoundMatch) -> str:
 def describe_new(match: SoundMatch) -> str:
     """A message if sounds were added, else empty."""
     count = len(match.new)
-    if count == 0:
-        return ""
-    return f"{count} file{' is' if count == 1 else 's are'} new; this run continues without."
+    if count < 2:
+        return "1 file is new; this run continues without it." if count else ""
+    return f"{count} files are new; this run continues without them."

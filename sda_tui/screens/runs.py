@@ -5,26 +5,32 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, Input, Label, Static
-from textual.worker import get_current_worker
 
 from core.config import SETTINGS, SettingValue
-from core.errors import Cancelled, ConfigError, SdaError
+from core.errors import ConfigError, SdaError
 from core.events import RunState
 from core.runs import RunDirectory, RunManifest, RunSummary, list_runs
+from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
-from sda_tui.look import SUMMARY_COLUMNS, SummaryColumn, describe_sources, describe_state, show_path
+from sda_tui.look import (
+    SUMMARY_COLUMNS,
+    SummaryColumn,
+    describe_parent,
+    describe_sources,
+    describe_state,
+    show_path,
+)
 from sda_tui.pasted import read_paths
 from sda_tui.screens.continue_with import ContinueScreen
 from sda_tui.screens.go_back import GoBackScreen
@@ -129,7 +135,7 @@ class RunsScreen(Screen[None]):
         manifest = summary.manifest if summary is not None else None
         self.query_one("#run-epochs").display = manifest is not None
         self.query_one("#run-folder").display = manifest is not None and not manifest.has_folder
-        self.query_one("#folder", Input).value = manifest.folder if manifest is not None else ""
+        self.query_one("#folder", Input).value = printable(manifest.folder) if manifest is not None else ""
         self.query_one("#open", Button).disabled = summary is None
         self.query_one("#proceed", Button).disabled = summary is None or not self._may_continue(summary)
         self.query_one("#run-summary", Static).update(Text(EMPTY if summary is None else _describe(summary)))
@@ -179,37 +185,26 @@ class RunsScreen(Screen[None]):
         try:
             manifest = summary.continued(self._changes(summary) | changes)
         except SdaError as error:
-            self._refuse(error)
+            self._refuse(explain(error))
             return
         paths = read_paths(self.query_one("#folder", Input).value)
         is_moved = bool(paths) and not manifest.has_folder
         self.query_one("#run-summary", Static).update("Looking for its sounds…")
-        self._find_sounds(summary, manifest, paths[0] if is_moved else None)
-
-    @work(thread=True, exclusive=True, group="sounds", exit_on_error=False)
-    def _find_sounds(self, summary: RunSummary, manifest: RunManifest, folder: Path | None) -> None:
-        """Look for the run's sounds first: without them nothing of it may change."""
-        worker = get_current_worker()
-        try:
-            found = self._session.find_sounds(summary.run, manifest, folder, lambda: worker.is_cancelled)
-        except Cancelled:
-            return
-        except SdaError as error:
-            self.app.call_from_thread(self._refuse, error)
-        else:
-            self.app.call_from_thread(self._continue, summary, found)
+        # First, since without them nothing of the run may change.
+        find = partial(self._session.find_sounds, summary.run, manifest, paths[0] if is_moved else None)
+        read_beside(self, find, partial(self._continue, summary), self._refuse)
 
     def _continue(self, summary: RunSummary, manifest: RunManifest) -> None:
         try:
             self._session.resume(summary.run, changed=manifest if manifest != summary.manifest else None)
         except SdaError as error:
-            self._refuse(error)
+            self._refuse(explain(error))
         else:
             self.post_message(self.Opened(summary.run))
 
-    def _refuse(self, error: SdaError) -> None:
+    def _refuse(self, problem: str) -> None:
         self._show_chosen()
-        self.notify(explain(error), title="Cannot continue", severity="error", timeout=10)
+        self.notify(problem, title="Cannot continue", severity="error", timeout=10)
 
     def _changes(self, summary: RunSummary) -> dict[str, SettingValue]:
         """Settings that the user changed here.  Raises ConfigError."""
@@ -234,6 +229,7 @@ def _describe(summary: RunSummary) -> str:
         f"{fmt.count(len(manifest.files), 'sound')} in {describe_sources(manifest.source_paths)}",
         f"preset {manifest.preset}, batches of {config.batch_size}, {config.latent_dim} latents, "
         f"chunks of {config.chunk_duration_s:g} s",
+        *describe_parent(manifest),
     ]
     if last is not None:
         losses = map(fmt.number, (last.train_loss, last.validation_loss, last.best_validation_loss))

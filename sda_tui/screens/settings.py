@@ -1,5 +1,9 @@
 """Accept the suggested preset, or change any of its settings."""
 
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -9,13 +13,25 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Button, Collapsible, Footer, Input, Label, Select, Static
 
-from core.config import PRESETS, SETTINGS, SettingValue
+from core.config import ARCHITECTURE, PRESETS, SETTINGS, SettingValue, TrainingConfig
 from core.data.report import ScanReport
 from core.errors import RunNameError, SdaError
 from core.events import DeviceInfo
-from core.runs import RunDirectory, RunManifest, estimate_run, suggest_name
+from core.paths import is_file
+from core.runs import (
+    BEST_FILE,
+    RunDirectory,
+    RunManifest,
+    RunSummary,
+    StartModel,
+    estimate_run,
+    list_runs,
+    suggest_name,
+)
+from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
+from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_sources
 from sda_tui.session import Session
@@ -23,6 +39,7 @@ from sda_tui.widgets.preset_chooser import PresetChooser
 from sda_tui.widgets.setting_row import SettingRow
 from sda_tui.widgets.title_bar import TitleBar
 
+NEW_MODEL = ("a new model", "")
 ESTIMATE_DELAY_S = 0.2  # after the last key: the split of thousands of files is computed again
 
 
@@ -42,6 +59,7 @@ class SettingsScreen(Screen[None]):
         self._session = session
         self.report = report
         self._preset = PRESETS[report.suggested_preset]
+        self._start_model: StartModel | None = None
         self._changes: dict[str, SettingValue] = {}
         self._problems: dict[str, str] = {}
         self._estimate_timer: Timer | None = None
@@ -64,6 +82,9 @@ class SettingsScreen(Screen[None]):
                 yield Select(
                     [("loading PyTorch…", "")], value="", allow_blank=False, id="device", compact=True
                 )
+            with Horizontal(classes="choice-line", id="start-line"):
+                yield Label("Start from")
+                yield Select([NEW_MODEL], value="", allow_blank=False, id="start-model", compact=True)
             yield Static(id="estimate")
             yield Button("Start training  ⏎", id="start", variant="primary")
             with Collapsible(title="Advanced settings", collapsed=True, id="advanced"):
@@ -76,6 +97,7 @@ class SettingsScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
+        self.query_one("#start-line").display = False
         self.query_one(PresetChooser).focus()
 
     def on_screen_resume(self) -> None:
@@ -85,6 +107,56 @@ class SettingsScreen(Screen[None]):
         if name.value == self._suggested_name:
             self._suggested_name = suggest_name(self._session.root, self.report.source_paths)
             name.value = self._suggested_name
+        if self._start_model is None and not self._is_opening:
+            runs = partial(list_runs, self._session.root)
+            read_beside(self, runs, self._show_start_models, lambda _: None)
+
+    def _show_start_models(self, summaries: Sequence[RunSummary]) -> None:
+        """Offer the models of runs that have one."""
+        trained = [each for each in summaries if is_file(each.run.checkpoints / BEST_FILE)]
+        self.query_one("#start-line").display = bool(trained)
+        models = [
+            (f"the model of {printable(each.name)}, {fmt.count(each.epoch, 'epoch')}", str(each.run.path))
+            for each in trained
+        ]
+        self.query_one("#start-model", Select).set_options([NEW_MODEL, *models])
+
+    @on(Select.Changed, "#start-model")
+    def choose_start_model(self, event: Select.Changed) -> None:
+        event.stop()
+        if event.value:
+            run = RunDirectory(Path(str(event.value)))
+            opened = partial(self._session.open_start_model, run)
+            read_beside(self, opened, self._take_start_model, self._refuse_start_model)
+        elif self._start_model is not None:
+            self._use_start_model(None)
+
+    @property
+    def _is_opening(self) -> bool:
+        """Whether the model that was chosen is not there yet."""
+        used = str(self._start_model.file.parent.parent) if self._start_model else ""
+        return bool(self.query_one("#start-model", Select).value != used)
+
+    def _refuse_start_model(self, problem: str) -> None:
+        self.query_one("#start-model", Select).value = ""
+        self.notify(problem, title="Cannot start from it", severity="error", timeout=10, markup=False)
+
+    def _take_start_model(self, model: StartModel) -> None:
+        if str(model.file.parent.parent) == self.query_one("#start-model", Select).value:  # still wanted
+            self._use_start_model(model)
+
+    def _use_start_model(self, model: StartModel | None) -> None:
+        """Settings that its weights are made for are its own, and cannot be changed."""
+        self._start_model = model
+        for name in ARCHITECTURE:
+            self._changes.pop(name, None)
+            self.query_one(f"#setting-{name}", SettingRow).disabled = model is not None
+        self.show_preset(PresetChooser.Chosen(self._preset))
+
+    def _defaults(self) -> TrainingConfig:
+        """The settings before the user changes any."""
+        config = self._preset.config()
+        return config if self._start_model is None else config.with_settings(self._start_model.settings({}))
 
     def show_devices(self) -> None:
         """List the devices, once the engine has reported them."""
@@ -101,7 +173,7 @@ class SettingsScreen(Screen[None]):
         """Fill in a preset's values; what the user changed stays changed."""
         self._preset = message.preset
         self._problems.clear()
-        config = self._preset.config()
+        config = self._defaults()
         for row in self.query(SettingRow):
             preset_value = getattr(config, row.setting.name)
             row.show(self._changes.get(row.setting.name, preset_value), preset_value)
@@ -113,7 +185,7 @@ class SettingsScreen(Screen[None]):
         self._problems.pop(name, None)
         if message.problem:
             self._problems[name] = message.problem
-        elif message.value == getattr(self._preset.config(), name):
+        elif message.value == getattr(self._defaults(), name):
             self._changes.pop(name, None)
         else:
             self._changes[name] = message.value
@@ -123,8 +195,9 @@ class SettingsScreen(Screen[None]):
 
     def manifest(self) -> RunManifest:
         """What a run started now would do.  Raises SdaError."""
-        config = self._preset.config().with_settings(self._changes)
-        return RunManifest.from_scan(self.report, self._preset.name, config)
+        config = self._defaults().with_settings(self._changes)
+        parent = self._start_model.parent if self._start_model else None
+        return RunManifest.from_scan(self.report, self._preset.name, config, parent)
 
     def _show_estimate(self) -> None:
         changed = len(self._changes)
@@ -159,12 +232,15 @@ class SettingsScreen(Screen[None]):
             self.notify(" ".join(self._problems.values()), severity="error")
             self._show_row(next(iter(self._problems)))
             return
+        if self._is_opening:
+            self.notify("The model to start from is being read; start in a moment.", severity="warning")
+            return
         name = self.query_one("#name", Input)
         written = name.value.strip()
         wanted = None if written == self._suggested_name else written  # the suggested one may be taken by now
         device = str(self.query_one("#device", Select).value) or None
         try:
-            run = self._session.start(wanted, self.manifest(), device)
+            run = self._session.start(wanted, self.manifest(), device, self._start_model)
         except SdaError as error:
             if isinstance(error, RunNameError):
                 name.focus()

@@ -1,6 +1,7 @@
 """Runs in the app, by keys: trained, watched, continued, left."""
 
 import asyncio
+import shlex
 import threading
 from pathlib import Path
 
@@ -233,3 +234,28 @@ async def test_a_run_that_cannot_be_opened_is_reported(tmp_path: Path, make_run:
         app.session.resume(run)
         reasons = ("cannot be opened", "Cannot write")
         await until(pilot, lambda: any(reason in toast for toast in toasts(app) for reason in reasons))
+
+
+async def test_a_run_whose_folder_is_gone_continues_where_its_sounds_are(
+    tmp_path: Path, make_run: MakeRun, sounds: Path
+) -> None:
+    run = make_run(epochs=1)
+    moved = sounds.rename(tmp_path / "on another disk")
+    (tmp_path / "empty").mkdir()
+    before = run.events.read_bytes()
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)
+        assert "The folder of its sounds is gone" in text(app, "#run-summary")
+        field = app.screen.query_one("#folder", Input)
+        await pilot.press("n")
+        await until(pilot, lambda: any("There is no file or folder" in toast for toast in toasts(app)))
+        field.value = str(tmp_path / "empty")
+        await pilot.press("n")
+        await until(pilot, lambda: any("None of the 8 sounds of run is in" in toast for toast in toasts(app)))
+        assert run.events.read_bytes() == before
+        field.value = shlex.quote(str(moved))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
+        await until(pilot, lambda: summarise(run).state is RunState.FINISHED)
+    assert run.read_manifest().folder == str(moved)

@@ -1,5 +1,6 @@
 """Before a run: the choice of a folder and of settings, by keys."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from textual.events import Paste
 from textual.widgets import Button, Collapsible, Input, OptionList, Select, Static
 
 from core.config import SETTINGS
-from core.runs import FILE_ERRORS
+from core.runs import FILE_ERRORS, RunDirectory
+from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.settings import SettingsScreen
 from sda_tui.widgets.preset_chooser import PresetChooser
@@ -351,3 +353,42 @@ async def test_an_unusable_name_is_reported(
         await pilot.press("n")
         await until(pilot, lambda: any(message in toast for toast in toasts(app)))
         assert isinstance(app.screen, SettingsScreen)
+
+
+async def test_a_run_starts_from_the_model_of_another(
+    tmp_path: Path, sounds: Path, uninterrupted: RunDirectory
+) -> None:
+    shutil.copytree(uninterrupted.path, tmp_path / "runs" / "first")
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        start = screen.query_one("#start-model", Select)
+        await until(pilot, lambda: screen.query_one("#start-line").display, "runs")
+        start.value = str(tmp_path / "runs" / "first")
+        row = screen.query_one("#setting-latent_dim", SettingRow)
+        await until(pilot, lambda: row.disabled, "its settings")
+        assert row.query_one(Input).value == "4"
+        assert screen.query_one("#setting-kl_warmup_fraction", SettingRow).query_one(Input).value == "0"
+        start.value = ""
+        await until(pilot, lambda: not row.disabled, "those of a new model")
+        assert row.query_one(Input).value == "64"
+        start.value = str(tmp_path / "runs" / "first")
+        await until(pilot, lambda: row.disabled, "its settings again")
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen), "dashboard")
+        manifest = RunDirectory(tmp_path / "runs" / "sounds-001").read_manifest()
+        assert manifest.parent is not None
+        assert (manifest.parent.run, manifest.config.latent_dim) == ("first", 4)
+
+
+async def test_a_start_that_cannot_be_read_is_refused(
+    tmp_path: Path, sounds: Path, uninterrupted: RunDirectory
+) -> None:
+    shutil.copytree(uninterrupted.path, tmp_path / "runs" / "first")
+    (tmp_path / "runs" / "first" / "checkpoints" / "best.pt").write_bytes(b"x" * 1000)
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = await to_settings(app, pilot)
+        await until(pilot, lambda: screen.query_one("#start-line").display, "runs")
+        screen.query_one("#start-model", Select).value = str(tmp_path / "runs" / "first")
+        await until(pilot, lambda: any("best.pt is damaged" in toast for toast in toasts(app)))
+        assert screen.query_one("#start-model", Select).value == ""
+        assert screen.manifest().parent is None

@@ -371,7 +371,7 @@ def test_new_sounds_are_named_with_the_command_that_trains_on_all(
     write_tone(sounds / "new.wav", 999.0)
     done = sda_tui("resume", run.path, "--set", "epochs=2")
     assert done.returncode == 0, done.stderr
-    assert "1 file is new; this run continues without." in done.stderr
+    assert "1 file is new; this run continues without it." in done.stderr
     (typed,) = re.findall(r"`sda-tui (train [^`]*)` trains on all", " ".join(done.stderr.split()))
     assert shlex.split(typed) == ["train", str(sounds), "--from", str(run.path)]
     done = sda_tui(*shlex.split(typed), "--set", "epochs=1", "--set", "augmentation_expansion=1")

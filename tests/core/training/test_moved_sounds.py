@@ -48,7 +48,7 @@ def test_a_changed_sound_is_left_out_by_name(make_run: MakeRun, sounds: Path) ->
         f"{changed} is gone or changed since the run began; training continues without."
     ]
     assert f"{changed} is left out: it is gone or has changed" in run.log.read_text()
-    assert warnings(events, "new_sounds") == ["1 file is new; this run continues without."]
+    assert warnings(events, "new_sounds") == ["1 file is new; this run continues without it."]
 
 
 def test_new_sounds_are_reported_when_a_run_continues(make_run: MakeRun, sounds: Path) -> None:
@@ -56,7 +56,7 @@ def test_new_sounds_are_reported_when_a_run_continues(make_run: MakeRun, sounds:
     write_tone(sounds / "between scan and start.wav", 901.0)
     assert not warnings(train_to(run, 3), "new_sounds")
     write_tone(sounds / "new.wav", 902.0)
-    assert warnings(train(run), "new_sounds") == ["2 files are new; this run continues without."]
+    assert warnings(train(run), "new_sounds") == ["2 files are new; this run continues without them."]
 
 
 @pytest.mark.parametrize("is_finished", [True, False])
@@ -107,7 +107,7 @@ def test_sounds_are_looked_for_before_a_run_takes_another_folder(
     found = find_sounds(run, manifest, lambda: False, folder=other)
     assert (found.count, found.manifest.folder) == (6, str(other))
     assert "gone or changed since the run began" in found.missing
-    assert found.new == "1 file is new; this run continues without."
+    assert found.new == "1 file is new; this run continues without it."
 
 
 def test_missing_sounds_that_return_are_used_again(make_run: MakeRun, sounds: Path) -> None:
