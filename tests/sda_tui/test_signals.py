@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.runs import RunDirectory, RunState, summarise
+from core.events import RunState
+from core.runs import RunDirectory, summarise
 from sda_tui.headless.signals import STOP_SIGNALS
 from tests.conftest import MakeRun
 from tests.training import newest_state
