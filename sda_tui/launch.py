@@ -18,6 +18,7 @@ from core.paths import default_root, expand
 from core.text import printable
 from sda_tui.advice import command, explain
 from sda_tui.handover import Handover
+from sda_tui.headless.signals import take_as_sigterm
 from sda_tui.terminal import Mode, leave_terminal, log_path, own_terminal, restore_terminal
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ class _Child:
         from sda_tui.app import Leave, SdaApp
 
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        take_as_sigterm()
         with own_terminal(self._log_path):
             app = SdaApp(expand(root).absolute(), chosen, demo, attached, self._note_run)
             leave = self._run(app)

@@ -27,6 +27,13 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
+def take_as_sigterm() -> None:
+    """From now on other signals that would end this process do what SIGTERM does, which the app handles."""
+    for number in STOP_SIGNALS:
+        if number not in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: os.kill(os.getpid(), signal.SIGTERM))
+
+
 class StopOnSignal:
     """While entered: the first Ctrl-C, SIGTERM or other signal that would end the process calls `stop`, a
     second Ctrl-C ends the process at once.
