@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from core.runs import RunDirectory
-from tests.sda_tui.test_terminal import RUN, start_training, steps, stop_what_trains
+from tests.sda_tui.test_terminal import RUN, begin_training, steps, stop_what_trains
 from tests.terminal import Terminal
 
 # What a user's shell would find: the exit status, the terminal's modes, and what would be typed into it.
@@ -131,7 +131,7 @@ def test_an_error_of_the_screen_gives_the_terminal_back(tmp_path: Path, fault: s
 def test_an_error_of_the_screen_leaves_training_running(sounds: Path, tmp_path: Path, fault: str) -> None:
     run = RunDirectory(tmp_path / RUN)
     with Terminal(sounds, cwd=tmp_path, size=(200, 50), leader=planted(fault)) as terminal:
-        start_training(terminal)
+        begin_training(terminal)
         terminal.press("?")
         terminal.wait_for("status 1")
         check_given_back(terminal)
@@ -142,7 +142,7 @@ def test_an_error_of_the_screen_leaves_training_running(sounds: Path, tmp_path: 
         assert "ZeroDivisionError" in traceback_in_log(shown)
         terminal.hang_up()
         before = len(steps(run.path))
-        terminal.wait_until(lambda: len(steps(run.path)) > before + 20, "steps in the background")
+        terminal.wait_until(lambda: len(steps(run.path)) > before + 3, "steps in the background")
         stop_what_trains(run)
 
 
@@ -152,7 +152,7 @@ def test_a_killed_process_gives_the_terminal_back(
 ) -> None:
     run = RunDirectory(tmp_path / RUN)
     with Terminal(sounds, cwd=tmp_path, size=(200, 50), leader=SHELL, sent_late=MOUSE_MOVES) as terminal:
-        start_training(terminal)
+        begin_training(terminal)
         app_process(terminal).send_signal(number)
         terminal.wait_for(f"status {128 + number}")
         check_given_back(terminal)
@@ -175,11 +175,11 @@ def test_training_survives_the_process_that_the_shell_waits_for(sounds: Path, tm
     """The parent is killed: the shell has the terminal again, and the app does not fight for it."""
     run = RunDirectory(tmp_path / RUN)
     with Terminal(sounds, cwd=tmp_path, size=(200, 50), leader=SHELL) as terminal:
-        start_training(terminal)
+        begin_training(terminal)
         app_process(terminal).parent().kill()  # type: ignore[union-attr]
         terminal.wait_for("continues training as process")
         before = len(steps(run.path))
-        terminal.wait_until(lambda: len(steps(run.path)) > before + 20, "steps in the background")
+        terminal.wait_until(lambda: len(steps(run.path)) > before + 3, "steps in the background")
         stop_what_trains(run)
 
 

@@ -35,13 +35,18 @@ def steps(run: Path) -> list[int]:
     return found
 
 
-def start_training(terminal: Terminal) -> None:
+def begin_training(terminal: Terminal) -> None:
     """Accept the folder and the suggested preset."""
     terminal.wait_for("Continue with these sounds", "Suggested preset")
     terminal.press("enter")
     terminal.wait_for("Start training")
     terminal.press("enter")
     terminal.wait_for("▶ training")
+
+
+def start_training(terminal: Terminal) -> None:
+    """The same, until the first epoch is over."""
+    begin_training(terminal)
     terminal.wait_until(lambda: re.search("Best (is|was) epoch", terminal.text) is not None, "an epoch")
 
 
