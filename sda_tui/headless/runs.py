@@ -31,7 +31,7 @@ def runs_command(root: Path | None, as_json: bool) -> int:
     console = Output()
     if not summaries:
         start = command("--runs", root)
-        print_line(console, f"No runs in {printable(str(root))} yet. Start one in the app: {start}.")
+        print_line(console, f"No runs in {printable(str(root))} yet. Start one with {start}.")
         return 0
     print_table(console, summaries, time.time())
     for summary in summaries:

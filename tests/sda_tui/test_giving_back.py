@@ -199,7 +199,9 @@ def test_the_app_does_not_stop_with_its_job(tmp_path: Path) -> None:
         terminal.wait_for("Choose a folder of sounds")
         for number in (signal.SIGTSTP, signal.SIGSTOP, signal.SIGCONT):
             os.killpg(terminal.process.pid, number)
-        terminal.press("/", "a", "b")
+        terminal.press("/")
+        terminal.wait_for("^n Next")  # the field has the focus
+        terminal.press("a", "b")
         terminal.wait_for("ab")
         terminal.press("c")
         terminal.wait_for("abc")
