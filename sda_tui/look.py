@@ -67,8 +67,9 @@ def describe_sources(paths: Sequence[Path]) -> str:
     """The choice of a dataset in a few words: a path, or "kick.wav, snare.wav and 7 more in ~/drums"."""
     if len(paths) == 1:
         return show_path(paths[0])
-    folder = os.path.commonpath([path.parent for path in paths])
-    names = [printable(path.relative_to(folder).as_posix()) for path in paths]
+    absolute = [Path(os.path.abspath(os.path.expanduser(path))) for path in paths]  # noqa: PTH100, PTH111
+    folder = os.path.commonpath([path.parent for path in absolute])
+    names = [printable(path.relative_to(folder).as_posix()) for path in absolute]
     shown = (
         names
         if len(names) <= SHOWN_SOURCES + 1

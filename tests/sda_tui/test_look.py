@@ -1,4 +1,4 @@
-"""The table of runs, in the command that prints it; its screen is in the snapshots."""
+"""The table of runs, as the command prints it (its screen is in the snapshots), and names of datasets."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from core.runs import summarise
 from sda_tui.headless.runs import runs_command
-from sda_tui.look import SUMMARY_COLUMNS
+from sda_tui.look import SUMMARY_COLUMNS, describe_sources
 from tests.conftest import MakeRun
 from tests.sda_tui.driving import a_step, an_epoch, write_run
 
@@ -27,3 +27,23 @@ def test_an_untrained_run_has_dashes_for_its_losses(make_run: MakeRun) -> None:
     cells = {column.head: column.cell(summary, summary.modified_s + 300) for column in SUMMARY_COLUMNS}
     assert (cells["Epoch"], cells["Age"]) == ("0/2", "5 min ago")
     assert cells["Train"] == cells["Validation"] == cells["Best"] == "–"
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["/a/drums"], "/a/drums"),
+        (["drums"], "drums"),
+        (["/a/drums", "/a/take.wav"], "drums and take.wav in /a"),
+        (["/a/b", "c", "~/d"], "a/b, usr/c and usr/me/d in /"),
+        (["/a/b/../c", "/a"], "a/c and a in /"),
+        (["~nosuchuser/x", "/usr/y"], "~nosuchuser/x and y in /usr"),
+        ([f"/a/{number}.wav" for number in range(9)], "0.wav, 1.wav and 7 more in /a"),
+    ],
+)
+def test_what_was_chosen_is_described_however_it_was_written(
+    monkeypatch: pytest.MonkeyPatch, paths: list[str], expected: str
+) -> None:
+    monkeypatch.setenv("HOME", "/usr/me")
+    monkeypatch.chdir("/usr")
+    assert describe_sources([Path(path) for path in paths]) == expected
