@@ -1,12 +1,14 @@
 """Decoding the sounds of a split."""
 
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from core.data.loading import LoadedSounds, load_sounds
+from core.data import loading
+from core.data.loading import DecodedExcerpt, LoadedSounds, decoding_bytes, load_sounds
 from core.data.report import Excerpt, Split
 from core.data.store import SampleBuffer
 from core.errors import Cancelled, DatasetError
@@ -93,3 +95,57 @@ def test_loading_is_cancelled(tmp_path: Path) -> None:
     write_tone(tmp_path / "a.wav", 440.0, 0.5)
     with pytest.raises(Cancelled):
         load(tmp_path, Split("file", "", (excerpt("a.wav"),), ()), cancelled=True)
+
+
+def test_files_that_cost_much_memory_are_decoded_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight one-hour files at once took four times the memory of what stays."""
+    real = loading.decode_excerpts
+    running, most = 0, 0
+
+    def counted(*given: object) -> list[DecodedExcerpt]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        decoded = real(*given)  # type: ignore[arg-type]
+        running -= 1
+        return decoded
+
+    monkeypatch.setattr(loading, "decode_excerpts", counted)
+    monkeypatch.setattr(loading, "DECODING_BYTES", 1)
+    for number in range(4):
+        write_tone(tmp_path / f"{number}.wav", 110.0 * (number + 1), 5.0)
+    parts = tuple(excerpt(f"{number}.wav", 5.0) for number in range(4))
+    assert len(load(tmp_path, Split("file", "", parts[:3], parts[3:])).train) == 6
+    assert most == 1
+
+
+def test_memory_for_decoding_is_that_of_the_largest_file_or_the_limit() -> None:
+    hour = Excerpt("a.wav", 0.0, 3600.0, (0.0,))
+    short = tuple(excerpt(f"{number}.wav") for number in range(3))
+    assert decoding_bytes(Split("file", "", (hour,), short), 48_000) == 6 * 3600 * 48_000
+    assert decoding_bytes(Split("file", "", short, ()), 48_000) == 6 * 3 * 24_000
+
+
+def test_joined_samples_are_in_memory_once() -> None:
+    buffer = SampleBuffer()
+    parts = [np.full(1000, number, np.int16) for number in range(3)]
+    assert [buffer.append(part) for part in parts] == [0, 1000, 2000]
+    expected = np.concatenate(parts)
+    references = [weakref.ref(parts.pop()) for _ in range(3)]
+    assert np.array_equal(buffer.tensor(), expected)
+    assert [reference() for reference in references] == [None] * 3
+    assert np.array_equal(buffer.tensor(), expected)
+
+
+def test_a_file_that_needs_more_memory_than_is_free_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.wav", "b.wav"):
+        write_tone(tmp_path / name, 440.0, 0.5)
+    monkeypatch.setattr(loading, "free_memory", lambda: 300_000)
+    split = Split("file", "", (excerpt("a.wav"), excerpt("b.wav", 5.0)), ())
+    sounds = load(tmp_path, split)
+    assert len(sounds.train) == 2
+    assert sounds.problems[0].startswith("b.wav is left out: it needs 0.0 GB of memory")
