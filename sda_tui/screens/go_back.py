@@ -52,7 +52,7 @@ class GoBackScreen(ModalScreen[RunDirectory | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):
-            yield Label(Text(f"Go back in {printable(self._directory.name)}"), id="question-title")
+            yield Label(Text(self._question), id="question-title")
             yield Label("Reading its checkpoints…", id="go-back-status")
             yield OptionList(id="checkpoints", compact=True)
             yield Label(ABOUT, id="question-text")
@@ -63,6 +63,10 @@ class GoBackScreen(ModalScreen[RunDirectory | None]):
 
     def on_mount(self) -> None:
         self._read()
+
+    @property
+    def _question(self) -> str:
+        return f"Go back in {printable(self._directory.name)}"
 
     @property
     def is_ready(self) -> bool:
@@ -114,6 +118,7 @@ class GoBackScreen(ModalScreen[RunDirectory | None]):
         if index is None or self.query_one("#branch", Button).disabled:
             return
         self._let_answer(False)
+        self.query_one("#question-title", Label).update("Reading the checkpoint…")
         self._go_back(self._checkpoints[index].path, is_rewind)
 
     @work(thread=True, exclusive=True, exit_on_error=False)
@@ -135,6 +140,7 @@ class GoBackScreen(ModalScreen[RunDirectory | None]):
 
     def _refuse(self, error: SdaError) -> None:
         self._let_answer(True)
+        self.query_one("#question-title", Label).update(Text(self._question))
         self.notify(explain(error), title="Cannot go back", severity="error", timeout=10, markup=False)
 
 
