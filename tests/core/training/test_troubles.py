@@ -144,7 +144,7 @@ def test_a_checkpoint_that_leads_into_bad_steps_at_once_is_given_up(
 ) -> None:
     """All steps after step 16 are bad, until the run has returned to an older checkpoint than that."""
     poison(monkeypatch, lambda call: 17 <= call <= 36)
-    run = make_run(epochs=3)
+    run = make_run(epochs=4)
     events = train(run)
     returns = [each.message for each in of(Warned, events) if each.kind == "rollback"]
     assert "back at step 8, with 0.25 times the learning rate" in returns[-1]
