@@ -56,8 +56,6 @@ class Progress:
             return False
         if self.best_epoch > self.validated_epochs:
             return False
-        if not all(isinstance(each, float | None) for each in (self.best_loss, self.untrained_error)):
-            return False
         return self.step <= total_steps and 1 <= self.batch_size <= largest_batch
 
     def state_dict(self) -> dict[str, Any]:
