@@ -10,6 +10,7 @@ from core.config import SETTINGS, SettingValue, TrainingConfig
 from core.errors import CheckpointError
 from core.events import CheckpointSaved, SettingsChanged
 from core.files import rename
+from core.paths import is_file
 from core.runs.checkpoints import BEST_FILE, CheckpointFile, CheckpointKind
 from core.training.state import Progress
 
@@ -39,6 +40,8 @@ def keep_former_best(folder: Path, step: int) -> CheckpointSaved | None:
     step has a kept one already.
     """
     best = folder / BEST_FILE
+    if not is_file(best):
+        return None
     try:
         state: Mapping[str, Any] = read_checkpoint(best)
         best_step, epoch = int(state["step"]), int(state["epoch"])
