@@ -57,9 +57,9 @@ async def test_a_question_is_answered_by_key_by_button_and_by_escape() -> None:
     app: App[None] = App()
     async with app.run_test() as pilot:
         for keys in (["y"], ["n"], ["x", "escape"], ["enter"], ["right", "enter"]):
-            question = ChoiceScreen("Stop?", "", (Choice("stop", "Stop", "y"), Choice("stay", "Stay", "n")))
+            question = ChoiceScreen("Stop?", "", (Choice("stay", "Stay", "n"), Choice("stop", "Stop", "y")))
             await app.push_screen(question, answers.append)
-            assert question.query_one("#stop", Button).has_focus
+            assert question.query_one("#stay", Button).has_focus
             await pilot.press(*keys)
             await pilot.pause()
-    assert answers == ["stop", "stay", "stay", "stop", "stay"]
+    assert answers == ["stop", "stay", None, "stay", "stop"]
