@@ -8,6 +8,7 @@ ADVICE = {
     errno.EDQUOT: "free some space, or raise your quota",
     errno.EFBIG: "files may not become as long as that here (ulimit -f); raise the limit",
     errno.ENOENT: "its folder was moved or deleted; put it back",
+    errno.EEXIST: "its folder was replaced; put it back",
     errno.ENOTDIR: "its folder was replaced; put it back",
     errno.EACCES: "check its permissions",
     errno.EPERM: "check its permissions",
