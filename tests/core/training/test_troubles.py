@@ -17,7 +17,16 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.errors import RunError
-from core.events import CheckpointSaved, EpochFinished, RunEvent, RunState, StepFinished, Warned, WarningKind
+from core.events import (
+    CheckpointSaved,
+    EpochFinished,
+    PreviewReady,
+    RunEvent,
+    RunState,
+    StepFinished,
+    Warned,
+    WarningKind,
+)
 from core.model import VAE
 from core.runs import RunDirectory, summarise
 from core.training.control import Control
@@ -395,10 +404,11 @@ def test_previews_that_could_not_be_written_are_made_again(
         hidden.rename(run.previews)
 
     def listen(event: RunEvent) -> None:
-        if isinstance(event, EpochFinished) and event.epoch == (1 if is_repaired else 2):
+        is_last_of_epoch = isinstance(event, PreviewReady) and event.kind == "sample"
+        if is_last_of_epoch and event.epoch == (0 if is_repaired else 1):
             run.previews.rename(hidden)
             run.previews.touch()
-        if is_repaired and isinstance(event, EpochFinished) and event.epoch == 2:
+        if is_repaired and isinstance(event, Warned) and event.kind == "preview" and event.message:
             repair()
 
     events = train(run, listen)
