@@ -28,7 +28,7 @@ from core.training.reporter import Reporter, epoch_event, memory_event
 from core.training.resume import Candidates
 from core.training.state import TrainingState
 from core.training.stepper import Stepper
-from core.training.task import Task
+from core.training.task import Task, Validation
 
 logger = logging.getLogger(__name__)
 
@@ -193,16 +193,13 @@ class Trainer:
 
     def _measure_untrained(self) -> None:
         """Measure what later epochs are compared with."""
-        result = self.task.validate(self.state.ema_model, 0, self.warnings.is_active)
+        result = self._measure(0)
         self.progress.untrained_error = result.validation_error
 
     def validate(self) -> None:
         """Measure the EMA model, and report it."""
         started_s = time.perf_counter()
-        result = self._recovery.with_memory(
-            lambda: self.task.validate(self.state.ema_model, self.epoch, self.warnings.is_active),
-            f"The device {self.device} has not enough memory to measure the model",
-        )
+        result = self._measure(self.epoch)
         self._clock.add_evaluation(time.perf_counter() - started_s)
         is_judged = not self._recovery.is_in_streak  # else a return to this model would only bring bad steps
         self.progress.record_validation(self.epoch, result.validation_loss, may_be_best=is_judged)
@@ -218,6 +215,12 @@ class Trainer:
             # Those pending are another model's, which takes as much space again; this run makes them.
             best["previews"] = {"done_epoch": self.previewer.begun_epoch, "pending": None}
             self.writer.keep_best(best, self.epoch, self.progress.step)
+
+    def _measure(self, epoch: int) -> Validation:
+        return self._recovery.with_memory(
+            lambda: self.task.validate(self.state.ema_model, epoch, self.warnings.is_active),
+            f"The device {self.device} has not enough memory to measure the model",
+        )
 
     def render_previews(self) -> None:
         """Judge the new sounds of the EMA model, and begin to render its previews.  Raises Cancelled."""
