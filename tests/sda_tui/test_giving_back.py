@@ -40,8 +40,10 @@ def check_given_back(terminal: Terminal) -> None:
 
 
 def app_process(terminal: Terminal) -> psutil.Process:
-    """The process that shows and trains: the one without children."""
-    return psutil.Process(terminal.process.pid).children(recursive=True)[-1]
+    """The process that shows and trains: the child of the one that the shell waits for."""
+    (program,) = psutil.Process(terminal.process.pid).children()
+    (app,) = program.children()
+    return app
 
 
 def words(text: str) -> str:
