@@ -54,13 +54,16 @@ def checkpoint_files(folder: Path) -> list[CheckpointFile]:
     return sorted(found, key=lambda each: (each.step, _KINDS.index(each.kind)), reverse=True)
 
 
-def newest_step(folder: Path) -> int | None:
-    """The step that a run continues from, as far as names tell; None if it has no checkpoints."""
+def newest_step(folder: Path, total_steps: int | None = None) -> int | None:
+    """The step that a run continues from, as far as names tell; None if it has no checkpoints.
+
+    A name beyond the last of `total_steps` is no checkpoint of this run.
+    """
     try:
-        files = checkpoint_files(folder)
+        steps = [file.step for file in checkpoint_files(folder)]
     except OSError:
         return None
-    return files[0].step if files else None
+    return next((step for step in steps if total_steps is None or step <= total_steps), None)
 
 
 def is_checkpoint_name(name: str) -> bool:

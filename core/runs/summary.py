@@ -157,7 +157,7 @@ def _continues_from(
     run: RunDirectory, manifest: RunManifest | None, state: RunState, step: int, epoch: int
 ) -> tuple[int, int]:
     """Step and epoch of the newest checkpoint; those given are the log's last, which may be ahead of it."""
-    saved = newest_step(run.checkpoints)
+    saved = newest_step(run.checkpoints, manifest.total_steps if manifest is not None else None)
     if saved is None:
         return (0, 0) if state is RunState.INTERRUPTED else (step, epoch)
     return saved, saved // manifest.steps_per_epoch if manifest is not None else epoch

@@ -20,7 +20,12 @@ from tests.faults.tally import Fault, FaultKind
 POLL_S = 0.005
 TOLD_STATUSES = {0, 1, 2, 130}  # README: done, failed, wrong usage, cancelled
 ROOT = Path(__file__).parents[2]
-OF_PYTHON = (b"Traceback (most recent call last)", b"unexpected error", b"Fatal Python error")
+OF_PYTHON = (
+    b"Traceback (most recent call last)",
+    b"unexpected error",
+    b"The run cannot be read (",  # of `runs`, when what nothing foresaw must not hide the other runs
+    b"Fatal Python error",
+)
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

@@ -284,12 +284,13 @@ def test_a_log_of_any_length_is_summarised_from_its_end(make_run: MakeRun) -> No
         (["step-000000016.pt", "step-000000020-unsteady.pt"], 20, 2),
         (["step-000000016.pt", "step-000000024.unusable", ".step-000000024.pt.7.tmp"], 16, 2),
         (["step-000000016.pt", f"step-{'9' * 5000}.pt"[:250]], 16, 2),
+        (["step-000000016.pt", "step-000000999.pt"], 16, 2),  # of another run: this one has 24 steps
     ],
 )
 def test_killed_run_is_at_the_step_that_it_continues_from(
     make_run: MakeRun, names: list[str], steps: int, epochs: int
 ) -> None:
-    run = make_run()
+    run = make_run(epochs=3)
     write_events(run, state(RunState.TRAINING, 0), *map(step, range(1, 23)))
     for name in names:
         (run.checkpoints / name).touch()
