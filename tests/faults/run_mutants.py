@@ -172,8 +172,7 @@ def link(path: Path, away: Path, draws: random.Random) -> str:
             target = part
         case "/dev/zero" | "/dev/full":
             target = Path(kind)
-    _clear(part)
-    part.parent.mkdir(exist_ok=True)
+    _make_way(part)
     part.symlink_to(target, target_is_directory=target.is_dir() if target != part else False)
     return f"{part.relative_to(path)} to {kind}"
 
@@ -184,8 +183,7 @@ def special_file(path: Path, away: Path, draws: random.Random) -> str:
     kind = draws.choice(
         ("FIFO", "FIFO", "socket", "folder", "file", "empty", "sparse", "sparse", "gone", "forbidden")
     )
-    _clear(part)
-    part.parent.mkdir(exist_ok=True)
+    _make_way(part)
     match kind:
         case "FIFO":
             os.mkfifo(part)
@@ -209,13 +207,16 @@ def special_file(path: Path, away: Path, draws: random.Random) -> str:
 def odd_time(path: Path, away: Path, draws: random.Random) -> str:
     part = _pick(path, draws.choice(("events.jsonl", "run.json")), draws)
     time_s = draws.choice((YEAR_33658_S, -(10**9), 0, 2**31, 2**33))
-    os.utime(part, (time_s, time_s))
+    if os.path.lexists(part):
+        os.utime(part, (time_s, time_s), follow_symlinks=False)
     return f"{part.name} {time_s}"
 
 
 def strange_files(path: Path, away: Path, draws: random.Random) -> str:
     """Names where checkpoints and previews lie, as nothing of ours would write them."""
     folder = path / draws.choice(("checkpoints", "previews", "requests"))
+    if os.path.lexists(folder) and not folder.is_dir():
+        return ""
     folder.mkdir(exist_ok=True)
     for name in draws.sample(
         (
@@ -262,7 +263,11 @@ def _rewrite(file: Path, change: Callable[[bytes], bytes]) -> str:
     return file.name
 
 
-def _clear(part: Path) -> None:
+def _make_way(part: Path) -> None:
+    """Remove what is there, and whatever is in the place of the folder around it."""
+    if part.parent.is_symlink() or not part.parent.is_dir():
+        part.parent.unlink(missing_ok=True)
+    part.parent.mkdir(exist_ok=True)
     if part.is_dir() and not part.is_symlink():
         shutil.rmtree(part)
     else:
