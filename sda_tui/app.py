@@ -202,7 +202,7 @@ class SdaApp(App[Leave]):
             case RunState.CANCELLED | RunState.FINISHED if change.message:
                 self.notify(change.message, title=f"{name} is not saved", severity="error", timeout=20)
             case RunState.FINISHED:
-                self.notify(f"{name} has finished its {change.total_epochs} epochs.")
+                self.notify(f"{name} has finished: epoch {change.total_epochs} was the last.")
             case RunState.CANCELLED:
                 self.notify(f"{name} stopped; its state at step {change.step} is saved.")
             case RunState.FAILED:

@@ -6,6 +6,8 @@ from core.events import RunState, WarningKind
 from core.runs import RunHistory
 from sda_tui.widgets.line import Line
 
+HINTS = {WarningKind.NEW_SOUNDS: "“Start from” in the settings of a new run trains on all."}
+
 
 class RunBanner(Line):
     """Why the run ended badly, and every active warning; red only after a failure."""
@@ -26,4 +28,4 @@ def active_warnings(history: RunHistory, extra: Mapping[WarningKind, str]) -> li
     messages = {kind: warning.message for kind, warning in history.warnings.items()} | dict(extra)
     advice = [kind for kind in WarningKind if kind.is_advice and kind in messages]
     order = [kind for kind in messages if not kind.is_advice] + advice
-    return [messages[kind] for kind in order if messages[kind]]
+    return [" ".join(filter(None, (messages[kind], HINTS.get(kind)))) for kind in order if messages[kind]]
