@@ -144,9 +144,11 @@ class Session:
     def go_back(self, run: RunDirectory, checkpoint: Path, is_rewind: bool) -> RunDirectory:
         """The run that continues from a checkpoint: this one, rewound, or a new one; on any thread.
 
-        Raises RunError, CheckpointError, also while another one is being trained here.
+        Nothing changes if its sounds are not found.  Raises RunError, also while another one is being trained
+        here, CheckpointError, DatasetError.
         """
         self._runner.require_idle()
+        self.find_sounds(run, run.read_manifest(), None)
         if not is_rewind:
             return branch_run(run, checkpoint, None, {})
         rewind_run(run, checkpoint, {})

@@ -118,6 +118,10 @@ class RunManifest:
             raise ConfigError(f"epochs must be at least {begun}, which are begun, not {config.epochs}.")
         return dataclasses.replace(self, config=config)
 
+    def with_sources_of(self, other: Self) -> Self:
+        """The description of the same run with its sounds where another one has them."""
+        return dataclasses.replace(self, folder=other.folder, sources=other.sources)
+
     def to_dict(self) -> dict[str, Any]:
         return {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
 

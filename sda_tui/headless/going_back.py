@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.config import SettingValue
 from core.engine import branch_run, rewind_run
@@ -20,29 +21,31 @@ class GoingBack:
     is_rewind: bool
     name: str | None
 
+    def choose(self, target: Target) -> Path | None:
+        """The checkpoint to go back to; None if nothing was asked for.
+
+        Raises ConfigError for arguments that do not go together, CheckpointNotFoundError.
+        """
+        checkpoint = target.checkpoint
+        if self.which is not None:
+            checkpoint = choose_checkpoint(target.run.checkpoints, self.which)
+        if checkpoint is None and (self.is_rewind or self.name is not None):
+            raise ConfigError("--rewind and --name say how to go back: add --from and which checkpoint.")
+        if self.is_rewind and self.name is not None:
+            raise ConfigError("--name is for a new run: leave it out, or --rewind.")
+        return checkpoint
+
 
 def go_back(
-    target: Target, asked: GoingBack, values: Mapping[str, SettingValue]
+    run: RunDirectory, checkpoint: Path, asked: GoingBack, values: Mapping[str, SettingValue]
 ) -> tuple[RunDirectory, list[str]]:
-    """The run to continue, and lines that say what was done; none if nothing was asked for.
-
-    Raises ConfigError for arguments that do not go together, SdaError.
-    """
-    run, checkpoint = target.run, target.checkpoint
-    if asked.which is not None:
-        checkpoint = choose_checkpoint(run.checkpoints, asked.which)
-    if checkpoint is None:
-        if asked.is_rewind or asked.name is not None:
-            raise ConfigError("--rewind and --name say how to go back: add --from and which checkpoint.")
-        return run, []
+    """The run that continues from a checkpoint, and lines that say what was done.  Raises SdaError."""
     if not asked.is_rewind:
         made = branch_run(run, checkpoint, asked.name, values)
         return made, [
             f"A new run, {made.name}, begins at {printable(checkpoint.name)} of {printable(run.name)}, "
             "which stays as it is."
         ]
-    if asked.name is not None:
-        raise ConfigError("--name is for a new run: leave it out, or --rewind.")
     rewound = rewind_run(run, checkpoint, values)
     lines = [f"{printable(run.name)} is back at step {rewound.step}."]
     if rewound.aside is not None:

@@ -88,15 +88,17 @@ def resume_command(
     """
     values = dict(parse_assignment(each) for each in assignments)
     target = find_target(name, root or default_root())
-    run, gone_back = go_back(target, back, values)
-    if gone_back:
-        values = {}  # the run has them already
-    summary = summarise(run)
-    manifest = summary.continued(values)
+    run, checkpoint = target.run, back.choose(target)
+    manifest = summarise(run).continued(values) if checkpoint is None else run.read_manifest()
     with progress_bar() as (show, cancelled):
         sounds = find_sounds(run, manifest, cancelled, show, folder)
     if not _is_accepted(sounds):
         return INTERRUPTED_STATUS
+    manifest, gone_back = sounds.manifest, list[str]()
+    if checkpoint is not None:  # only now: without its sounds, a new run would be left untrained
+        run, gone_back = go_back(run, checkpoint, back, values)
+        manifest = run.read_manifest().with_sources_of(sounds.manifest)
+    summary = summarise(run)
     engine = _Engine(device)
     engine.wait_until_loaded()
     about = [
@@ -105,9 +107,9 @@ def resume_command(
     ]
     if folder is not None:
         about.append(f"{sounds.count} of its {len(manifest.files)} sounds are in {show_path(folder)}.")
-    if sounds.manifest != summary.manifest:
-        run.change(sounds.manifest)
-    return engine.follow(run, sounds.manifest, about)
+    if manifest != summary.manifest:
+        run.change(manifest)
+    return engine.follow(run, manifest, about)
 
 
 def _is_accepted(sounds: FoundSounds) -> bool:

@@ -18,12 +18,13 @@ import soundfile
 from rich.console import Console
 
 from core.checkpoints.archive import read_checkpoint
-from core.errors import NoLiveRunError
+from core.errors import NoLiveRunError, SoundsNotFoundError
 from core.events import RunState
 from core.runs import RunDirectory, find_live_run, list_runs, summarise
 from sda_tui import format as fmt
 from sda_tui.cli import main
 from sda_tui.headless.runs import print_table
+from sda_tui.session import Session
 from tests.conftest import TINY, Command, MakeRun
 from tests.sounds import encode, tone, wav_that_hangs_libsndfile, write_tone
 from tests.training import train, train_to
@@ -515,3 +516,22 @@ def test_going_back_that_cannot_be_is_refused_in_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert [path.name for path in run.path.parent.iterdir()] == ["drums-001"]
+
+
+@pytest.mark.parametrize("where", [(), ("--folder", "empty")])
+def test_going_back_without_its_sounds_changes_nothing(
+    make_run: MakeRun, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: tuple[str, ...]
+) -> None:
+    run = make_run("drums-001")
+    train_to(run, 1)
+    sounds.rename(tmp_path / "moved")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    log = run.events.read_bytes()
+    for more in ((), ("--rewind",)):
+        assert main(["resume", str(run.path), "--from", "0", *where, *more]) == 1
+    with pytest.raises(SoundsNotFoundError):
+        Session(run.path.parent).go_back(run, run.checkpoints / "step-000000000.pt", is_rewind=False)
+    assert [path.name for path in run.path.parent.iterdir()] == ["drums-001"]
+    assert run.events.read_bytes() == log
+    assert not (run.path / "rewound-001").exists()
