@@ -25,7 +25,6 @@ SOUND_SUFFIXES = frozenset(
     ".wav .wave .aif .aiff .aifc .flac .ogg .oga .opus .mp3 .caf .w64 .rf64 .au .snd .voc .sd2 .iff .svx "
     ".paf .nist .sph .ircam .sf .mat .pvf .xi .htk .sds .avr .wve .mpc .vox .gsm".split()
 )
-FOREIGN_SOUND_SUFFIXES = frozenset(".m4a .mp4 .aac .wma .alac .ape .wv .mka .webm .amr .ac3 .dsf".split())
 SAMPLE_RATES_HZ = range(1000, 1_000_001)
 MOST_CHANNELS = 64
 BLOCK_FRAMES = 8192  # short: when a cut file ends inside a block, libsndfile returns nothing of that block

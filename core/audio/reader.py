@@ -113,7 +113,7 @@ class SoundReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._is_reading:
-            self._worker.end()  # it would have more to say
+            self._worker.end()  # in the middle of its answer
         else:
             self._give_back(self._worker)
 

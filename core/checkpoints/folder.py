@@ -64,11 +64,7 @@ class CheckpointFolder:
         return path
 
     def _delete_old(self, newest: Path) -> None:
-        try:
-            others = [each for each in checkpoint_files(self.path) if each.path != newest]
-        except OSError as error:
-            logger.warning("Old checkpoints are not deleted: %s", error.strerror)
-            return
+        others = [each for each in checkpoint_files(self.path) if each.path != newest]
         automatic = [each for each in others if each.kind is CheckpointKind.AUTOMATIC]
         unsteady = [each for each in others if each.kind is CheckpointKind.UNSTEADY]
         for each in (*automatic[KEPT - 1 :], *unsteady):

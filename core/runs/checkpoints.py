@@ -55,14 +55,11 @@ def checkpoint_files(folder: Path) -> list[CheckpointFile]:
 
 
 def newest_step(folder: Path, total_steps: int | None = None) -> int | None:
-    """The step that a run continues from, as far as names tell; None if it has no checkpoints.
+    """The step that a run continues from, by their names; None if it has no checkpoints.
 
     A name beyond the last of `total_steps` is no checkpoint of this run.
     """
-    try:
-        steps = [file.step for file in checkpoint_files(folder)]
-    except OSError:
-        return None
+    steps = [file.step for file in checkpoint_files(folder)]
     return next((step for step in steps if total_steps is None or step <= total_steps), None)
 
 
@@ -116,8 +113,7 @@ class CheckpointDescription:
 
     @property
     def is_saved_by_hand(self) -> bool:
-        match = _NAME.fullmatch(self.path.name)
-        return match is not None and bool(match[2])
+        return self.path.stem.endswith(CheckpointKind.BY_HAND)
 
 
 def describe_checkpoints(folder: Path, events: Iterable[RunEvent]) -> list[CheckpointDescription]:

@@ -39,7 +39,7 @@ def train_run(
     `set_up` makes the task that is trained.  How the run ends is reported as a state, with the message of an
     error that has one for the user.  Raises RunError if the run cannot even be opened, because it is held by
     another process or its directory cannot be written, and SoundsNotFoundError or Cancelled before anything
-    of it has changed.
+    of it has changed but what a killed process left.
     """
     manifest = run.read_manifest()
     try:
@@ -47,14 +47,14 @@ def train_run(
     except OSError as error:
         raise RunError(f"Cannot write to {printable(str(run.path))} {explain_write_error(error)}.") from error
     try:
+        run.requests.clear()  # an old one would cancel the search
+        run.remove_leftovers()
         sounds = find_sounds(
             run,
             manifest,
             control.is_cancelled,
             lambda at: listener(LoadProgress(at.phase, at.done, at.total)),
         )
-        run.requests.clear()
-        run.remove_leftovers()
         with _logging_to(run.open_log()), contextlib.closing(EventLog(run.events)) as log:
             reporter = RunReporter(log, listener)
             TrainingRun(run, manifest, sounds, reporter, control, set_up).execute(device_name)
@@ -172,7 +172,7 @@ class TrainingRun:
         return candidates
 
     def _warn_of_space(self) -> None:
-        needed = estimate_run(self._manifest).disk_bytes - self._run.size_bytes()
+        needed = estimate_run(self._manifest).disk_bytes - self._run.used_bytes()
         free = shutil.disk_usage(self._run.path).free
         if free < needed:
             self._warn(

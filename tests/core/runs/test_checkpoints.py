@@ -97,6 +97,12 @@ def test_a_list_of_checkpoints_has_what_the_log_says(folder: Path) -> None:
     ]
 
 
+def test_a_checkpoint_amid_bad_steps_is_not_called_saved_by_hand(folder: Path) -> None:
+    (folder / "step-000000020-unsteady.pt").touch()
+    saved = [each.path.name for each in describe_checkpoints(folder, []) if each.is_saved_by_hand]
+    assert saved == ["step-000000012-saved.pt", "step-000000004-saved.pt"]
+
+
 def test_a_branch_is_named_after_its_run(make_run: MakeRun) -> None:
     run = make_run("drums-001")
     make_run("drums-002")

@@ -13,7 +13,7 @@ from core.checkpoints.archive import State, seal
 from core.checkpoints.folder import CheckpointFolder
 from core.errors import CheckpointError
 from core.events import StepFinished, Warned
-from core.runs import EventLog, RunDirectory
+from core.runs import EventLog, Request, RunDirectory
 from core.runs.checkpoints import CheckpointKind
 from core.training.control import Control
 from core.training.reporter import RunReporter
@@ -223,3 +223,12 @@ def test_run_that_could_save_nothing_starts_over(make_run: MakeRun, uninterrupte
     events = train(run)
     assert [each.step for each in of(StepFinished, events)] == list(range(1, 17))
     assert_same_outcome(run, uninterrupted)
+
+
+@pytest.mark.parametrize("request_name", ["cancel", "save"])
+def test_a_request_to_a_process_that_ended_is_not_answered(make_run: MakeRun, request_name: Request) -> None:
+    run = make_run(epochs=1)
+    train_to(run, 3)
+    run.requests.ask(request_name)
+    assert end(train(run)).state == "finished"
+    assert not list(run.checkpoints.glob("*-saved.pt"))
