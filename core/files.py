@@ -48,10 +48,10 @@ def read_bounded(path: Path, limit_bytes: int, is_run: bool = False) -> bytes:
     raise refusal(path, f"is longer than {limit_bytes / 1e6:,.0f} MB, which no such file of a run is")
 
 
-def list_names(folder: Path) -> list[str]:
+def list_names(folder: Path, is_run: bool = False) -> list[str]:
     """The names in a folder of a run; none if there is no such folder, or it cannot be read."""
     try:
-        with open_folder(folder) as descriptor:
+        with open_folder(folder, is_run) as descriptor:
             return os.listdir(descriptor)  # noqa: PTH208  (of a descriptor)
     except OSError:
         return []

@@ -17,6 +17,7 @@ from core.files import open_regular, read_bounded
 FORMAT_VERSION = 4
 READABLE_VERSIONS = 3, 4  # what version 3 lacks, `core.training.migration` adds
 SEAL = b"sda-tui sha256 "
+NO_SEAL = "its checksum is missing or wrong"
 SEAL_BYTES = len(SEAL) + hashlib.sha256().digest_size * 2
 NO_COMMENT = b"\0\0"
 LARGEST_BYTES = 4 << 30  # the largest model that settings allow takes nearly as much
@@ -30,14 +31,17 @@ def read_checkpoint(path: Path) -> State:
     Its bytes are compared with their checksum before any of them is understood, nothing in it can be
     executed, and no more memory is taken than the file is long.  No link is followed.
     """
+    return parse_checkpoint(read_sealed(path), path.name)
+
+
+def parse_checkpoint(data: bytes, name: str) -> State:
+    """The state in the bytes of the file of this name.  As `read_checkpoint`."""
     try:
-        archive = unseal(_read_sealed(path))
+        archive = unseal(data)
         with zipfile.ZipFile(io.BytesIO(archive)) as entries:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.infolist()):
                 raise ValueError("it is compressed, which checkpoints never are")
         state = torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise CheckpointError(f"{path.name} cannot be read ({error.strerror}).") from error
     except (
         RuntimeError,
         ValueError,
@@ -47,24 +51,30 @@ def read_checkpoint(path: Path) -> State:
         zipfile.BadZipFile,
     ) as error:
         reason = str(error).strip().split("\n")[0][:100]
-        raise DamagedCheckpointError(f"{path.name} is damaged or no checkpoint ({reason}).") from error
+        raise DamagedCheckpointError(f"{name} is damaged or no checkpoint ({reason}).") from error
     if not isinstance(state, dict) or "format_version" not in state:
-        raise CheckpointError(f"{path.name} is no checkpoint of sda-tui.")
+        raise CheckpointError(f"{name} is no checkpoint of sda-tui.")
     if state["format_version"] not in READABLE_VERSIONS:
         version = state["format_version"]
         raise CheckpointError(
-            f"{path.name} has format version {version}, and this program reads {FORMAT_VERSION}."
+            f"{name} has format version {version}, and this program reads {FORMAT_VERSION}."
         )
     return state
 
 
-def _read_sealed(path: Path) -> bytes:
-    """The bytes of a file that has a seal, looked for first: a file of nothing may have any length."""
-    with os.fdopen(open_regular(path), "rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - SEAL_BYTES))
-        if SEAL not in file.read(SEAL_BYTES):
-            raise ValueError("its checksum is missing or wrong")
-    return read_bounded(path, LARGEST_BYTES)
+def read_sealed(path: Path) -> bytes:
+    """The bytes of a file that has a seal, looked for first: a file of nothing may have any length.
+
+    Raises CheckpointError.
+    """
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - SEAL_BYTES))
+            if SEAL in file.read(SEAL_BYTES):
+                return read_bounded(path, LARGEST_BYTES)
+    except OSError as error:
+        raise CheckpointError(f"{path.name} cannot be read ({error.strerror}).") from error
+    raise DamagedCheckpointError(f"{path.name} is damaged or no checkpoint ({NO_SEAL}).")
 
 
 def snapshot(value: Any) -> Any:
@@ -108,7 +118,7 @@ def unseal(data: bytes) -> bytes:
     end = len(data) - SEAL_BYTES - len(NO_COMMENT)
     archive = data[:end] + NO_COMMENT
     if end < 0 or data[end:] != _comment(archive):
-        raise ValueError("its checksum is missing or wrong")
+        raise ValueError(NO_SEAL)
     return archive
 
 

@@ -12,7 +12,7 @@ from typing import Self
 
 from core.atomic import target_of_temporary, write_atomically
 from core.errors import NameTakenError, RunError, RunNameError, RunsFolderError
-from core.files import open_folder, open_regular, read_bounded
+from core.files import list_names, open_folder, open_regular, read_bounded
 from core.paths import RUN_FILE, expand
 from core.records import parse_json
 from core.runs.checkpoints import is_checkpoint_name
@@ -28,6 +28,7 @@ LARGEST_DESCRIPTION_BYTES = 32 << 20  # that of five hundred hours of sound
 LARGEST_PREVIEW_BYTES = 16 << 20
 MOST_FILES = 100_000  # looked at in a folder
 PREVIEW_SUFFIXES = {".wav", ".npy"}
+REWOUND = "rewound"  # numbered folders with what came after the checkpoint that a run went back to
 
 
 class RunDirectory:
@@ -162,14 +163,24 @@ class RunDirectory:
 
     def size_bytes(self) -> int:
         """Space that the run takes on disk."""
-        folders = [self.path, *(self.path / name for name in FOLDERS)]
-        return sum(map(_size_of_files, folders))
+        rewound = filter(is_rewound, list_names(self.path, is_run=True))
+        return self.used_bytes() + sum(_size_of_files(self.path / name) for name in rewound)
+
+    def used_bytes(self) -> int:
+        """Space of what the run needs, without what was set aside when it went back."""
+        folders = sum(_size_of_files(self.path / name) for name in FOLDERS)
+        return _size_of_files(self.path, is_run=True) + folders
 
 
-def _size_of_files(folder: Path) -> int:
+def is_rewound(name: str) -> bool:
+    """Whether a folder of this name in a run holds what came after a checkpoint that it went back to."""
+    return re.fullmatch(rf"{REWOUND}-\d{{3,}}", name) is not None
+
+
+def _size_of_files(folder: Path, is_run: bool = False) -> int:
     total = 0
     try:
-        with os.scandir(folder) as entries:
+        with open_folder(folder, is_run) as descriptor, os.scandir(descriptor) as entries:
             for entry in islice(entries, MOST_FILES):
                 with contextlib.suppress(OSError):  # retention may delete a checkpoint while we look
                     status = entry.stat(follow_symlinks=False)

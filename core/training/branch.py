@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from core.atomic import write_atomically
-from core.checkpoints.archive import LARGEST_BYTES, State, read_checkpoint
+from core.checkpoints.archive import State, parse_checkpoint, read_sealed
 from core.config import SETTINGS, SettingValue
+from core.disk import explain_write_error
 from core.errors import CheckpointError, ConfigError, RunError, RunFinishedError
 from core.events import PreviewReady, RunState, StateChanged
-from core.files import open_folder, open_regular, read_bounded
+from core.files import open_folder, open_regular
 from core.paths import is_file
 from core.runs import EventLog, Parent, RunDirectory, RunManifest, find_owner, read_events
 from core.runs.checkpoints import BEST_FILE, CheckpointFile, checkpoint_files
+from core.runs.directory import REWOUND, is_rewound
+from core.runs.find import is_run, next_name
 from core.text import printable
 from core.training.migration import migrate
 from core.training.reporter import is_past
 from core.training.state import Progress, ResumePoint
 
-ASIDE = "rewound"  # folders in a run with what came after the checkpoint that it went back to
 BLOCK_BYTES = 1 << 20
 MEL_SUFFIX = ".npy"
 
@@ -39,7 +41,8 @@ def branch(
     of such a run, ConfigError if a setting cannot change so, RunError, of which RunFinishedError if nothing
     is left to train.
     """
-    point, manifest = _continued(run, checkpoint, changes)
+    data = read_sealed(checkpoint)
+    point, manifest = _continued(run, checkpoint, data, changes)
     source = find_owner(checkpoint) or run
     if source.read_manifest().split != manifest.split:
         raise CheckpointError(f"{printable(str(checkpoint))} is of a run on other sounds.")
@@ -47,17 +50,17 @@ def branch(
     made = RunDirectory.create(run.path.parent, name, dataclasses.replace(manifest, parent=parent))
     try:
         with _explaining(run, "copied"):
-            _copy(checkpoint, made.checkpoints / CheckpointFile.name(point.step))
-            best = source.checkpoints / BEST_FILE
-            if best == checkpoint or _is_before(best, point):
-                _copy(best, made.checkpoints / BEST_FILE)
-            _copy(_log_of(source, checkpoint), made.events, is_run=True)
+            write_atomically(made.checkpoints / CheckpointFile.name(point.step), data)
+            if best := _read_until(_beside(checkpoint, source.checkpoints / BEST_FILE), point):
+                write_atomically(made.checkpoints / BEST_FILE, best)
+            _copy(_beside(checkpoint, source.events), made.events)
             _cut_log(made, manifest, point)
-            _copy_if_there(source.clip, made.clip, is_run=True)
+            _copy_if_there(source.clip, made.clip)
             for preview, _ in read_events(made.events, PreviewReady):
                 for suffix in (Path(preview.path).suffix, MEL_SUFFIX):
                     file = Path(preview.path).with_suffix(suffix).name
-                    _copy_if_there(source.previews / file, made.previews / file)
+                    # An fsync for each of hundreds would take minutes.
+                    _copy_if_there(source.previews / file, made.previews / file, is_durable=False)
     except BaseException:
         shutil.rmtree(made.path, ignore_errors=True)
         raise
@@ -85,34 +88,35 @@ def rewind(run: RunDirectory, checkpoint: Path, changes: Mapping[str, SettingVal
     with _explaining(run, "rewound"):
         run.lock.acquire()
         try:
-            point, manifest = _continued(run, checkpoint, changes)
-            data = read_bounded(checkpoint, LARGEST_BYTES)
+            data = read_sealed(checkpoint)
+            point, manifest = _continued(run, checkpoint, data, changes)
             target = run.checkpoints / CheckpointFile.name(point.step)
             newer = [each.path for each in checkpoint_files(run.checkpoints) if each.step > point.step]
             if target != checkpoint and is_file(target):
                 newer.append(target)
-            best = run.checkpoints / BEST_FILE
-            if best != checkpoint and is_file(best) and not _is_before(best, point):
+            best, log = run.checkpoints / BEST_FILE, _beside(checkpoint, run.events)
+            former_best = _beside(checkpoint, best)
+            best_data = _read_until(former_best, point)
+            if is_file(best) and best != checkpoint and (best_data is None or former_best != best):
                 newer.append(best)
-            aside = _set_aside(run, newer)
+            aside = _set_aside(run, newer) if newer or log != run.events else None
             write_atomically(target, data)
+            if best_data is not None and former_best != best:
+                write_atomically(best, best_data)
             run.change(manifest)
+            if log != run.events:
+                _copy(log, run.events)
             _cut_log(run, manifest, point)
         finally:
             run.lock.release()
     return Rewound(point.step, len(newer), aside)
 
 
-def _set_aside(run: RunDirectory, files: list[Path]) -> Path | None:
+def _set_aside(run: RunDirectory, files: list[Path]) -> Path:
     """Move these to a new folder of the run, beside a copy of its log."""
-    if not files:
-        return None
-    number = 1
-    while (run.path / f"{ASIDE}-{number:03}").exists():
-        number += 1
-    folder = run.path / f"{ASIDE}-{number:03}"
+    folder = run.path / next_name(run.path, REWOUND)
     folder.mkdir()
-    _copy(run.events, folder / run.events.name, is_run=True)
+    _copy(run.events, folder / run.events.name)
     with open_folder(run.checkpoints) as here, open_folder(folder) as there:
         for file in files:
             os.rename(file.name, file.name, src_dir_fd=here, dst_dir_fd=there)
@@ -123,12 +127,12 @@ def _set_aside(run: RunDirectory, files: list[Path]) -> Path | None:
 
 
 def _continued(
-    run: RunDirectory, checkpoint: Path, changes: Mapping[str, SettingValue]
+    run: RunDirectory, checkpoint: Path, data: bytes, changes: Mapping[str, SettingValue]
 ) -> tuple[ResumePoint, RunManifest]:
-    """How far a checkpoint has come, and the description of its run when that continues from there."""
+    """How far a checkpoint has come, which has these bytes, and the description of its run from there on."""
     manifest = run.read_manifest()
     name = printable(checkpoint.name)
-    state = migrate(read_checkpoint(checkpoint), name, manifest.split.validation_files)
+    state = migrate(parse_checkpoint(data, checkpoint.name), name, manifest.split.validation_files)
     point = ResumePoint.read(state, name)
     if reason := _misfit(state, manifest):
         raise CheckpointError(f"{printable(str(checkpoint))} does not fit {printable(run.name)}: {reason}.")
@@ -161,21 +165,22 @@ def _misfit(state: State, manifest: RunManifest) -> str:
     return "" if fits else "its step or batch size is impossible"
 
 
-def _is_before(best: Path, point: ResumePoint) -> bool:
-    """Whether the best checkpoint of a run is of that point or of one before."""
+def _read_until(best: Path, point: ResumePoint) -> bytes | None:
+    """The best checkpoint of a run, if it is of that point or of one before."""
     try:
-        return int(read_checkpoint(best)["step"]) <= point.step
-    except (CheckpointError, LookupError, TypeError, ValueError):
-        return False
+        data = read_sealed(best)
+        return data if int(parse_checkpoint(data, best.name)["step"]) <= point.step else None
+    except (CheckpointError, ArithmeticError, LookupError, TypeError, ValueError):
+        return None
 
 
 # -- files ------------------------------------------------------------------------------------------------
 
 
-def _log_of(run: RunDirectory, checkpoint: Path) -> Path:
-    """The log of what led to a checkpoint: beside it, where it was set aside."""
-    beside = checkpoint.parent / run.events.name
-    return beside if is_file(beside) else run.events
+def _beside(checkpoint: Path, file: Path) -> Path:
+    """A file of the run that led to a checkpoint: the one set aside with it, if it was."""
+    aside = checkpoint.parent / file.name
+    return aside if is_rewound(checkpoint.parent.name) and is_file(aside) else file
 
 
 def _cut_log(run: RunDirectory, manifest: RunManifest, point: ResumePoint) -> None:
@@ -193,15 +198,15 @@ def _cut_log(run: RunDirectory, manifest: RunManifest, point: ResumePoint) -> No
         )
 
 
-def _copy(source: Path, target: Path, is_run: bool = False) -> None:
-    """`is_run` as in `core.files`, of both."""
-    with os.fdopen(open_regular(source, is_run=is_run), "rb") as file:
-        write_atomically(target, iter(partial(file.read, BLOCK_BYTES), b""), is_run=is_run)
+def _copy(source: Path, target: Path, is_durable: bool = True) -> None:
+    with os.fdopen(open_regular(source, is_run=is_run(source.parent)), "rb") as file:
+        parts = iter(partial(file.read, BLOCK_BYTES), b"")
+        write_atomically(target, parts, is_durable, is_run=is_run(target.parent))
 
 
-def _copy_if_there(source: Path, target: Path, is_run: bool = False) -> None:
+def _copy_if_there(source: Path, target: Path, is_durable: bool = True) -> None:
     with contextlib.suppress(FileNotFoundError):
-        _copy(source, target, is_run)
+        _copy(source, target, is_durable)
 
 
 @contextlib.contextmanager
@@ -209,7 +214,4 @@ def _explaining(run: RunDirectory, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(
-            f"{printable(run.name)} cannot be {what} ({error.strerror}); "
-            "free some space and check its permissions."
-        ) from error
+        raise RunError(f"{printable(run.name)} cannot be {what} {explain_write_error(error)}.") from error

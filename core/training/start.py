@@ -9,12 +9,13 @@ from core.atomic import write_atomically
 from core.checkpoints.archive import LARGEST_BYTES, State, read_checkpoint
 from core.checkpoints.folder import find_checkpoint
 from core.config import ResolvedConfig
+from core.disk import explain_write_error
 from core.errors import CheckpointError, ConfigError, RunError, RunNotFoundError
 from core.files import read_bounded
 from core.model import VAE, build_model
 from core.paths import expand, is_file
 from core.runs import Parent, RunDirectory, StartModel
-from core.runs.find import is_run
+from core.runs.find import find_owner, is_run
 from core.text import printable
 
 
@@ -35,7 +36,7 @@ def copy_start_model(start: StartModel, run: RunDirectory) -> None:
         write_atomically(run.start_model, read_bounded(start.file, LARGEST_BYTES))
     except OSError as error:
         raise RunError(
-            f"The model cannot be copied to {printable(str(run.path))} ({error.strerror})."
+            f"The model cannot be copied to {printable(str(run.path))} {explain_write_error(error)}."
         ) from error
 
 
@@ -55,8 +56,8 @@ def _read(file: Path) -> StartModel:
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{name} holds no model that this version can use ({error}).") from error
     _load(state, build_model(config.model_config(config.spectrogram), torch.device("cpu")), name)
-    owner = file.parent.parent
-    return StartModel(file, Parent(owner.name if is_run(owner) else file.stem, file.name, step), config)
+    owner = find_owner(file)
+    return StartModel(file, Parent(owner.name if owner else file.stem, file.name, step), config)
 
 
 def _load(state: State, model: VAE, name: str) -> None:

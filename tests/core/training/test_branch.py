@@ -112,6 +112,35 @@ def test_rewinding_to_the_newest_checkpoint_sets_nothing_aside(make_run: MakeRun
     assert rewind(run, run.checkpoints / "step-000000011.pt", {}).aside is None
 
 
+def test_a_rewound_run_can_go_forward_again(make_run: MakeRun) -> None:
+    """What happened after the first return is set aside in its turn; log and best are those of the first."""
+    run = make_run(epochs=3)
+    train(run)
+    log, best = logged(run), read_checkpoint(run.checkpoints / "best.pt")
+    first = rewind(run, run.checkpoints / "step-000000008.pt", {"dropout": 0.6})
+    assert first.aside is not None
+    train_to(run, 11)
+    between = run.events.read_bytes()
+    second = rewind(run, first.aside / "step-000000016.pt", {})
+    assert second.aside == run.path / "rewound-002"
+    assert (second.aside / "events.jsonl").read_bytes() == between
+    assert of(StepFinished, logged(run)) == of(StepFinished, log)[:16]
+    if best["step"] <= 16:
+        assert read_checkpoint(run.checkpoints / "best.pt")["step"] == best["step"]
+    assert (summarise(run).step, summarise(run).state) == (16, RunState.CANCELLED)
+
+
+def test_the_size_of_a_run_includes_what_was_set_aside(finished: RunDirectory) -> None:
+    before = summarise(finished).size_bytes
+    assert before == sum(map(len, contents(finished).values()))
+    aside = rewind(finished, finished.checkpoints / "step-000000008.pt", {}).aside
+    assert aside is not None
+    assert summarise(finished).size_bytes == sum(map(len, contents(finished).values()))
+    assert finished.used_bytes() == summarise(finished).size_bytes - sum(
+        path.stat().st_size for path in aside.iterdir()
+    )
+
+
 def test_a_rewound_run_can_go_to_best_which_is_no_step(
     make_run: MakeRun, uninterrupted: RunDirectory
 ) -> None:
@@ -217,7 +246,7 @@ def test_a_branch_that_finds_no_space_leaves_nothing(finished: RunDirectory) -> 
     size_bytes = (finished.checkpoints / "step-000000008.pt").stat().st_size
     with (
         file_size_limit(size_bytes - 1),
-        pytest.raises(RunError, match=r"cannot be copied .*free some space"),
+        pytest.raises(RunError, match=r"cannot be copied .*raise the limit"),
     ):
         branch(finished, finished.checkpoints / "step-000000008.pt", "drums-002", {})
     assert [path.name for path in finished.path.parent.iterdir()] == ["drums-001"]
