@@ -6,6 +6,7 @@ interrupted.
 
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -40,12 +41,16 @@ SETTINGS = {
 KILLED_AGAIN = 0.3  # of the runs are killed a second time after they were resumed
 
 
+CHECKPOINT = r"\.pt$"
+WRITTEN = r"\.pt(\.\d+\.tmp)?$"  # a checkpoint, or the temporary file that becomes one
+
+
 def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def kill_around(owner: object, name: str, nth: int, after: bool) -> Callable[[], None]:
-    """Makes the process die before or after the nth call of a function that concerns a checkpoint."""
+def kill_around(owner: object, name: str, nth: int, after: bool, file: str = WRITTEN) -> Callable[[], None]:
+    """Makes the process die before or after the nth call of a function that concerns such a file."""
 
     def install() -> None:
         real = getattr(owner, name)
@@ -53,9 +58,7 @@ def kill_around(owner: object, name: str, nth: int, after: bool) -> Callable[[],
 
         def wrapped(*arguments: object, **options: object) -> object:
             nonlocal calls
-            calls += any(
-                str(each).endswith((".pt", ".pt.tmp", f".pt.{os.getpid()}.tmp")) for each in arguments
-            )
+            calls += any(re.search(file, str(each)) for each in arguments)
             if calls == nth and not after:
                 die()
             result = real(*arguments, **options)
@@ -73,8 +76,8 @@ POINTS: dict[str, Callable[[], None]] = {
     "after the temporary file is opened": kill_around(os, "open", 4, after=True),
     "after the temporary write, before the rename": kill_around(os, "rename", 4, after=False),
     "after the rename": kill_around(os, "rename", 4, after=True),
-    "before a deletion": kill_around(os, "unlink", 1, after=False),
-    "after a deletion": kill_around(os, "unlink", 1, after=True),
+    "before a deletion": kill_around(os, "unlink", 1, after=False, file=CHECKPOINT),
+    "after a deletion": kill_around(os, "unlink", 1, after=True, file=CHECKPOINT),
 }
 
 
@@ -181,6 +184,7 @@ def kills_part(folder: Path, seed: int, count: int) -> Tally:
             last_events[trial()] += 1
         except AssertionError as error:
             tally.faults.append(Fault(FaultKind.WRONG, culprit, f"not the same model ({error})"))
+            print(f"{culprit}: not the same model ({error})", file=sys.stderr, flush=True)
         tally.longest_s = max(tally.longest_s, time.monotonic() - started_s)
 
     for number, (name, install) in enumerate(POINTS.items()):
