@@ -79,7 +79,9 @@ async def test_a_run_that_ends_is_shown_as_finished(tmp_path: Path, sounds: Path
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_dashboard(app, pilot, epochs=2)
         await until(pilot, lambda: screen.state is RunState.FINISHED)
-        await until(pilot, lambda: any("has finished its 2 epochs" in toast for toast in toasts(app)))
+        await until(
+            pilot, lambda: any("has finished: epoch 2 was the last" in toast for toast in toasts(app))
+        )
         await pilot.press("c")
         assert "This run is not being trained." in toasts(app)[-1]
 
