@@ -225,7 +225,7 @@ class QueuedRun:
 
     def _report_cancelled(self, listener: Listener) -> None:
         event = self._state(RunState.CANCELLED)
-        with contextlib.closing(EventLog(self.run.events)) as log:
+        with contextlib.suppress(OSError), contextlib.closing(EventLog(self.run.events)) as log:
             log.append(event)
         listener(event)
 

@@ -46,6 +46,11 @@ def one_line(message: str) -> str:
     return message if message.isprintable() else printable(" ".join(message.split()))
 
 
+def first_line(error: BaseException) -> str:
+    """What a library's error says, in brief: torch lists every weight that does not fit."""
+    return str(error).strip().split("\n")[0][:100].rstrip(":")
+
+
 def join_remarks(*parts: str) -> str:
     """Remarks on one file, those that are not empty: "cut short; clipped"."""
     return "; ".join(part for part in parts if part)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.errors import CheckpointError, DamagedCheckpointError
 from core.files import open_regular, read_bounded
+from core.text import first_line
 
 FORMAT_VERSION = 4
 READABLE_VERSIONS = 3, 4  # what version 3 lacks, `core.training.migration` adds
@@ -50,8 +51,7 @@ def parse_checkpoint(data: bytes, name: str) -> State:
         pickle.UnpicklingError,
         zipfile.BadZipFile,
     ) as error:
-        reason = str(error).strip().split("\n")[0][:100]
-        raise DamagedCheckpointError(f"{name} is damaged or no checkpoint ({reason}).") from error
+        raise DamagedCheckpointError(f"{name} is damaged or no checkpoint ({first_line(error)}).") from error
     if not isinstance(state, dict) or "format_version" not in state:
         raise CheckpointError(f"{name} is no checkpoint of sda-tui.")
     if state["format_version"] not in READABLE_VERSIONS:

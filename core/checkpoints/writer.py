@@ -75,10 +75,6 @@ class CheckpointWriter:
         except (RuntimeError, MemoryError) as error:
             self._fail_for_memory(error, step)
 
-    @property
-    def is_writing(self) -> bool:
-        return self._writing is not None
-
     def forget(self, step: int) -> None:
         """The run is back at this step: what was remembered of later ones has not happened."""
         self.requested_step = step

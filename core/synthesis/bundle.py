@@ -22,7 +22,7 @@ from core.paths import expand
 from core.synthesis.latents import LatentDistribution
 from core.synthesis.refine import STEPS, refine_latents
 from core.synthesis.render import SoundRenderer, audible
-from core.text import printable
+from core.text import first_line, printable
 from core.threads import use_threads
 
 UNCHANGED_GAIN = 1.0
@@ -148,5 +148,6 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
     except torch.OutOfMemoryError:
         raise
     except (AttributeError, ConfigError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0][:100].rstrip(":")
-        raise CheckpointError(f"{name} holds no model that this version can use ({reason}).") from error
+        raise CheckpointError(
+            f"{name} holds no model that this version can use ({first_line(error)})."
+        ) from error

@@ -93,10 +93,6 @@ class Previewer:
         return pending.epoch if pending else self.done_epoch
 
     @property
-    def is_rendering(self) -> bool:
-        return self._rendering is not None
-
-    @property
     def missing(self) -> str:
         """Why there are previews that could not be written, empty if there are none."""
         return self._problem if self._waiting is not None else ""

@@ -8,6 +8,7 @@ from core.checkpoints.folder import CheckpointFolder
 from core.device import is_out_of_memory
 from core.errors import CheckpointError
 from core.runs import RunManifest
+from core.text import first_line
 from core.training.migration import migrate
 from core.training.state import Progress, ResumePoint, TrainingState
 
@@ -88,5 +89,6 @@ class Candidates:
         except MISFITS as error:
             if is_out_of_memory(error):
                 raise
-            reason = str(error).strip().split("\n")[0][:100].rstrip(":")
-            raise CheckpointError(f"{name} does not fit the model of this run ({reason}).") from error
+            raise CheckpointError(
+                f"{name} does not fit the model of this run ({first_line(error)})."
+            ) from error

@@ -16,7 +16,7 @@ from core.model import VAE, build_model
 from core.paths import expand, is_file
 from core.runs import Parent, RunDirectory, StartModel
 from core.runs.find import find_owner, is_run
-from core.text import printable
+from core.text import first_line, printable
 
 
 def open_start_model(text: str, root: Path) -> StartModel:
@@ -64,5 +64,6 @@ def _load(state: State, model: VAE, name: str) -> None:
     try:
         model.load_state_dict(state["ema_model"])
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0][:100].rstrip(":")
-        raise CheckpointError(f"{name} holds no model that this version can use ({reason}).") from error
+        raise CheckpointError(
+            f"{name} holds no model that this version can use ({first_line(error)})."
+        ) from error

@@ -33,11 +33,12 @@ ABOUT = "A new run leaves this one as it is. Rewound, this one keeps what is new
 class GoBackScreen(ModalScreen[RunDirectory | None]):
     """Lists the checkpoints of a run, and returns the run that continues from the chosen one.
 
-    The first answer changes nothing of the run that there is; escape changes nothing at all.
+    The first answer changes nothing of the run that there is; escape changes nothing at all, and waits for an
+    answer that was given.
     """
 
     BINDINGS = [
-        Binding("escape", "dismiss(None)", show=False),
+        Binding("escape", "stay", show=False),
         Binding("n", "branch", show=False),
         Binding("w", "rewind", show=False),
         Binding("left", "app.focus_previous", show=False),
@@ -49,6 +50,7 @@ class GoBackScreen(ModalScreen[RunDirectory | None]):
         self._session = session
         self._directory = run
         self._checkpoints: list[CheckpointDescription] = []
+        self._is_going_back = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):
@@ -101,8 +103,9 @@ class GoBackScreen(ModalScreen[RunDirectory | None]):
             self.query_one(button, Button).disabled = not may
 
     @on(Button.Pressed, "#stay")
-    def stay(self) -> None:
-        self.dismiss(None)
+    def action_stay(self) -> None:
+        if not self._is_going_back:
+            self.dismiss(None)
 
     @on(OptionList.OptionSelected)
     @on(Button.Pressed, "#branch")
@@ -117,6 +120,7 @@ class GoBackScreen(ModalScreen[RunDirectory | None]):
         index = self.query_one("#checkpoints", OptionList).highlighted
         if index is None or self.query_one("#branch", Button).disabled:
             return
+        self._is_going_back = True
         self._let_answer(False)
         self.query_one("#question-title", Label).update("Reading the checkpoint…")
         self._go_back(self._checkpoints[index].path, is_rewind)
@@ -139,6 +143,7 @@ class GoBackScreen(ModalScreen[RunDirectory | None]):
             self.dismiss(run)
 
     def _refuse(self, error: SdaError) -> None:
+        self._is_going_back = False
         self._let_answer(True)
         self.query_one("#question-title", Label).update(Text(self._question))
         self.notify(explain(error), title="Cannot go back", severity="error", timeout=10, markup=False)

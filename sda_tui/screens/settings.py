@@ -116,7 +116,10 @@ class SettingsScreen(Screen[None]):
         trained = [each for each in summaries if is_file(each.run.checkpoints / BEST_FILE)]
         self.query_one("#start-line").display = bool(trained)
         models = [
-            (f"the model of {printable(each.name)}, {fmt.count(each.epoch, 'epoch')}", str(each.run.path))
+            (
+                Text(f"the model of {printable(each.name)}, {fmt.count(each.epoch, 'epoch')}"),
+                str(each.run.path),
+            )
             for each in trained
         ]
         self.query_one("#start-model", Select).set_options([NEW_MODEL, *models])

@@ -361,26 +361,27 @@ async def test_an_unusable_name_is_reported(
 async def test_a_run_starts_from_the_model_of_another(
     tmp_path: Path, sounds: Path, uninterrupted: RunDirectory
 ) -> None:
-    shutil.copytree(uninterrupted.path, tmp_path / "runs" / "first")
+    shutil.copytree(uninterrupted.path, tmp_path / "runs" / "[old] first")
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_settings(app, pilot)
         start = screen.query_one("#start-model", Select)
         await until(pilot, lambda: screen.query_one("#start-line").display, "runs")
-        start.value = str(tmp_path / "runs" / "first")
+        start.value = str(tmp_path / "runs" / "[old] first")
         row = screen.query_one("#setting-latent_dim", SettingRow)
         await until(pilot, lambda: row.disabled, "its settings")
         assert row.query_one(Input).value == "4"
+        assert "[old] first" in str(start.query_one("#label", Static).render())
         assert screen.query_one("#setting-kl_warmup_fraction", SettingRow).query_one(Input).value == "0"
         start.value = ""
         await until(pilot, lambda: not row.disabled, "those of a new model")
         assert row.query_one(Input).value == "64"
-        start.value = str(tmp_path / "runs" / "first")
+        start.value = str(tmp_path / "runs" / "[old] first")
         await until(pilot, lambda: row.disabled, "its settings again")
         await pilot.press("ctrl+n")
         await until(pilot, lambda: isinstance(app.screen, DashboardScreen), "dashboard")
         manifest = RunDirectory(tmp_path / "runs" / "sounds-001").read_manifest()
         assert manifest.parent is not None
-        assert (manifest.parent.run, manifest.config.latent_dim) == ("first", 4)
+        assert (manifest.parent.run, manifest.config.latent_dim) == ("[old] first", 4)
 
 
 async def test_a_start_that_cannot_be_read_is_refused(
