@@ -38,7 +38,7 @@ def explain_warning(warning: Warned, run: "RunDirectory", manifest: "RunManifest
 
 def command(*words: str | Path) -> str:
     """A complete command, between backquotes: paths are absolute, and words quoted for the shell."""
-    given = [str(word.expanduser().absolute()) if isinstance(word, Path) else word for word in words]
+    given = [os.path.abspath(os.path.expanduser(word)) if isinstance(word, Path) else word for word in words]  # noqa: PTH100, PTH111
     return f"`{' '.join(map(_quote, ['sda-tui', *given]))}`"
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -45,6 +46,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; the exit status is 0 done, 1 failed, 2 wrong usage, 130 cancelled."""
     words = sys.argv[1:] if arguments is None else arguments
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a file name may have letters that the terminal lacks
@@ -65,6 +67,17 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"{where}{error.strerror or error}; check its permissions and the disk.", FAILED)
     except (Cancelled, KeyboardInterrupt):
         return CANCELLED
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "can't start new thread" not in str(error):
+            raise
+        return _fail("There is too little memory to begin; close other programs or raise its limit.", FAILED)
+
+
+def _open_closed_streams() -> None:
+    """Open the standard streams that a parent has closed, or the next files would get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def command_names() -> set[str]:

@@ -57,7 +57,7 @@ STATES: Mapping[RunState, tuple[str, Tone]] = {
 
 def show_path(path: Path | str) -> str:
     """A path made safe for the terminal, with the home directory as ~."""
-    absolute, home = Path(path), Path.home()
+    absolute, home = Path(path), Path(os.path.expanduser("~"))  # noqa: PTH111  (that of Path may raise)
     if absolute.is_relative_to(home):
         absolute = Path("~") / absolute.relative_to(home)
     return printable(str(absolute))

@@ -48,8 +48,8 @@ STREAMS = (
     '"$@" | head -c 1 | cat',
     '"$@" 2>&1 | true',
 )
-LIMITS = {  # of ulimit: from less than anything needs to enough
-    "-n": (3, 8, 12, 16, 20, 24, 32, 48, 64),
+LIMITS = {  # of ulimit, from what Python itself needs to enough
+    "-n": (8, 12, 16, 20, 24, 32, 48, 64),
     "-f": (0, 1, 8, 64, 512, 1024, 4096),
     "-v": (300_000, 600_000, 1_000_000, 1_500_000, 2_500_000, 4_000_000, 8_000_000),
 }
@@ -102,7 +102,7 @@ def _commands(sounds: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _limited(sounds: Path) -> list[Case]:
-    """Where the interpreter itself cannot start, nothing can be said: the smallest limits allow that."""
+    """From limits under which Python itself just starts."""
     return [
         Case(f"{name} under ulimit {option} {limit}", words, shell=f'ulimit {option} {limit}; "$@"')
         for option, limits in LIMITS.items()

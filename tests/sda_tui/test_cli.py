@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -252,6 +253,42 @@ def test_a_reader_that_closes_the_pipe_is_no_failure(sounds: Path, tmp_path: Pat
         check=False,
     )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+def run_in_shell(line: str, *words: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """The program from a line of the shell, in which `"$@"` is the command."""
+    return subprocess.run(
+        ["bash", "-c", line, "bash", sys.executable, "-m", "sda_tui", *words],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("command", ["scan", "runs"])
+def test_closed_streams_do_no_harm(sounds: Path, command: str, closed: str) -> None:
+    done = run_in_shell(f'"$@" {closed}', *((command, sounds) if command == "scan" else (command,)))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout if ">" not in closed.replace("2>&-", "") else not done.stdout
+
+
+def test_a_home_that_is_none_does_no_harm(sounds: Path) -> None:
+    done = run_in_shell('"$@"', "scan", sounds, HOME="~nobody-here")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{sounds}: 8 files" in done.stdout
+
+
+def test_too_little_memory_for_a_thread_is_said_in_one_line(
+    sounds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert main(["train", str(sounds)]) == 1
+    assert capsys.readouterr().err.startswith("sda-tui: There is too little memory to begin")
 
 
 def test_characters_that_the_terminal_lacks_do_no_harm(sounds: Path) -> None:
