@@ -100,7 +100,7 @@ def memory_use(device: torch.device) -> MemoryUse:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the device, or the computer, has too little memory.
 
-    torch has a class for the former alone; of the latter its allocator's and C++'s messages tell.
+    torch has a class for the former alone; the latter is known by the messages of its allocator and of C++.
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True

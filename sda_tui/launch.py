@@ -81,7 +81,7 @@ def _wait_for(child: int, handover: Handover, before: Mode) -> int:
 
 
 def _describe_end(code: int, path: Path | None) -> str:
-    """How a process ended that had no time to say so, and how to continue what it trained."""
+    """How a process ended that printed nothing of it, and how to continue what it trained."""
     what = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
     if -code == signal.SIGKILL:
         what += ", as happens when memory runs out"

@@ -111,7 +111,7 @@ class ForeignSound:
         self._messages.close()
 
     def _reason(self) -> str:
-        """The last thing that ffmpeg complained about."""
+        """The last line of ffmpeg's error messages."""
         self._messages.seek(0)
         lines = self._messages.read(REASON_BYTES).decode("utf-8", "replace").strip().splitlines()
         return re.sub(r"^\[[^]]*\] |^file:.*: ", "", lines[-1]).rstrip(".") if lines else ""

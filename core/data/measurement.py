@@ -9,7 +9,7 @@ from core.audio.reader import Samples, SoundReader
 from core.data.split import PEAK_INTERVAL_S
 
 FULL_SCALE = 0.985  # limiters that clip stop a little below 1
-LONGEST_PERIOD_S = 0.05  # of a tone that is heard: a shorter sound has no mean to leave out
+LONGEST_PERIOD_S = 0.05  # of an audible tone: a shorter sound has no mean to leave out
 
 
 class Measurement:
@@ -49,7 +49,7 @@ class Measurement:
 
     @property
     def peaks(self) -> tuple[float, ...]:
-        """The level of the mono mix in each interval, without the mean of the file, which is not heard."""
+        """The level of the mono mix in each interval, without the mean of the file, which is inaudible."""
         mean = self._sum / self._frames * self._has_mean
         levels = np.maximum(np.array(self._highest) - mean, mean - np.array(self._lowest))
         return tuple(levels.round(6).tolist())

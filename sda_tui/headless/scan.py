@@ -63,7 +63,7 @@ def scan_with_progress(sources: Sequence[Path], config: TrainingConfig) -> ScanR
 def progress_bar(
     doing: str = "scanning",
 ) -> Iterator[tuple[Callable[[ScanProgress], object], Callable[[], bool]]]:
-    """A bar on stderr: what shows progress on it, and what tells whether Ctrl-C was pressed."""
+    """A bar on stderr: a function that shows progress on it, and one that tests for Ctrl-C."""
     stop = threading.Event()
     log = log_path()
     with own_terminal(log) as terminal, logging_to(log), StopOnSignal(stop.set):

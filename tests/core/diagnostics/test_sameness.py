@@ -37,7 +37,7 @@ def test_new_sounds_that_are_nearly_the_same_are_reported() -> None:
     assert "New sounds are nearly all the same" in sameness_warning(found)
 
 
-def test_new_sounds_like_the_training_side_need_not_differ_as_unlike_held_out_ones_do() -> None:
+def test_new_sounds_need_not_differ_more_than_training_sounds_do() -> None:
     found = diversity(sounds(64, 0.2), given(sounds(30, 0.2, 1)), given(sounds(4, 1.0, 2)))
     assert found == pytest.approx(1, abs=0.01)
 
