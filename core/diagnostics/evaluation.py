@@ -61,9 +61,12 @@ def evaluate(reconstruction: Reconstruction, scale: Tensor, config: TrainingConf
 
 
 def file_errors(chunk_errors: Tensor, file_of_chunk: Tensor, files: int) -> tuple[float | None, ...]:
-    """The root-mean-square error of each of so many files, None for one without chunks."""
-    chunks = torch.bincount(file_of_chunk, minlength=files)
-    squares = torch.bincount(file_of_chunk, chunk_errors.double().square(), minlength=files)
+    """The root-mean-square error of each of so many files, None for one without chunks.
+
+    Chunks of files with higher numbers count for none.
+    """
+    chunks = torch.bincount(file_of_chunk, minlength=files)[:files]
+    squares = torch.bincount(file_of_chunk, chunk_errors.double().square(), minlength=files)[:files]
     means = (squares / chunks.clamp(min=1)).sqrt().tolist()
     return tuple(mean if count else None for mean, count in zip(means, chunks.tolist(), strict=True))
 

@@ -197,10 +197,13 @@ def _fixed_chunks(
 
 
 def _files_of_chunks(store: ChunkStore, paths: Sequence[str]) -> Tensor:
-    """The number of the file [chunks] that each of the fixed chunks is from."""
+    """The number of the file [chunks] that each of the fixed chunks is from.
+
+    Training sounds, which take the place of held-out ones that are all gone, have the number after the last.
+    """
     numbers = {path: number for number, path in enumerate(paths)}
     chunks = _spread(len(store), EVALUATION_CHUNKS).tolist()
-    return torch.tensor([numbers[store.path_of(chunk)] for chunk in chunks])
+    return torch.tensor([numbers.get(store.path_of(chunk), len(paths)) for chunk in chunks])
 
 
 def _log_mel(

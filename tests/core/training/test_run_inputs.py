@@ -8,7 +8,8 @@ import soundfile
 import torch
 
 from core.config import PRESETS
-from core.events import PreviewReady, StepFinished, Warned
+from core.events import EpochFinished, PreviewReady, StepFinished, Warned
+from core.runs.held_out import FILE_ERRORS
 from core.training.control import Control
 from tests.conftest import MakeRun
 from tests.sounds import write_tone
@@ -64,6 +65,16 @@ def test_one_sample_constant_and_near_silence_give_finite_losses(make_run: MakeR
     events = train(make_run("odd", folder, epochs=3, augmentation_expansion=4))
     assert end(events).state == "finished"
     assert all(each.train_loss is not None for each in of(StepFinished, events))
+
+
+def test_a_run_whose_held_out_sounds_are_all_gone_trains(make_run: MakeRun, sounds: Path) -> None:
+    run = make_run()
+    for path in run.read_manifest().split.validation_paths:
+        (sounds / path).unlink()
+    events = train(run)
+    assert end(events).state == "finished"
+    assert of(EpochFinished, events)[-1].metrics[FILE_ERRORS] == (None,) * 4
+    assert any("No validation sound is left" in warning.message for warning in of(Warned, events))
 
 
 def test_an_own_clip_stays_the_same_whatever_becomes_of_its_file(
