@@ -40,7 +40,7 @@ TINY: dict[str, SettingValue] = {
 
 # The slow tier: tests that train, sleep, start a program or drive the app, by fixture or by module.
 # A single test elsewhere that takes more than half a second has the marker itself.
-SLOW_FIXTURES = {"orphan", "sda_tui", "snap_compare", "sound_server", "training", "uninterrupted"}
+SLOW_FIXTURES = {"orphan", "sda_tui", "snap_compare", "sound_server", "start", "training", "uninterrupted"}
 SLOW_FUNCTIONS = {"Popen", "Terminal", "running", "sleep", "subprocess", "train", "train_run", "train_to"}
 SLOW_PLACES = (
     "tests/core/synthesis/test_previews.py",

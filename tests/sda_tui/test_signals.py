@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,29 +33,43 @@ with mock.patch.object(cli, "_train", load):
 """
 
 # The program, which says when its handlers are there.
-TELLING = """
+ANNOUNCING = """
 import sys
 from sda_tui import cli
 from sda_tui.headless.signals import StopOnSignal
 enter = StopOnSignal.__enter__
-def tell(self):
+def announce(self):
     entered = enter(self)
     print("ready", flush=True)
     return entered
-StopOnSignal.__enter__ = tell
+StopOnSignal.__enter__ = announce
 raise SystemExit(cli.main(sys.argv[1:]))
 """
 
 
-def start(*command: str | Path, cwd: Path) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "SDA_RUNS": str(cwd / "runs")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts Python in an empty folder; what still runs at the end of a test that failed is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*command: str | Path) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, *map(str, command)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "SDA_RUNS": str(tmp_path / "runs")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -65,8 +79,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_lost_terminal_while_everything_loads_ends_nothing(tmp_path: Path) -> None:
-    process = start("-c", LOADING, cwd=tmp_path)
+def test_lost_terminal_while_everything_loads_ends_nothing(start: Start) -> None:
+    process = start("-c", LOADING)
     assert process.stdout is not None
     assert process.stdout.readline() == "loading\n"
     process.send_signal(signal.SIGHUP)
@@ -80,13 +94,13 @@ def test_lost_terminal_while_everything_loads_ends_nothing(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("command", ["train", "resume"])
 def test_lost_terminal_in_the_first_moments_lets_the_run_train(
-    make_run: MakeRun, sounds: Path, tmp_path: Path, command: str
+    make_run: MakeRun, start: Start, sounds: Path, tmp_path: Path, command: str
 ) -> None:
     """SIGHUP again and again, from the moment on that the program is there until the run trains."""
     run = make_run("run") if command == "resume" else RunDirectory(tmp_path / "runs" / "run")
     settings = ("--set", "epochs=1", "--set", "chunk_duration_s=0.25", "--set", "width=8", "--device", "cpu")
     arguments = ("resume", "run") if command == "resume" else ("train", sounds, "--name", "run", *settings)
-    process = start("-c", TELLING, *arguments, cwd=tmp_path)
+    process = start("-c", ANNOUNCING, *arguments)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     while process.poll() is None and not (run.events.exists() and '"training"' in run.events.read_text()):
@@ -98,10 +112,10 @@ def test_lost_terminal_in_the_first_moments_lets_the_run_train(
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGALRM, signal.SIGQUIT, signal.SIGXCPU])
 def test_signal_whose_default_is_to_end_the_process_saves_first(
-    make_run: MakeRun, tmp_path: Path, number: int
+    make_run: MakeRun, start: Start, number: int
 ) -> None:
     run = make_run("run", epochs=10_000)
-    process = start("-m", "sda_tui", "resume", run.path, cwd=tmp_path)
+    process = start("-m", "sda_tui", "resume", run.path)
     wait_until(lambda: '"event":"step"' in run.events.read_text())
     process.send_signal(number)
     assert process.wait(PATIENCE_S) == 130
