@@ -60,9 +60,7 @@ async def test_a_run_lists_what_changed_and_takes_more_epochs(
         assert field.value == "2"  # it has finished: twice as many are offered
         field.value = "1"
         await pilot.press("n")
-        await until(
-            pilot, lambda: any("has finished: epoch 1 was the last" in toast for toast in toasts(app))
-        )
+        await until(pilot, lambda: any("has finished its only epoch" in toast for toast in toasts(app)))
         field.value = "many"
         await pilot.press("n")
         await until(pilot, lambda: any("not 'many'" in toast for toast in toasts(app)))

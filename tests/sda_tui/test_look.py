@@ -18,7 +18,7 @@ def test_the_command_prints_every_column_of_the_table(
     assert runs_command(tmp_path / "runs", as_json=False) == 0
     heads, row = capsys.readouterr().out.splitlines()[:2]
     assert heads.split() == [column.head for column in SUMMARY_COLUMNS]
-    for cell in ("tones", "! interrupted", "3/2", "0.1000", "0.3000", "0.2000 @2", "just now"):
+    for cell in ("tones", "! interrupted", "0/2", "0.1000", "0.3000", "0.2000 @2", "just now"):
         assert cell in row
 
 

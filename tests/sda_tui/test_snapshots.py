@@ -137,7 +137,9 @@ def test_settings(look: Look, home: Path) -> None:
 def test_advanced_settings(look: Look, home: Path) -> None:
     async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
         await until_settings(app, pilot)
-        await pilot.press("a", "1", "2")  # 12 epochs in place of the preset's 100: a mark, another estimate
+        await pilot.press(
+            "a", "tab", "1", "2"
+        )  # 12 epochs in place of the preset's 100: a mark, another estimate
         await until(pilot, lambda: text(app, "#estimate").count("12 epochs of") == 1, "estimate")
 
     look(SdaApp(home / "runs", [home / "sounds" / "drums"]), on_first_screen(ready))
