@@ -1,5 +1,6 @@
 """Training in tests: to the end or to a step, what it left, and whether two runs left the same."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,6 +98,14 @@ def history(run: RunDirectory) -> RunHistory:
 
 def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
     return newest_state(run)["model"]
+
+
+def checkpoint_names(run: RunDirectory) -> list[str]:
+    return sorted(path.name for path in run.checkpoints.iterdir())
+
+
+def log_lines(run: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
 
 
 def logged(run: RunDirectory) -> list[RunEvent]:

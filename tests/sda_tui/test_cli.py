@@ -5,12 +5,7 @@ import json
 import os
 import re
 import shlex
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,27 +13,21 @@ import pytest
 import soundfile
 from rich.console import Console
 
-from core.checkpoints.archive import read_checkpoint
-from core.errors import NoLiveRunError, SoundsNotFoundError
+from core.errors import NoLiveRunError
 from core.events import RunState
 from core.runs import RunDirectory, find_live_run, list_runs, summarise
 from sda_tui import format as fmt
 from sda_tui.cli import main
 from sda_tui.headless.runs import print_table
-from sda_tui.session import Session
 from tests.conftest import TINY, Command, MakeRun
 from tests.sounds import encode, tone, wav_that_hangs_libsndfile, write_tone
-from tests.training import train, train_to
+from tests.training import log_lines
 
 QUICK = [
     part
     for setting in ("chunk_duration_s=0.25", "latent_dim=4", "width=8", "augmentation_expansion=1")
     for part in ("--set", setting)
 ]
-
-
-def events(run: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
 
 
 def test_scan_prints_files_totals_split_and_suggestion(sda_tui: Command, sounds: Path) -> None:
@@ -112,7 +101,7 @@ def test_train_runs_resume(sda_tui: Command, sounds: Path, tmp_path: Path) -> No
     assert "Finished after" in done.stderr
     run = tmp_path / "runs" / "tones"
     printed = re.findall(r"epoch \d/2 .*validation (\S+)", done.stderr)
-    measured = [each["validation_loss"] for each in events(run) if each["event"] == "epoch"]
+    measured = [each["validation_loss"] for each in log_lines(run) if each["event"] == "epoch"]
     assert printed == [fmt.number(loss) for loss in measured]
     record = json.loads((run / "run.json").read_text())
     assert (record["preset"], record["config"]["seed"], record["config"]["epochs"]) == ("balanced", 3, 2)
@@ -133,9 +122,9 @@ def test_train_runs_resume(sda_tui: Command, sounds: Path, tmp_path: Path) -> No
 
     extended = sda_tui("resume", "tones", "--set", "epochs=3")
     assert extended.returncode == 0, extended.stderr
-    steps = [event["step"] for event in events(run) if event["event"] == "step"]
+    steps = [event["step"] for event in log_lines(run) if event["event"] == "step"]
     assert steps == list(range(1, len(steps) + 1))
-    assert [event["epoch"] for event in events(run) if event["event"] == "epoch"] == [1, 2, 3]
+    assert [event["epoch"] for event in log_lines(run) if event["event"] == "epoch"] == [1, 2, 3]
 
 
 def test_real_sounds_from_scan_to_previews(sda_tui: Command, sonic_pi: Path, tmp_path: Path) -> None:
@@ -152,9 +141,9 @@ def test_real_sounds_from_scan_to_previews(sda_tui: Command, sonic_pi: Path, tmp
     )
     assert done.returncode == 0, done.stderr
     run = tmp_path / "runs" / "real"
-    losses = [event["validation_loss"] for event in events(run) if event["event"] == "epoch"]
+    losses = [event["validation_loss"] for event in log_lines(run) if event["event"] == "epoch"]
     assert losses[1] < losses[0]
-    steps = [event["step"] for event in events(run) if event["event"] == "step"]
+    steps = [event["step"] for event in log_lines(run) if event["event"] == "step"]
     assert steps == list(range(1, len(steps) + 1))
     assert (run / "checkpoints" / "best.pt").exists()
     previews = sorted((run / "previews").glob("*.wav"))
@@ -164,155 +153,6 @@ def test_real_sounds_from_scan_to_previews(sda_tui: Command, sonic_pi: Path, tmp
         assert sample_rate == 48_000
         assert np.isfinite(samples).all()
         assert 0.5 < np.abs(samples).max() <= 1
-
-
-@pytest.fixture
-def training(sounds: Path, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A long run in a process of its own, a few steps on."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sda_tui", "train", sounds, "--set", "epochs=5000", *QUICK, "--name", "long"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "SDA_RUNS": "runs"},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        wait_for_step(tmp_path, 5)
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def last_step(tmp_path: Path) -> int:
-    log = tmp_path / "runs" / "long" / "events.jsonl"
-    lines = log.read_text().splitlines() if log.exists() else []
-    return max((event["step"] for event in map(parse, lines) if event.get("event") == "step"), default=0)
-
-
-def parse(line: str) -> dict[str, int]:
-    try:
-        return json.loads(line)
-    except ValueError:  # still being written
-        return {}
-
-
-def wait_for_step(tmp_path: Path, step: int) -> None:
-    for _ in range(1200):
-        if last_step(tmp_path) >= step:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"step {step} did not come")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_signal_saves_at_the_exact_step_and_stops(
-    training: "subprocess.Popen[str]", tmp_path: Path, number: int
-) -> None:
-    training.send_signal(number)
-    _, stderr = training.communicate(timeout=90)
-    assert training.returncode == 130
-    assert "Stopped and saved at step" in stderr
-    step = last_step(tmp_path)
-    run = tmp_path / "runs" / "long"
-    assert read_checkpoint(run / "checkpoints" / f"step-{step:09}.pt")["step"] == step
-    assert events(run)[-1]["state"] == "cancelled"
-
-
-def test_a_second_interrupt_stops_at_once(training: "subprocess.Popen[str]") -> None:
-    training.send_signal(signal.SIGINT)
-    training.send_signal(signal.SIGINT)
-    assert training.wait(90) == 130
-
-
-def test_under_nohup_the_output_continues(sounds: Path, tmp_path: Path) -> None:
-    nohup = tmp_path / "nohup.out"
-    with nohup.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sda_tui", "train", sounds, "--set", "epochs=9", *QUICK, "--name", "long"],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "SDA_RUNS": "runs"},
-            stdout=output,
-            stderr=output,
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
-        )
-        wait_for_step(tmp_path, 5)
-        process.send_signal(signal.SIGHUP)
-        assert process.wait(90) == 0
-    assert "Finished after" in nohup.read_text()
-
-
-def test_a_reader_that_closes_the_pipe_is_no_failure(sounds: Path, tmp_path: Path) -> None:
-    command = f"'{sys.executable}' -m sda_tui scan '{sounds}' | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(
-        ["bash", "-c", command],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
-
-
-def run_in_shell(line: str, *words: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """The program from a line of the shell, in which `"$@"` is the command."""
-    return subprocess.run(
-        ["bash", "-c", line, "bash", sys.executable, "-m", "sda_tui", *words],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
-@pytest.mark.parametrize("command", ["scan", "runs"])
-def test_closed_streams_do_no_harm(sounds: Path, command: str, closed: str) -> None:
-    done = run_in_shell(f'"$@" {closed}', *((command, sounds) if command == "scan" else (command,)))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout if ">" not in closed.replace("2>&-", "") else not done.stdout
-
-
-def test_a_home_that_is_none_does_no_harm(sounds: Path) -> None:
-    done = run_in_shell('"$@"', "scan", sounds, HOME="~nobody-here")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"{sounds}: 8 files" in done.stdout
-
-
-def test_too_little_memory_for_a_thread_is_said_in_one_line(
-    sounds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def refuse(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert main(["train", str(sounds)]) == 1
-    assert capsys.readouterr().err.startswith("sda-tui: There is too little memory to begin")
-
-
-def test_characters_that_the_terminal_lacks_do_no_harm(sounds: Path) -> None:
-    write_tone(sounds / "Glöckchen 🔔.wav", 999.0)
-    done = subprocess.run(
-        [sys.executable, "-m", "sda_tui", "scan", sounds],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "latin-1"},
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0
-    assert "Glöckchen ?".encode("latin-1") in done.stdout
-
-
-def test_training_survives_a_hang_up_and_keeps_its_lock(
-    training: "subprocess.Popen[str]", sda_tui: Command, tmp_path: Path
-) -> None:
-    training.send_signal(signal.SIGHUP)
-    wait_for_step(tmp_path, last_step(tmp_path) + 10)
-    other = sda_tui("resume", "long")
-    assert other.returncode == 1
-    assert f"long is being trained by process {training.pid}" in other.stderr
-    training.send_signal(signal.SIGTERM)
-    assert training.wait(90) == 130
 
 
 @pytest.mark.parametrize(
@@ -488,87 +328,3 @@ def test_help_names_every_command(sda_tui: Command) -> None:
     assert done.returncode == 0
     for word in ("--demo", "scan", "train", "resume", "runs"):
         assert word in done.stdout
-
-
-def test_a_file_that_is_no_checkpoint_is_named(sda_tui: Command, make_run, tmp_path: Path) -> None:
-    run: RunDirectory = make_run("broken")
-    (run.checkpoints / "step-000000005.pt").write_bytes(b"no checkpoint at all")
-    done = sda_tui("resume", "broken")
-    assert done.returncode == 1
-    assert "step-000000005.pt is damaged or no checkpoint" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_resume_goes_back_in_a_new_run_or_in_itself(
-    sda_tui: Command, make_run: MakeRun, tmp_path: Path
-) -> None:
-    run = make_run("drums-001")
-    train(run)
-    assert sda_tui("resume", "drums-001").stderr.startswith(
-        "sda-tui: drums-001 has finished its 2 epochs. To continue"
-    )
-    step_8 = run.checkpoints / "step-000000008.pt"
-    done = sda_tui("resume", step_8, "--set", "kl_weight=2", "--device", "cpu")
-    assert done.returncode == 0, done.stderr
-    assert (
-        "A new run, drums-002, begins at step-000000008.pt of drums-001, which stays as it is."
-        in done.stderr.replace("\n", "")
-    )
-    made = tmp_path / "runs" / "drums-002"
-    assert [each["now"] for each in events(made) if each["event"] == "settings"] == ["kl_weight=2"]
-    assert events(made)[-1]["state"] == events(run.path)[-1]["state"] == "finished"
-    done = sda_tui("resume", "drums-001", "--from", "8", "--rewind", "--device", "cpu")
-    assert done.returncode == 0, done.stderr
-    assert "drums-001 is back at step 8." in done.stderr
-    assert "and the log until now are kept in" in done.stderr.replace("\n", " ")
-    assert (run.path / "rewound-001" / "step-000000016.pt").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "message"),
-    [
-        (("--from", "99"), 1, "There is no checkpoint '99' in"),
-        (("--rewind",), 2, "add --from"),
-        (("--from", "0", "--rewind", "--name", "x"), 2, "--name is for a new run"),
-        (
-            ("--from", "0", "--set", "latent_dim=9"),
-            2,
-            "latent_dim is fixed when a run begins, as the weights are made",
-        ),
-        (("--from", "0", "--name", "drums-001"), 1, "There is a run 'drums-001'"),
-    ],
-)
-def test_going_back_that_cannot_be_is_refused_in_one_line(
-    make_run: MakeRun,
-    capsys: pytest.CaptureFixture[str],
-    arguments: tuple[str, ...],
-    status: int,
-    message: str,
-) -> None:
-    run = make_run("drums-001")
-    train_to(run, 1)
-    capsys.readouterr()
-    assert main(["resume", str(run.path), *arguments]) == status
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-    assert [path.name for path in run.path.parent.iterdir()] == ["drums-001"]
-
-
-@pytest.mark.parametrize("where", [(), ("--folder", "empty")])
-def test_going_back_without_its_sounds_changes_nothing(
-    make_run: MakeRun, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: tuple[str, ...]
-) -> None:
-    run = make_run("drums-001")
-    train_to(run, 1)
-    sounds.rename(tmp_path / "moved")
-    (tmp_path / "empty").mkdir()
-    monkeypatch.chdir(tmp_path)
-    log = run.events.read_bytes()
-    for more in ((), ("--rewind",)):
-        assert main(["resume", str(run.path), "--from", "0", *where, *more]) == 1
-    with pytest.raises(SoundsNotFoundError):
-        Session(run.path.parent).go_back(run, run.checkpoints / "step-000000000.pt", is_rewind=False)
-    assert [path.name for path in run.path.parent.iterdir()] == ["drums-001"]
-    assert run.events.read_bytes() == log
-    assert not (run.path / "rewound-001").exists()
