@@ -15,11 +15,11 @@ from core.errors import (
     SdaError,
     SoundsNotFoundError,
 )
-from core.events import Warned, WarningKind
 from core.paths import ROOT_VARIABLE
 from core.text import printable
 
 if TYPE_CHECKING:
+    from core.events import Warned
     from core.runs import RunDirectory, RunManifest
 
 
@@ -28,8 +28,10 @@ def explain(error: SdaError) -> str:
     return " ".join(filter(None, (str(error), _advice(error))))
 
 
-def explain_warning(warning: Warned, run: "RunDirectory", manifest: "RunManifest") -> str:
+def explain_warning(warning: "Warned", run: "RunDirectory", manifest: "RunManifest") -> str:
     """A warning's message, and what to type then."""
+    from core.events import WarningKind  # not at the top: the first paint does not wait for it
+
     if warning.kind is not WarningKind.NEW_SOUNDS:
         return warning.message
     every = command("train", *manifest.source_paths, "--from", run.path)

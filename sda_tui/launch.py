@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import SdaError
-from core.events import RunState
 from core.paths import default_root, expand
 from core.text import printable
 from sda_tui.advice import command, explain
@@ -86,6 +85,7 @@ def _describe_end(code: int, path: Path | None) -> str:
     if -code == signal.SIGKILL:
         what += ", as happens when memory runs out"
     if path is not None:
+        from core.events import RunState
         from core.runs import RunDirectory, summarise
 
         if summarise(RunDirectory(path)).state is RunState.INTERRUPTED:

@@ -232,7 +232,7 @@ async def test_a_run_that_cannot_be_opened_is_reported(tmp_path: Path, make_run:
     run.events.mkdir()
     async with running(tmp_path) as (app, pilot):
         app.session.resume(run)
-        reasons = ("cannot be opened", "Cannot write")
+        reasons = ("cannot be opened", "Cannot write", "events.jsonl")
         await until(pilot, lambda: any(reason in toast for toast in toasts(app) for reason in reasons))
 
 

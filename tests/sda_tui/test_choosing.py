@@ -240,7 +240,7 @@ async def test_every_setting_has_a_row_with_unit_range_and_help(tmp_path: Path, 
 async def test_a_bad_value_is_reported_while_typing_and_blocks_start(tmp_path: Path, sounds: Path) -> None:
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_settings(app, pilot)
-        await pilot.press("a")
+        await pilot.press("a", "tab")
         row = screen.query_one("#setting-epochs", SettingRow)
         await pilot.press("x")
         assert row.has_class("-invalid")

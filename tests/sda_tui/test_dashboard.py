@@ -248,7 +248,7 @@ async def test_only_the_detector_reports_overfitting_and_the_best_epoch_has_an_a
         await until(pilot, lambda: screen.history.last_epoch is not None)
         bar = screen.query_one(QualityBar)
         assert "75% steady · gap 90%" in str(bar.render())
-        assert text(app, "#best") == "Best was epoch 34, 12 epochs ago."
+        assert text(app, "#best") == "Best was epoch 34, 12 epochs ago. g goes back there."
         write_run(run, Warned(WarningKind.OVERFITTING, "Overfitting: held-out sounds get worse.", 1))
         await until(pilot, lambda: bar.reading.is_overfitting)
         assert "75% overfitting · gap 90%" in str(bar.render())

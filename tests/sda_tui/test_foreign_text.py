@@ -50,7 +50,7 @@ async def test_what_looks_like_markup_is_shown_as_it_is(tmp_path: Path, make_run
     run.events.write_text("".join(to_json(event, 1.0) + "\n" for event in events))
     run.path.rename(run.path.with_name(f"{shown}-run"))
     run = RunDirectory(run.path.with_name(f"{shown}-run"))
-    async with running(tmp_path, folder) as (app, pilot):
+    async with running(tmp_path, folder, (200, 60)) as (app, pilot):
         screen = await to_settings(app, pilot)
         assert shown in screen_text(app)
         screen.query_one("#name", Input).value = name
@@ -87,7 +87,7 @@ async def test_no_widget_can_send_what_steers_the_terminal(tmp_path: Path) -> No
 
 def test_no_command_can_print_what_steers_the_terminal() -> None:
     stream = io.StringIO()
-    Output(file=stream, width=200).print(f"x{STEERING}y")
+    Output(file=stream).print(f"x{STEERING}y")
     assert "evil" in stream.getvalue()
     assert not FORBIDDEN.search(stream.getvalue())
 
