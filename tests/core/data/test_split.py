@@ -38,6 +38,15 @@ def test_the_share_held_out_follows_from_the_number_of_files(count: int, held_ou
     assert f"{held_out} of {count} files" in split.note
 
 
+def test_a_renamed_file_stays_on_its_side() -> None:
+    before = files(60)
+    after = [dataclasses.replace(file, path=f"take {file.path}") for file in before]
+    held_out, again = (
+        {each.path for each in split_files(side, 1.0, seed=0).validation} for side in (before, after)
+    )
+    assert again == {f"take {path}" for path in held_out}
+
+
 def test_no_file_is_on_both_sides() -> None:
     split = split_files(files(60, 7.3), 1.0, seed=0)
     train = {excerpt.path for excerpt in split.train}
