@@ -20,22 +20,10 @@ from core.config import SettingValue, TrainingConfig
 from core.data.report import ScanReport
 from core.data.scan import scan
 from core.runs import RunDirectory, RunManifest
+from tests.settings import TINY
 from tests.sounds import write_tone
 
 SONIC_PI = Path("/usr/share/sonic-pi/samples")
-
-# Small enough for a step of about 20 ms; still the real model, loss, augmentation and previews.
-TINY: dict[str, SettingValue] = {
-    "epochs": 2,
-    "chunk_duration_s": 0.25,
-    "latent_dim": 4,
-    "width": 8,
-    "augmentation_expansion": 1,
-    "batch_size": 2,
-    "preview_samples": 1,
-    "preview_interval": 1,
-    "checkpoint_interval": 1,
-}
 
 
 # The slow tier: tests that train, sleep, start a program or drive the app, by fixture or by module.

@@ -13,21 +13,11 @@ from core.runs import RunDirectory, RunManifest
 from core.training.control import Control
 from core.training.run import train_run
 from tests.faults.child import run_forked
+from tests.settings import TINY
 from tests.sounds import write_tone
 
 OLD_RUN = Path(__file__).parents[1] / "data" / "run-of-format-3.tar.xz"
 STOPPED, HEALTHY = "stopped", "healthy"
-SETTINGS = {
-    "epochs": 2,
-    "chunk_duration_s": 0.25,
-    "latent_dim": 4,
-    "width": 8,
-    "augmentation_expansion": 1,
-    "batch_size": 2,
-    "preview_samples": 1,
-    "preview_interval": 1,
-    "checkpoint_interval": 1,
-}
 
 
 def write_sounds(folder: Path) -> Path:
@@ -45,7 +35,7 @@ def make_bases(folder: Path) -> list[Path]:
     record = json.loads((old / "run.json").read_text())
     (old / "run.json").write_text(json.dumps({**record, "folder": str(folder / "old" / "sounds")}))
     sounds = write_sounds(folder / "sounds")
-    config = TrainingConfig().with_settings(SETTINGS)
+    config = TrainingConfig().with_settings(TINY)
     *_, report = scan(sounds, config.chunk_duration_s)
     assert isinstance(report, ScanReport)
     manifest = RunManifest.from_scan(report, "balanced", config)

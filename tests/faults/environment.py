@@ -11,19 +11,11 @@ from tests.faults.child import Outcome, run_program
 from tests.faults.hostile_sounds import make_hostile_dataset
 from tests.faults.tally import Fault, FaultKind, Tally, share_out
 from tests.faults.terminal import show_in_terminal
+from tests.settings import TINY
 from tests.sounds import write_tone
 
 LIMIT_S = 180.0
-TINY = {
-    "epochs": 1,
-    "chunk_duration_s": 0.25,
-    "latent_dim": 4,
-    "width": 8,
-    "augmentation_expansion": 1,
-    "batch_size": 2,
-    "preview_samples": 1,
-}
-SETTINGS = [word for name, value in TINY.items() for word in ("--set", f"{name}={value}")]
+SETTINGS = [word for name, value in {**TINY, "epochs": 1}.items() for word in ("--set", f"{name}={value}")]
 PATHS_IN_ENVIRONMENT = ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "SDA_CACHE", "SDA_RUNS", "TMPDIR")
 ODD_PATHS = (
     "",
@@ -154,7 +146,7 @@ def _in_odd_terminals(sounds: Path) -> list[Case]:
 
 
 def _with_odd_streams(sounds: Path) -> list[Case]:
-    """Whoever closes the stream that errors go to hears of none."""
+    """Errors are not printed where their stream is closed."""
     return [
         Case(
             f"{name}: {shell}",

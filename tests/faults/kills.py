@@ -24,20 +24,11 @@ from core.runs import RunDirectory, RunManifest
 from core.training.control import Control
 from core.training.run import train_run
 from tests.faults.tally import Fault, FaultKind, Tally
+from tests.settings import TINY
 from tests.sounds import write_tone
 from tests.training import assert_same_outcome, logged
 
-SETTINGS = {
-    "epochs": 3,
-    "chunk_duration_s": 0.25,
-    "latent_dim": 4,
-    "width": 8,
-    "augmentation_expansion": 1,
-    "batch_size": 2,
-    "preview_samples": 1,
-    "preview_interval": 2,
-    "checkpoint_interval": 1,
-}
+SETTINGS = {**TINY, "epochs": 3, "preview_interval": 2}
 KILLED_AGAIN = 0.3  # of the runs are killed a second time after they were resumed
 
 

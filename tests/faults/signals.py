@@ -10,9 +10,10 @@ import core.training.run  # noqa: F401  (torch, before the forks that need it)
 from core.events import RunState
 from core.runs import RunDirectory, summarise
 from sda_tui.cli import main
-from tests.faults.bases import SETTINGS, write_sounds
+from tests.faults.bases import write_sounds
 from tests.faults.child import Outcome, run_forked
 from tests.faults.tally import Fault, FaultKind, Tally, share_out
+from tests.settings import TINY
 from tests.training import assert_same_outcome
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM)
@@ -31,7 +32,7 @@ def signals_part(folder: Path, seed: int, count: int, jobs: int) -> Tally:
 
 def _words(folder: Path) -> list[str]:
     words = ["--device", "cpu", "--runs", str(folder / "runs")]
-    return [*words, *(word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}"))]
+    return [*words, *(word for name, value in TINY.items() for word in ("--set", f"{name}={value}"))]
 
 
 def _train(folder: Path, name: str, signals: tuple[tuple[float, int], ...]) -> Outcome:

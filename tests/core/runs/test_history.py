@@ -1,4 +1,4 @@
-"""What a dashboard is told by the events of a run, in their order."""
+"""The state of a run that follows from its events, in their order."""
 
 import math
 from dataclasses import replace
