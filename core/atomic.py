@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.files import open_folder
 
-_TEMPORARY = re.compile(r"\.(.+)\.\d+\.tmp")
+_TEMPORARY = re.compile(r"\.(.+)\.(\d{1,18})\.tmp")
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -41,10 +41,23 @@ def write_atomically(
             os.fsync(folder)  # without it a crash may undo the rename
 
 
-def target_of_temporary(name: str) -> str | None:
+def target_of_leftover(name: str) -> str | None:
     """The name that a temporary file of `write_atomically` was to get; None for any other file.
 
-    A process that is killed while it writes leaves such a file.
+    A process that is killed while it writes leaves such a file.  One of another process that still runs is
+    no leftover.
     """
     match = _TEMPORARY.fullmatch(name)
-    return match[1] if match else None
+    if match is None or (int(match[2]) != os.getpid() and _is_running(int(match[2]))):
+        return None
+    return match[1]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -40,6 +40,14 @@ class CheckpointFile:
         return self.kind is CheckpointKind.BY_HAND
 
     @staticmethod
+    def continued_name(checkpoint: Path, step: int) -> str:
+        """The name, in the run that continues from it, of a checkpoint of this step: one that was saved by
+        hand or is the best becomes an automatic one, an unsteady one stays so."""
+        match = _NAME.fullmatch(checkpoint.name)
+        is_unsteady = match is not None and match[2] == CheckpointKind.UNSTEADY
+        return CheckpointFile.name(step, CheckpointKind.UNSTEADY if is_unsteady else CheckpointKind.AUTOMATIC)
+
+    @staticmethod
     def name(step: int, kind: CheckpointKind = CheckpointKind.AUTOMATIC) -> str:
         return f"step-{step:09}{kind}.pt"
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from core.atomic import target_of_temporary, write_atomically
+from core.atomic import target_of_leftover, write_atomically
 from core.errors import NameTakenError, RunError, RunNameError, RunsFolderError
 from core.files import list_names, open_folder, open_regular, read_bounded
 from core.paths import RUN_FILE, expand
@@ -193,7 +193,7 @@ def _size_of_files(folder: Path, is_run: bool = False) -> int:
 def _remove_temporary(folder: Path, is_own: Callable[[str], bool], is_run: bool = False) -> None:
     with contextlib.suppress(OSError), open_folder(folder, is_run) as descriptor:
         for name in os.listdir(descriptor):  # noqa: PTH208  (of a descriptor)
-            target = target_of_temporary(name)
+            target = target_of_leftover(name)
             if target is not None and is_own(target):
                 with contextlib.suppress(OSError):
                     os.unlink(name, dir_fd=descriptor)

@@ -50,7 +50,7 @@ def branch(
     made = RunDirectory.create(run.path.parent, name, dataclasses.replace(manifest, parent=parent))
     try:
         with _explaining(run, "copied"):
-            write_atomically(made.checkpoints / CheckpointFile.name(point.step), data)
+            write_atomically(made.checkpoints / CheckpointFile.continued_name(checkpoint, point.step), data)
             if best := _read_until(_beside(checkpoint, source.checkpoints / BEST_FILE), point):
                 write_atomically(made.checkpoints / BEST_FILE, best)
             _copy(_beside(checkpoint, source.events), made.events)
@@ -90,7 +90,7 @@ def rewind(run: RunDirectory, checkpoint: Path, changes: Mapping[str, SettingVal
         try:
             data = read_sealed(checkpoint)
             point, manifest = _continued(run, checkpoint, data, changes)
-            target = run.checkpoints / CheckpointFile.name(point.step)
+            target = run.checkpoints / CheckpointFile.continued_name(checkpoint, point.step)
             newer = [each.path for each in checkpoint_files(run.checkpoints) if each.step > point.step]
             if target != checkpoint and is_file(target):
                 newer.append(target)

@@ -21,7 +21,7 @@ from core.engine import (
     find_sounds,
     open_start_model,
 )
-from core.errors import SdaError
+from core.errors import SdaError, SoundsNotFoundError
 from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
 from core.paths import default_root
 from core.runs import RunDirectory, RunHistory, RunManifest, find_target, summarise
@@ -90,8 +90,11 @@ def resume_command(
     target = find_target(name, root or default_root())
     run, checkpoint = target.run, back.choose(target)
     manifest = summarise(run).continued(values) if checkpoint is None else run.read_manifest()
-    with progress_bar() as (show, cancelled):
-        sounds = find_sounds(run, manifest, cancelled, show, folder)
+    try:
+        with progress_bar() as (show, cancelled):
+            sounds = find_sounds(run, manifest, cancelled, show, folder)
+    except SoundsNotFoundError as error:  # the advice is to go back to the same checkpoint
+        raise SoundsNotFoundError(checkpoint or run.path, str(error)) from error
     if not _is_accepted(sounds):
         return INTERRUPTED_STATUS
     manifest, gone_back = sounds.manifest, list[str]()

@@ -21,6 +21,8 @@ SHELL = (
     '"$@"; echo "status $?"; stty -a; IFS= read -r -t 1 -n 99 rest; echo "typed <${rest@Q}>"; exit 0',
     "bash",
 )
+# As a person's shell, which does not end when the program was killed.
+LASTING_SHELL = ("/bin/bash", "-c", '"$@"; echo "status $?"; exec sleep 600', "bash")
 MOUSE_MOVES = b"\x1b[<35;12;7M" * 3
 REPORTING = (1000, 1002, 1003, 1006, 1015, 1016, 1004, 2004, 2048)
 
@@ -176,7 +178,7 @@ def test_a_process_killed_while_nothing_trains_names_no_run(tmp_path: Path) -> N
 def test_training_survives_the_process_that_the_shell_waits_for(sounds: Path, tmp_path: Path) -> None:
     """The parent is killed: the shell has the terminal again, and the app does not fight for it."""
     run = RunDirectory(tmp_path / RUN)
-    with Terminal(sounds, cwd=tmp_path, size=(200, 50), leader=SHELL) as terminal:
+    with Terminal(sounds, cwd=tmp_path, size=(200, 50), leader=LASTING_SHELL) as terminal:
         begin_training(terminal)
         app_process(terminal).parent().kill()  # type: ignore[union-attr]
         terminal.wait_for("continues training as process")

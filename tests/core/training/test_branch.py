@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.checkpoints.archive import read_checkpoint
+from core.checkpoints.folder import CheckpointFolder
 from core.errors import CheckpointError, ConfigError, NameTakenError, RunError, RunFinishedError
 from core.events import CheckpointSaved, EpochFinished, PreviewReady, RunState, StepFinished
 from core.runs import RunDirectory, summarise
@@ -255,3 +256,13 @@ def test_a_branch_that_finds_no_space_leaves_nothing(finished: RunDirectory) -> 
 def test_the_log_of_a_branch_names_its_own_checkpoints(finished: RunDirectory) -> None:
     made = branch(finished, finished.checkpoints / "step-000000008.pt", "drums-002", {})
     assert {each.step for each in of(CheckpointSaved, logged(made))} == {0, 8}
+
+
+def test_an_unsteady_checkpoint_stays_unsteady(finished: RunDirectory) -> None:
+    """A run that begins there, or is back there, has nothing that it could return to amid bad steps."""
+    unsteady = finished.checkpoints / "step-000000008-unsteady.pt"
+    (finished.checkpoints / "step-000000008.pt").rename(unsteady)
+    made = branch(finished, unsteady, "unsteady", {})
+    assert [path.name for path in CheckpointFolder(made.checkpoints).by_age()] == [unsteady.name]
+    rewind(finished, unsteady, {})
+    assert CheckpointFolder(finished.checkpoints).by_age()[0] == unsteady

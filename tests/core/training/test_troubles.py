@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -244,24 +245,28 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(make_run: MakeRu
     run = make_run()
     outside = tmp_path / "outside"
     outside.touch()
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    gone = killed.pid
     leftovers = [
-        run.path / ".events.jsonl.17.tmp",
-        run.path / ".run.json.17.tmp",
-        run.checkpoints / ".step-000000004.pt.17.tmp",
-        run.checkpoints / ".step-000000004-saved.pt.17.tmp",
-        run.checkpoints / ".best.pt.99999.tmp",
-        run.previews / ".epoch-0001-sample-1.wav.17.tmp",
-        run.previews / ".epoch-0001-sample-1.npy.17.tmp",
+        run.path / f".events.jsonl.{gone}.tmp",
+        run.path / f".run.json.{gone}.tmp",
+        run.checkpoints / f".step-000000004.pt.{gone}.tmp",
+        run.checkpoints / f".step-000000004-saved.pt.{gone}.tmp",
+        run.checkpoints / f".best.pt.{gone}.tmp",
+        run.previews / f".epoch-0001-sample-1.wav.{gone}.tmp",
+        run.previews / f".epoch-0001-sample-1.npy.{gone}.tmp",
     ]
     others = [
-        run.path / ".notes.17.tmp",
-        run.path / "events.jsonl.17.tmp",
+        run.path / f".notes.{gone}.tmp",
+        run.path / f"events.jsonl.{gone}.tmp",
         run.checkpoints / ".step-000000004.pt.tmp",
-        run.checkpoints / ".my-model.pt.17.tmp",
+        run.checkpoints / f".my-model.pt.{gone}.tmp",
+        run.previews / f".epoch-0001-sample-2.wav.{os.getppid()}.tmp",  # being rendered by another process
     ]
     for path in (*leftovers, *others):
         path.touch()
-    (run.checkpoints / ".best.pt.18.tmp").symlink_to(outside)
+    (run.checkpoints / f".step-000000005.pt.{gone}.tmp").symlink_to(outside)
     train_to(run, 1)
     assert [path.name for path in leftovers if path.exists()] == []
     assert all(path.exists() for path in others)
