@@ -3,6 +3,7 @@
 import errno
 import os
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or raise your quota",

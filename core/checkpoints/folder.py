@@ -5,8 +5,9 @@ import logging
 from pathlib import Path
 
 from core.atomic import write_atomically
+from core.checkpoints.archive import LARGEST_BYTES
 from core.errors import CheckpointError
-from core.files import remove, rename
+from core.files import read_bounded, remove, rename
 from core.runs import RunDirectory, choose_checkpoint
 from core.runs.checkpoints import BEST, BEST_FILE, CheckpointFile, CheckpointKind, checkpoint_files
 from core.text import printable
@@ -37,6 +38,34 @@ class CheckpointFolder:
         if kind is not CheckpointKind.UNSTEADY:
             self._delete_old(path)
         return path
+
+    def give_way(self) -> bool:
+        """Delete the oldest automatic checkpoint, for want of space; False if none can be spared.
+
+        The newest that the run can return to is spared, unless it is of step 0, where the run began.
+        """
+        automatic = [each for each in checkpoint_files(self.path) if each.kind is CheckpointKind.AUTOMATIC]
+        if not automatic or (automatic[-1].path == self.steady()[0] and automatic[-1].step > 0):
+            return False
+        remove(automatic[-1].path)
+        return True
+
+    def exchange_newest(self, data: bytes, step: int) -> Path | None:
+        """Save where there is room for one checkpoint: the newest automatic one goes first; None without one.
+
+        It is written again if the new one cannot be.  For the last state of a process, which else is lost: a
+        kill in between would lose both.  Raises OSError.
+        """
+        for former in checkpoint_files(self.path):
+            if former.kind is CheckpointKind.AUTOMATIC:
+                content = read_bounded(former.path, LARGEST_BYTES)
+                remove(former.path)
+                try:
+                    return self._write(CheckpointFile.name(step), data)
+                except OSError:
+                    self._write(former.path.name, content)
+                    raise
+        return None
 
     def save_best(self, data: bytes) -> Path:
         """Replace the best checkpoint.  Raises OSError; the one before is then untouched."""

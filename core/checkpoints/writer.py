@@ -12,7 +12,7 @@ import torch
 from core.checkpoints.archive import State, serialise, snapshot
 from core.checkpoints.folder import CheckpointFolder
 from core.device import is_out_of_memory, synchroniser
-from core.disk import explain_write_error, not_enough_space
+from core.disk import NO_SPACE, explain_write_error, not_enough_space
 from core.events import CheckpointSaved
 from core.runs.checkpoints import CheckpointKind
 from core.text import printable
@@ -88,8 +88,12 @@ class CheckpointWriter:
         step: int,
         reason: str,
         kind: CheckpointKind = CheckpointKind.AUTOMATIC,
+        is_last: bool = False,
     ) -> None:
-        """Begin to write a checkpoint of this step, and the best one if it is newer than its file."""
+        """Begin to write a checkpoint of this step, and the best one if it is newer than its file.
+
+        Without the space for it, older ones give way; to the last of the process, even the one before.
+        """
         self.finish()
         self.requested_step, self._requested_s = step, time.monotonic()
         try:
@@ -101,7 +105,7 @@ class CheckpointWriter:
         if best is not None and best.step == step:
             best = replace(checkpoint, reason=best.reason)
         synchronise = synchroniser(self._device)
-        self._writing = self._writer.submit(self._write, synchronise, checkpoint, best, kind), best
+        self._writing = self._writer.submit(self._write, synchronise, checkpoint, best, kind, is_last), best
 
     def collect(self) -> None:
         """Report a write that is over, if there is one."""
@@ -144,6 +148,7 @@ class CheckpointWriter:
         checkpoint: _Checkpoint,
         best: _Checkpoint | None,
         kind: CheckpointKind,
+        is_last: bool,
     ) -> _Written:
         """On the writer's thread, after `synchronise`.
 
@@ -154,27 +159,40 @@ class CheckpointWriter:
         written = _Written()
         data = serialise(checkpoint.state)
         if best is None:
-            self._write_step(checkpoint, data, kind, written)
+            self._write_step(checkpoint, data, kind, is_last, written)
             return written
         best_data = data if best.state is checkpoint.state else serialise(best.state)
         if self._has_room(len(data) + len(best_data)):
             self._write_best(best, best_data, written)
-            self._write_step(checkpoint, data, kind, written)
+            self._write_step(checkpoint, data, kind, is_last, written)
         else:
-            self._write_step(checkpoint, data, kind, written)
+            self._write_step(checkpoint, data, kind, is_last, written)
             self._write_best(best, best_data, written)
         return written
 
     def _write_step(
-        self, checkpoint: _Checkpoint, data: bytes, kind: CheckpointKind, written: _Written
+        self, checkpoint: _Checkpoint, data: bytes, kind: CheckpointKind, is_last: bool, written: _Written
     ) -> None:
         try:
-            self._require(len(data))
-            path = self._folder.save(data, checkpoint.step, kind)
+            path = self._save_step(checkpoint.step, data, kind, is_last)
         except OSError as error:
             written.problem = self._explain(f"The checkpoint of step {checkpoint.step}", error)
         else:
             written.saved.append(_event(checkpoint, path, len(data)))
+
+    def _save_step(self, step: int, data: bytes, kind: CheckpointKind, is_last: bool) -> Path:
+        while True:
+            try:
+                self._require(len(data))
+                return self._folder.save(data, step, kind)
+            except OSError as error:
+                if error.errno not in NO_SPACE or kind is CheckpointKind.UNSTEADY:
+                    raise
+                if self._folder.give_way():
+                    continue
+                if is_last and (path := self._folder.exchange_newest(data, step)):
+                    return path
+                raise
 
     def _write_best(self, best: _Checkpoint, data: bytes, written: _Written) -> None:
         try:

@@ -1,5 +1,6 @@
 """Checkpoints written beside the training: on a disk that takes all of them, one, or none."""
 
+import errno
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.atomic import write_atomically
 from core.checkpoints.archive import read_checkpoint
 from core.checkpoints.folder import CheckpointFolder
 from core.checkpoints.writer import CheckpointWriter
@@ -85,6 +87,57 @@ def test_where_one_fits_it_is_the_one_that_lets_the_run_continue(
     run.save(16)
     assert read_checkpoint(run.folder / "best.pt")["step"] == 6
     assert run.warnings[-1] == ""
+
+
+def test_without_space_the_oldest_give_way_but_not_the_last(
+    run: Run, leave_free: Callable[[float], None]
+) -> None:
+    """Best and what was saved by hand stay, and so does the newest until there is a newer one."""
+    run.save(0)
+    leave_free(1.5)
+    run.save(8)  # where the run began is no loss
+    assert run.names() == ["step-000000008.pt"]
+    run.save(16)
+    assert run.names() == ["step-000000008.pt"]
+    assert "step 16 could not be written" in run.warnings[-1]
+    leave_free(2.5)
+    run.save(24)
+    run.save(32)
+    assert run.names() == ["step-000000024.pt", "step-000000032.pt"]
+    leave_free(10)
+    run.save(40, best_step=40)
+    (run.folder / "step-000000024.pt").rename(run.folder / "step-000000024-saved.pt")
+    leave_free(4.5)
+    run.save(48)
+    kept = ["best.pt", "step-000000024-saved.pt", "step-000000040.pt", "step-000000048.pt"]
+    assert run.names() == kept
+    assert run.writer.problem == ""
+
+
+def test_the_last_state_takes_the_place_of_the_one_before(
+    run: Run, leave_free: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.save(8)
+    leave_free(1.5)
+
+    def save_last(step: int) -> None:
+        run.writer.save(state(step), 1, step, "cancelled", is_last=True)
+        run.writer.finish()
+
+    save_last(13)
+    assert run.names() == ["step-000000013.pt"]
+    assert read_checkpoint(run.folder / "step-000000013.pt")["step"] == 13
+    assert run.writer.problem == ""
+
+    def refuse(path: Path, data: bytes) -> None:
+        if path.name == "step-000000021.pt":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_atomically(path, data)
+
+    monkeypatch.setattr("core.checkpoints.folder.write_atomically", refuse)
+    save_last(21)
+    assert read_checkpoint(run.folder / "step-000000013.pt")["step"] == 13
+    assert "step 21 could not be written" in run.writer.problem
 
 
 def test_message_of_a_full_disk_names_what_is_needed_and_free(
