@@ -44,10 +44,11 @@ screenshots: $(VENV)/.installed
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-# uv installs the five gigabytes of PyTorch in seconds where pip takes minutes.
+# uv installs the five gigabytes of PyTorch in seconds where pip takes minutes, and compiles them for all time:
+# where Python may not keep its bytecode, as in many containers, each start would compile PyTorch again.
 $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "sda-tui needs Python 3.11 or newer; install it, or name it: make run PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --editable '.[dev]'
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --editable '.[dev]'
 	touch $@
