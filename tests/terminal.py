@@ -121,12 +121,21 @@ class Terminal:
         """Until all of these stand on the screen."""
         self.wait_until(lambda: all(text in self.text for text in texts), f"{texts} on the screen")
 
+    def shows(self, text: str, within_s: float) -> bool:
+        """Whether this stands on the screen before so many seconds are over."""
+        return self._comes(lambda: text in self.text, within_s)
+
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline_s = time.monotonic() + PATIENCE_S
+        if not self._comes(condition, PATIENCE_S):
+            raise AssertionError(f"this did not come: {what}\n{self.text}")
+
+    def _comes(self, condition: Callable[[], bool], within_s: float) -> bool:
+        deadline_s = time.monotonic() + within_s
         while not condition():
             if time.monotonic() > deadline_s:
-                raise AssertionError(f"this did not come: {what}\n{self.text}")
+                return False
             time.sleep(0.05)
+        return True
 
     def wait_for_exit(self) -> int:
         return self.process.wait(PATIENCE_S)

@@ -9,11 +9,11 @@ import pytest
 COUNTS = {
     "audio": "--audio 60",
     "environment": "--environment 5",
-    "settings": "--settings 200",
-    "runs": "--runs 12 --attached 1",
-    "checkpoints": "--checkpoints 100 --crafted 2",
-    "signals": "--signals 2",
-    "kills": "--kills 1",
+    "settings": "--settings 100",
+    "runs": "--runs 5 --attached 1",
+    "checkpoints": "--checkpoints 50 --crafted 1",
+    "signals": "--signals 1",
+    "kills": "--kills 0",
 }
 
 

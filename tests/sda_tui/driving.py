@@ -1,6 +1,7 @@
 """Driving the app by keys, with the real engine."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from core.config import SETTINGS
 from core.events import EpochFinished, StepFinished
 from core.runs import EventLog, RunDirectory
 from sda_tui.app import Leave, SdaApp
+from sda_tui.launch import SWITCH_INTERVAL_S
 from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.runs import RunsScreen
@@ -29,6 +31,7 @@ async def running(
 ) -> AsyncIterator[tuple[SdaApp, Pilot[Leave]]]:
     """The app in a terminal of this size; the engine is stopped afterwards."""
     app = SdaApp(tmp_path / "runs", [folder] if folder else [], demo)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as the program does
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: isinstance(app.screen, DatasetScreen), "first screen")
         yield app, pilot

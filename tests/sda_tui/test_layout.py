@@ -53,27 +53,28 @@ async def test_what_matters_is_visible_at_every_size(
     elsewhere.lock.release()
 
 
-@sizes
 @pytest.mark.parametrize(
     ("state", "reason"),
     [("training", "The first point comes at the end of epoch 1."), ("cancelled", "The run ended before")],
 )
-async def test_an_empty_chart_shows_why(
-    tmp_path: Path, make_run: MakeRun, size: tuple[int, int], state: str, reason: str
+async def test_an_empty_chart_shows_why_at_every_size(
+    tmp_path: Path, make_run: MakeRun, state: str, reason: str
 ) -> None:
     run = make_run()
     write_run(run, StateChanged(state, 0, 0, 100, 100))
     elsewhere = RunDirectory(run.path)
     if state == "training":
         elsewhere.lock.acquire()
-    async with running(tmp_path, size=size) as (app, pilot):
+    async with running(tmp_path, size=SIZES[0]) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
-        chart: Widget = screen.query_one(LossChart if size != (60, 18) else Sparkline)
-        if size == (60, 18):  # there is no room for a chart, and the newest losses stand for it
-            reason = reason[:20]
-        await until(pilot, lambda: reason.split()[0] in shown(chart))
-        await pilot.pause(1.5)  # it is still there when it has been drawn again
-        assert " ".join(shown(chart).split()).count(reason) == 1 or size == (100, 30)
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            chart: Widget = screen.query_one(LossChart if size != (60, 18) else Sparkline)
+            if size == (60, 18):  # there is no room for a chart, and the newest losses stand for it
+                reason = reason[:20]
+            await until(pilot, lambda: reason.split()[0] in shown(chart), f"the reason at {size}")  # noqa: B023
+            await pilot.pause(1.5)  # it is still there when it has been drawn again
+            assert " ".join(shown(chart).split()).count(reason) == 1 or size == (100, 30)
     elsewhere.lock.release()
 
 

