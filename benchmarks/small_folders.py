@@ -29,8 +29,8 @@ from core.model.reconstruction import reconstruct
 Sizes = dict[str, SettingValue]
 USUAL: Sizes = {"width": 32, "latent_dim": LATENTS}
 SIZES: list[Sizes] = [
-    {"width": 8}, {"width": 16}, {"width": 64}, {"latent_dim": 8}, {"latent_dim": 16}, {"latent_dim": 32},
-    {"latent_dim": 128}, {"width": 16, "latent_dim": 32},
+    {"width": 16}, {"latent_dim": 16}, {"latent_dim": 32}, {"latent_dim": 128},
+    {"width": 16, "latent_dim": 32},
 ]  # fmt: skip
 PCA_CROPS = 2048
 

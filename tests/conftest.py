@@ -43,11 +43,6 @@ SLOW_PLACES = (
 )
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: many tests wait for a program that they started."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put every test into its tier, so that whoever writes one need not think of it."""
     for item in items:

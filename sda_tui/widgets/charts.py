@@ -50,18 +50,20 @@ class LossChart(Vertical):
             (f" {BEST_MARKER} best", f"${BEST_VARIABLE}"),
         )
         yield Static(legend, classes="legend")
-        yield _Plot()
+        yield Plot()
 
     def watch_why_empty(self, why_empty: str) -> None:
-        self.query_one(_Plot).why_empty = why_empty
+        self.query_one(Plot).why_empty = why_empty
 
     def show(self, training: Series, validation: Series, best: Point | None, is_ended: bool) -> None:
         """Draw the two curves and the best point, if they changed since they were drawn."""
-        plot = self.query_one(_Plot)
+        plot = self.query_one(Plot)
         newest = (training.newest, validation.newest, best)
         if training.newest is None and validation.newest is None:
             self._drawn, plot.is_empty = (), True
-        elif newest != self._drawn and plot.size and (is_ended or not plot.is_fresh):
+            return
+        plot.is_empty = False
+        if newest != self._drawn and plot.size and (is_ended or not plot.is_fresh):
             self._drawn = newest
             plot.show(((TRAINING, training), (VALIDATION, validation)), best)
 
@@ -82,16 +84,17 @@ class StepChart(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(f"{self._title} [dim]by step[/]", classes="legend")
-        yield _Plot()
+        yield Plot()
 
     def watch_why_empty(self, why_empty: str) -> None:
-        self.query_one(_Plot).why_empty = why_empty
+        self.query_one(Plot).why_empty = why_empty
 
     def show(self, series: Series, is_ended: bool) -> None:
-        plot = self.query_one(_Plot)
+        plot = self.query_one(Plot)
         if series.newest is None:
             plot.is_empty = True
             return
+        plot.is_empty = False
         if not plot.size:
             return
         if series is not self._series:  # a resume cut the log back, and it was read again
@@ -103,7 +106,7 @@ class StepChart(Vertical):
             plot.show(((TRAINING, series),))
 
 
-class _Plot(PlotextPlot):
+class Plot(PlotextPlot):
     """The only user of plotext.  It takes about 5 µs a point, and holds the interpreter meanwhile; a drawing
     sends some kilobytes to the terminal."""
 
@@ -115,16 +118,21 @@ class _Plot(PlotextPlot):
         self._drawn_s = -math.inf
 
     @property
+    def is_drawn(self) -> bool:
+        return self._drawn_s > -math.inf
+
+    @property
     def is_fresh(self) -> bool:
         """Whether it was drawn so recently that drawing it again would cost more than it shows."""
         return time.monotonic() - self._drawn_s < SHORTEST_INTERVAL_S
 
     def render(self) -> RenderResult:
-        return Text(self.why_empty, justify="center") if self.is_empty else super().render()
+        if self.is_empty:
+            return Text(self.why_empty, justify="center")
+        return super().render() if self.is_drawn else Text()
 
     def show(self, curves: Sequence[tuple[Curve, Series]], best: Point | None = None) -> None:
         self._drawn_s = time.monotonic()
-        self.is_empty = False
         self._prepare()
         last = 1.0
         for curve, series in curves:

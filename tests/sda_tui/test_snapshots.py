@@ -39,6 +39,7 @@ from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.screens.help import HelpScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
+from sda_tui.widgets.charts import Plot
 from sda_tui.widgets.title_bar import TitleBar
 from tests.conftest import create_run
 from tests.sda_tui.driving import NARROW, WIDE, a_step, an_epoch, text, until
@@ -51,8 +52,6 @@ TOTAL_STEPS, TRAINED_STEPS = EPOCHS * STEPS_PER_EPOCH, TRAINED_EPOCHS * STEPS_PE
 STEP_TIME_S = 0.5
 CHECKPOINT_BYTES = 41_400_000
 ENVELOPE = tuple(round(math.exp(-index / 20) * abs(math.sin(index)), 3) for index in range(100))
-
-EMPTY_CHART = "The&#160;first&#160;point&#160;comes"  # as SVG has it
 
 sizes = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "120x36"])
 
@@ -227,7 +226,9 @@ def until_drawn(words: str) -> Ready:
 
     async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
         await until_titled(words)(app, pilot)
-        await until(pilot, lambda: EMPTY_CHART not in app.export_screenshot(), "charts")
+        await until(
+            pilot, lambda: all(plot.is_drawn for plot in app.screen.query(Plot) if plot.size), "charts"
+        )
 
     return ready
 
