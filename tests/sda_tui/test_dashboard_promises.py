@@ -46,6 +46,7 @@ async def test_numbers_of_the_dashboard_are_those_of_the_run(tmp_path: Path, mak
     run = make_run()
     steps = [replace(a_step(number, 2.0 - 0.01 * number), total_steps=400) for number in range(1, 101)]
     epoch = replace(an_epoch(10, best_epoch=7, gap=0.5), step=100, elapsed_s=3600.0, eta_s=60.0)
+    epoch = replace(epoch, memory_used_bytes=10**9, memory_peak_bytes=2 * 10**9, memory_total_bytes=3 * 10**9)
     write_run(run, StateChanged("training", 0, 0, 400, 100, ""), *steps, epoch)
     run.lock.acquire()  # a process trains it
     try:
@@ -61,6 +62,11 @@ async def test_numbers_of_the_dashboard_are_those_of_the_run(tmp_path: Path, mak
             assert (metrics["Loss"], metrics["Validation"]) == ("1.0000", "0.3000")
             assert metrics["Best"] == "0.2000 @7"
             assert (metrics["Elapsed"], metrics["ETA"]) == ("1:00:00", "1:00")
+            assert [metrics[name].split()[0] for name in ("Memory", "  peak", "  of")] == [
+                "1.0",
+                "2.0",
+                "3.0",
+            ]
             assert screen.followed.progress == (100, 400)
     finally:
         run.lock.release()

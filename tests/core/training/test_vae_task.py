@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 
-from core.events import MemoryUsed, StepFinished, Warned, WarningKind
+import pytest
+
+from core.events import EpochFinished, MemoryUsed, StepFinished, Warned, WarningKind
 from tests.conftest import MakeRun
-from tests.training import end, logged, of, train, train_to
+from tests.training import end, logged, newest_state, of, train, train_to
 
 JUDGEMENTS = {kind for kind in WarningKind if kind.is_advice}
 
@@ -30,6 +32,15 @@ def test_a_run_whose_latent_collapses_says_so_once(make_run: MakeRun) -> None:
 def test_a_healthy_run_is_not_warned_of(make_run: MakeRun) -> None:
     found = judgements(train(make_run(epochs=6)))
     assert not {WarningKind.COLLAPSE, WarningKind.LATENT, WarningKind.SAMENESS} & found.keys()
+
+
+def test_held_out_sounds_are_measured_in_the_unit_of_the_training_loss(make_run: MakeRun) -> None:
+    run = make_run(epochs=1, loss="mse")
+    (epoch,) = of(EpochFinished, train(run))
+    scale = float(newest_state(run)["ema_model"]["scale"])
+    assert scale != pytest.approx(1, abs=0.1)
+    expected = (epoch.validation_error / scale) ** 2
+    assert epoch.metrics["validation_reconstruction_loss"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_memory_is_reported_with_the_first_step_of_each_process(make_run: MakeRun) -> None:
