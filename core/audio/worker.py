@@ -35,9 +35,10 @@ def serve(descriptor: int) -> None:
     threading.Thread(target=_receive, args=(connection, requests), daemon=True).start()
     _limit(resource.RLIMIT_DATA, MEMORY_LIMIT_BYTES)
     _limit(resource.RLIMIT_CORE, 0)
-    connection.send_bytes(READY)
-    for kind, message in _answers(iter(requests.get, None)):
-        connection.send_bytes(bytes(message) + kind)
+    with contextlib.suppress(OSError):  # the program has ended meanwhile, or was killed
+        connection.send_bytes(READY)
+        for kind, message in _answers(iter(requests.get, None)):
+            connection.send_bytes(bytes(message) + kind)
 
 
 def _receive(connection: Connection, requests: "SimpleQueue[bytes]") -> None:

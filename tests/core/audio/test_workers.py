@@ -1,6 +1,7 @@
 """Decoding in other processes: a file that hangs or crashes its decoder costs nothing but itself."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,12 +13,30 @@ import pytest
 
 from core.audio import worker
 from core.audio.reader import Decoders
+from core.audio.workers import PACKAGES, PROGRAM
 from core.errors import AudioFileError, Cancelled
 from tests.sounds import wav_that_hangs_libsndfile, write_tone
 
 
 def decoders_of(process: psutil.Process) -> list[psutil.Process]:
     return [child for child in process.children() if "start_worker.py" in " ".join(child.cmdline())]
+
+
+def test_a_process_whose_program_is_gone_ends_without_a_word() -> None:
+    """As one that was about to start when the program ended, or was killed."""
+    for _ in range(3):  # how far it comes depends on its threads
+        ours, theirs = socket.socketpair()
+        with theirs:
+            ours.close()
+            done = subprocess.run(
+                [sys.executable, "-P", PROGRAM, PACKAGES, str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                capture_output=True,
+                timeout=60,
+                check=False,
+            )
+        assert (done.stdout, done.stderr) == (b"", b"")
 
 
 @pytest.fixture
