@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.segment import Segment
 from textual.widgets import Input
 
 from core.errors import RunError
@@ -14,6 +15,7 @@ from core.events import CheckpointSaved, PreviewReady, RunState, StateChanged, W
 from core.runs import RunDirectory
 from sda_tui.cli import main
 from sda_tui.headless.console import Output
+from sda_tui.safe_text import safe_segments
 from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.runs import RunsScreen
@@ -153,3 +155,11 @@ def test_a_file_in_place_of_the_folder_of_runs_is_refused_with_advice(
         "sda-tui: Cannot read the folder of runs afile (Not a directory). "
         "Choose another place with --runs or $SDA_RUNS.\n"
     )
+
+
+def test_no_line_steers_the_terminal_and_each_stays_as_wide() -> None:
+    foreign = "a\u202eb\x9bc\x1b[31md\u2028e\ud800f"
+    (shown,) = safe_segments([Segment(foreign)])
+    assert shown.text.replace("�", "") == "abc[31mdef"
+    assert shown.cell_length == Segment(foreign).cell_length
+    assert safe_segments([Segment("späß 🥁\n")]) == [Segment("späß 🥁\n")]
