@@ -124,6 +124,9 @@ async def test_keys_play_and_stop_what_is_chosen(tmp_path: Path, make_run: MakeR
             await pilot.press(*keys)
             await pilot.pause()
             assert player.calls == expected, keys
+            if isinstance(app.screen, DashboardScreen):
+                position = 0.25 if player.playing else None
+                assert app.screen.query_one(Waveform).position == position, keys
         assert not isinstance(app.screen, DashboardScreen)
 
 
