@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,3 +104,25 @@ def test_a_file_longer_than_it_may_be_is_not_read(run: Path) -> None:
         file.truncate(100_000_000_000)  # of nothing: it takes no space
     with pytest.raises(OSError, match=r"run\.json is longer than 32 MB, which no such file of a run is"):
         read_bounded(run / "run.json", 32_000_000, is_run=True)
+
+
+def test_a_link_that_takes_the_place_of_a_file_meanwhile_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at what is there and the opening of it."""
+    outside, file = tmp_path / "outside", tmp_path / "run.log"
+    outside.write_text("precious")
+    file.touch()
+    real = os.stat
+
+    def stat(path: str | Path, **options: Any) -> os.stat_result:
+        status = real(path, **options)
+        if path == file.name and not file.is_symlink():
+            file.unlink()
+            file.symlink_to(outside)
+        return status
+
+    monkeypatch.setattr("os.stat", stat)
+    with pytest.raises(OSError, match=r"link|levels"):
+        os.close(open_regular(file, os.O_WRONLY | os.O_TRUNC))
+    assert outside.read_text() == "precious"

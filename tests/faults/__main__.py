@@ -68,12 +68,12 @@ PARTS: dict[str, Callable[[argparse.Namespace, Path], Tally]] = {
 COUNTS = {
     "audio": (5000, "damaged sounds"),
     "environment": (1000, "poor machines; all there are at most"),
-    "settings": (4000, "odd values"),
+    "settings": (3000, "odd values"),
     "runs": (1000, "hostile run directories"),
-    "attached": (100, "of these shown by the app in a terminal"),
-    "checkpoints": (3000, "damaged checkpoints"),
-    "crafted": (200, "crafted checkpoints with a right checksum"),
-    "signals": (100, "pairs of signals"),
+    "attached": (60, "of these shown by the app in a terminal"),
+    "checkpoints": (2600, "damaged checkpoints"),
+    "crafted": (128, "crafted checkpoints with a right checksum"),
+    "signals": (40, "pairs of signals"),
     "kills": (100, "random moments"),
 }
 
