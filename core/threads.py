@@ -14,7 +14,7 @@ MOST_THREADS = 1024  # more than any machine has; a foreign checkpoint may hold 
 
 def use_threads(device: torch.device, count: Any) -> None:
     """Compute on a CPU with this number of threads, as the rounding of sums depends on it."""
-    if device.type == "cpu" and isinstance(count, int) and 0 < count <= MOST_THREADS:
+    if device.type == "cpu" and type(count) is int and 0 < count <= MOST_THREADS:
         torch.set_num_threads(count)
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from core.threads import LEAST_PRIORITY, lower_priority, one_core_threads
+from core.threads import LEAST_PRIORITY, lower_priority, one_core_threads, use_threads
 
 
 def test_one_core_threads_use_one_core_and_leave_other_threads_alone() -> None:
@@ -19,6 +19,14 @@ def test_one_core_threads_use_one_core_and_leave_other_threads_alone() -> None:
     finally:
         torch.set_num_threads(before)
     assert counts == [1] * 8
+
+
+@pytest.mark.parametrize("count", [True, "2", 0, -1, 10**9, 2.0, None])
+def test_a_number_of_threads_that_none_can_be_is_left_alone(count: object) -> None:
+    """It comes from a checkpoint, which may be from elsewhere."""
+    before = torch.get_num_threads()
+    use_threads(torch.device("cpu"), count)
+    assert torch.get_num_threads() == before
 
 
 def count_after_work() -> int:

@@ -1,5 +1,8 @@
 """A run that continues with other settings."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -9,6 +12,7 @@ from core.errors import ConfigError
 from core.events import CheckpointSaved, EpochFinished, SettingsChanged
 from core.runs import RunDirectory
 from core.training.branch import branch
+from core.training.changes import keep_former_best, redefine_loss
 from tests.conftest import MakeRun
 from tests.training import assert_same_outcome, end, history, of, train, train_to, weights
 
@@ -97,3 +101,31 @@ def test_best_stays_the_best_when_losses_mean_the_same(halfway: RunDirectory) ->
     last = of(EpochFinished, train(halfway))[-1]
     assert last.best_epoch == 1
     assert not (halfway.checkpoints / "step-000000008-saved.pt").exists()
+
+
+def test_the_best_of_steps_that_are_about_to_happen_again_is_not_kept_apart(
+    uninterrupted: RunDirectory, tmp_path: Path
+) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    shutil.copy(uninterrupted.checkpoints / "best.pt", folder)
+    step = read_checkpoint(folder / "best.pt")["step"]
+    assert keep_former_best(folder, step - 1) is None
+    assert [path.name for path in folder.iterdir()] == ["best.pt"]
+    kept = keep_former_best(folder, step)
+    assert kept is not None
+    assert [path.name for path in folder.iterdir()] == [f"step-{step:09}-saved.pt"]
+    assert (kept.step, kept.path) == (step, f"checkpoints/step-{step:09}-saved.pt")
+
+
+@pytest.mark.parametrize(
+    ("now", "is_redefined"),
+    [
+        ("learning_rate=0.1", False),
+        ("kl_weight=2", True),
+        ("learning_rate=0.1 kl_weight=2", True),
+        ("dropout=0.1 learning_rate=0.1", False),
+    ],
+)
+def test_one_setting_of_the_loss_among_others_redefines_it(now: str, is_redefined: bool) -> None:
+    assert redefine_loss(SettingsChanged(1, 8, before="", now=now)) is is_redefined
