@@ -105,6 +105,13 @@ def test_clipped_peaks_are_reported_and_the_file_is_used(
     assert report.usable
 
 
+def test_peaks_that_reach_full_scale_but_are_not_flat_are_not_clipped(tmp_path: Path) -> None:
+    samples = 0.5 * tone(440.0, 1.0)
+    samples[::20] = 1.0
+    soundfile.write(tmp_path / "a.wav", samples, 48_000)
+    assert report_of(tmp_path / "a.wav").verdict is Verdict.USED
+
+
 def test_the_same_sound_in_another_format_is_a_duplicate(tmp_path: Path) -> None:
     write_tone(tmp_path / "a.wav", 440.0, 1.5)
     soundfile.write(tmp_path / "b.flac", soundfile.read(tmp_path / "a.wav", dtype="int16")[0], 48_000)
