@@ -95,6 +95,13 @@ def test_channels_that_cancel_out_are_reported(tmp_path: Path) -> None:
     assert "channels cancel out" in report.detail
 
 
+def test_a_length_of_more_than_is_read_is_never_shown(tmp_path: Path) -> None:
+    """Neither before the samples are read nor after: an hour is used of a recording of a night."""
+    soundfile.write(tmp_path / "a.wav", np.tile(np.sin(np.arange(100)), 37_000), 1000, subtype="PCM_U8")
+    lengths_s = {each.duration_s for each in scan(tmp_path, 1.0) if isinstance(each, FileReport)}
+    assert max(lengths_s) == 3600.0
+
+
 @pytest.mark.parametrize(("gain", "verdict"), [(4.0, Verdict.CLIPPED), (1.0, Verdict.USED)])
 def test_clipped_peaks_are_reported_and_the_file_is_used(
     tmp_path: Path, gain: float, verdict: Verdict

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,7 @@ import pytest
 
 from core.errors import RunError
 from core.runs import RunLock
+from core.runs.lock import LockHolder
 
 HOLD = """
 import sys, time
@@ -51,6 +53,25 @@ def test_a_second_process_is_refused_until_the_first_is_dead(path: Path) -> None
         assert holder.pid == os.getpid()
         lock.release()
         assert lock.holder() is None
+
+
+def test_a_holder_is_alive_while_that_very_process_is() -> None:
+    """What decides where the file system has no locks."""
+    this = LockHolder.this_process()
+    assert this.is_alive()
+    assert not replace(this, started_s=this.started_s - 1000).is_alive()
+    assert replace(this, started_s=0.0, host="elsewhere").is_alive()  # nobody here can know
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    assert not replace(this, pid=killed.pid).is_alive()
+
+
+def test_a_lock_that_was_released_names_nobody(path: Path) -> None:
+    lock = RunLock(path)
+    lock.acquire()
+    assert path.read_text()
+    lock.release()
+    assert path.read_text() == ""
 
 
 def test_a_later_process_with_the_same_id_is_not_the_holder(path: Path) -> None:
