@@ -1,8 +1,11 @@
 """Previews rendered again from the spectrograms beside them."""
 
+import io
+import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.errors import Cancelled, RunError
@@ -63,7 +66,17 @@ def test_a_cancel_keeps_the_previews_that_are_complete(run: RunDirectory) -> Non
     assert not list(run.previews.glob(".*"))
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\x93NUMPY damaged", b"x" * (2 << 20)])
+def spectrogram_of(value: float) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.full((128, 24), value, np.float32))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"\x93NUMPY damaged", b"x" * (2 << 20), spectrogram_of(math.nan), spectrogram_of(math.inf)],
+    ids=["gone", "empty", "damaged", "long", "nan", "infinite"],
+)
 def test_a_preview_without_its_spectrogram_stays_and_is_named(
     run: RunDirectory, content: bytes | None
 ) -> None:

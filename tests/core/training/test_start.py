@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.checkpoints.archive import State, read_checkpoint
+from core.checkpoints.archive import State, read_checkpoint, serialise
 from core.config import TrainingConfig
 from core.engine import create_run, open_start_model
 from core.errors import CheckpointError, ConfigError, RunNotFoundError
@@ -117,6 +117,11 @@ def test_start_that_cannot_be_used_is_refused(uninterrupted: RunDirectory, tmp_p
         open_start_model("no.pt", tmp_path)
     shutil.copytree(uninterrupted.path, tmp_path / "young")
     (tmp_path / "young" / "checkpoints" / "best.pt").unlink()
+    state = best_of(uninterrupted)
+    state["spectrogram"]["n_fft"] = 999
+    (tmp_path / "other.pt").write_bytes(serialise(state))
+    with pytest.raises(CheckpointError, match=r"other\.pt was made with another spectrogram"):
+        open_start_model(str(tmp_path / "other.pt"), tmp_path)
     with pytest.raises(CheckpointError, match="There is no checkpoint 'best'"):
         open_start_model("young", tmp_path)
 
