@@ -157,9 +157,21 @@ def test_a_file_in_place_of_the_folder_of_runs_is_refused_with_advice(
     )
 
 
-def test_no_line_steers_the_terminal_and_each_stays_as_wide() -> None:
-    foreign = "a\u202eb\x9bc\x1b[31md\u2028e\ud800f"
+@pytest.mark.parametrize(
+    ("foreign", "left"),
+    [
+        ("a\u202eb", "ab"),
+        ("a\x9bb", "ab"),
+        ("a\x1b[31mb", "a[31mb"),
+        ("a\u2028b\x07", "ab"),
+        ("a\ud800b", "ab"),
+    ],
+)
+def test_no_line_steers_the_terminal_and_each_stays_as_wide(foreign: str, left: str) -> None:
     (shown,) = safe_segments([Segment(foreign)])
-    assert shown.text.replace("�", "") == "abc[31mdef"
+    assert shown.text.replace("�", "") == left
     assert shown.cell_length == Segment(foreign).cell_length
+
+
+def test_letters_of_all_scripts_and_ends_of_lines_stay() -> None:
     assert safe_segments([Segment("späß 🥁\n")]) == [Segment("späß 🥁\n")]
