@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shutil
 from pathlib import Path
 
 from core.atomic import write_atomically
@@ -42,23 +43,27 @@ class CheckpointFolder:
     def give_way(self) -> bool:
         """Delete the oldest automatic checkpoint, for want of space; False if none can be spared.
 
-        The newest that the run can return to is spared, unless it is of step 0, where the run began.
+        The newest that the run can return to is spared.
         """
         automatic = [each for each in checkpoint_files(self.path) if each.kind is CheckpointKind.AUTOMATIC]
-        if not automatic or (automatic[-1].path == self.steady()[0] and automatic[-1].step > 0):
+        if not automatic or automatic[-1].path == self.steady()[0]:
             return False
         remove(automatic[-1].path)
         return True
 
-    def exchange_newest(self, data: bytes, step: int) -> Path | None:
-        """Save where there is room for one checkpoint: the newest automatic one goes first; None without one.
+    def exchange_newest(self, data: bytes, step: int, is_last: bool) -> Path | None:
+        """Save where there is room for one checkpoint: the newest automatic one goes first.
 
-        It is written again if the new one cannot be.  For the last state of a process, which else is lost: a
-        kill in between would lose both.  Raises OSError.
+        It is written again if the new one cannot be.  A kill in between would lose both, so this is for a
+        state that else is lost, the last of a process, and to replace that of step 0, where the run began.
+        None if there is nothing to exchange or not room for one.  Raises OSError.
         """
         for former in checkpoint_files(self.path):
             if former.kind is CheckpointKind.AUTOMATIC:
                 content = read_bounded(former.path, LARGEST_BYTES)
+                room = shutil.disk_usage(self.path.parent).free + len(content)
+                if room < len(data) or not (is_last or former.step == 0):
+                    return None
                 remove(former.path)
                 try:
                     return self._write(CheckpointFile.name(step), data)

@@ -190,7 +190,7 @@ class CheckpointWriter:
                     raise
                 if self._folder.give_way():
                     continue
-                if is_last and (path := self._folder.exchange_newest(data, step)):
+                if path := self._folder.exchange_newest(data, step, is_last):
                     return path
                 raise
 

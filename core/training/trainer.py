@@ -239,9 +239,11 @@ class Trainer:
 
     # -- checkpoints ------------------------------------------------------------------------------------
 
-    def save(self, reason: str, kind: CheckpointKind = CheckpointKind.AUTOMATIC) -> None:
+    def save(
+        self, reason: str, kind: CheckpointKind = CheckpointKind.AUTOMATIC, is_last: bool = False
+    ) -> None:
         """Begin to write a checkpoint of this very step, whose metrics and those before are flushed."""
-        self._save(reason, kind, is_last=False)
+        self.writer.save(self.snapshot(), self.epoch, self.progress.step, reason, kind, is_last)
 
     def save_last(self, reason: str) -> str:
         """Keep the state that the run ends in; a message if that failed.
@@ -253,12 +255,9 @@ class Trainer:
         is_in_streak = self._recovery.is_in_streak
         if self._is_whole and not (is_in_streak and reason == "failed"):
             kind = CheckpointKind.UNSTEADY if is_in_streak else CheckpointKind.AUTOMATIC
-            self._save(reason, kind, is_last=True)
+            self.save(reason, kind, is_last=True)
         self.writer.finish()
         return self.writer.problem
-
-    def _save(self, reason: str, kind: CheckpointKind, is_last: bool) -> None:
-        self.writer.save(self.snapshot(), self.epoch, self.progress.step, reason, kind, is_last)
 
     def snapshot(self) -> State:
         """Everything that the run needs to continue, and to be used without its dataset."""

@@ -114,6 +114,19 @@ def test_without_space_the_oldest_give_way_but_not_the_last(
     assert run.writer.problem == ""
 
 
+def test_what_would_not_fit_in_its_place_replaces_nothing(
+    run: Run, leave_free: Callable[[float], None]
+) -> None:
+    """A run without any checkpoint could not be continued, so that of step 0 stays until another is there."""
+    run.save(0)
+    leave_free(1.5)
+    larger = {**state(8), "previews": torch.zeros(20_000)}
+    run.writer.save(larger, 1, 8, "cancelled", is_last=True)
+    run.writer.finish()
+    assert run.names() == ["step-000000000.pt"]
+    assert "step 8 could not be written" in run.writer.problem
+
+
 def test_the_last_state_takes_the_place_of_the_one_before(
     run: Run, leave_free: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
