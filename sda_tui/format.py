@@ -46,6 +46,13 @@ def number(value: Metric, digits: int = 4) -> str:
     return text.replace("-", MINUS, 1) if value < 0 else text
 
 
+def level(decibels: float | None) -> str:
+    """A level in dB with one decimal: −12.3; a dash for silence."""
+    if decibels is None or not math.isfinite(decibels):
+        return "–"
+    return f"{decibels:.1f}".replace("-", MINUS, 1)
+
+
 def share(part: Metric) -> str:
     """A part of 1 in per cent; a dash for none."""
     if part is None or isinstance(part, tuple) or not abs(part) < LARGEST_PLAIN:

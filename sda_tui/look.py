@@ -93,6 +93,13 @@ def describe_format(file: FileReport) -> str:
     return f"{file.format} {fmt.sample_rate(file.sample_rate)} {file.channels}ch"
 
 
+def describe_level(file: FileReport) -> tuple[str, str]:
+    """Peak in dBFS and loudness in LUFS; both empty until the samples are read."""
+    if not file.peaks:
+        return "", ""
+    return fmt.level(file.peak_db), fmt.level(file.loudness_lufs)
+
+
 def describe_state(state: RunState) -> str:
     """Glyph and word: "✓ finished"."""
     return f"{STATES[state][0]} {state.value}"

@@ -62,12 +62,13 @@ class MelInverter(nn.Module):
         generators: Sequence[torch.Generator],
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Tensor:
-        """[batch, 1, mels, frames] of log(1 + mel power), below about 80, to [batch, samples].
+        """[batch, 1, mels, frames] of LogMelSpectrogram's logarithms, below about 80, to [batch, samples].
 
         The initial phases of each sound are drawn from its own generator, so the same call returns the same
         sounds.  Raises Cancelled within a few iterations.
         """
-        mel = log_mel.squeeze(1).mT.expm1().clamp_min(0).contiguous()  # [batch, frames, mels]
+        power = log_mel.squeeze(1).mT.expm1() / self.config.reference_gain
+        mel = power.clamp_min(0).contiguous()  # [batch, frames, mels]
         quality = self.quality
         magnitude = self.power_spectrum(mel).sqrt().repeat_interleave(quality.starts, dim=0)
         shape = (quality.starts, *magnitude.shape[1:])
@@ -89,8 +90,9 @@ class MelInverter(nn.Module):
         """For each sound the start whose signal has the smallest log-mel error."""
         starts = self.quality.starts
         rebuilt = self.stft(self.inverse_stft(spectrum, samples))
-        again = squared(rebuilt) @ self.filterbank
-        error = (again.log1p() - mel.repeat_interleave(starts, dim=0).log1p()).square().mean((1, 2))
+        again, wanted = squared(rebuilt) @ self.filterbank, mel.repeat_interleave(starts, dim=0)
+        gain = self.config.reference_gain
+        error = ((again * gain).log1p() - (wanted * gain).log1p()).square().mean((1, 2))
         best = error.view(-1, starts).argmin(1)
         return spectrum[torch.arange(len(best), device=best.device) * starts + best]
 

@@ -16,7 +16,7 @@ SOUNDS_AT_A_TIME = 4  # on a CPU, whose caches hold the spectra of this many
 
 
 class LogMelSpectrogram(nn.Module):
-    """log(1 + mel power) of a batch of sounds, with an optional pitch shift of each.
+    """log(1 + reference gain · mel power) of a batch of sounds, with an optional pitch shift of each.
 
     The shift moves the mel filterbank instead of the sound: a filter centred on f reads the spectrum at
     f / ratio, so pitch and formants move by `ratio` and time does not.  It costs as much as no shift.
@@ -56,7 +56,7 @@ class LogMelSpectrogram(nn.Module):
             step = (pitch_semitones * PITCH_STEPS).round().long()
             bank = step.clamp(-self.unshifted, self.unshifted) + self.unshifted
         mel = torch.cat([block(power, bank) for block in self.filters], dim=1)
-        return mel.log1p().unsqueeze(1)
+        return (mel * self.config.reference_gain).log1p().unsqueeze(1)
 
 
 class FilterBlock(nn.Module):

@@ -7,9 +7,8 @@ import numpy as np
 import soundfile
 
 from core.atomic import write_atomically
+from core.audio.levels import NORMALISED_PEAK
 from core.audio.reader import Samples
-
-PEAK_OF_WRITTEN_FILES = 10 ** (-1 / 20)  # -1 dBFS leaves room for the converter's interpolation
 
 
 def write_wav(path: Path, samples: Samples, sample_rate: int) -> None:
@@ -20,7 +19,7 @@ def write_wav(path: Path, samples: Samples, sample_rate: int) -> None:
     if not np.isfinite(samples).all():
         raise ValueError("samples to write must be finite")
     peak = float(np.abs(samples).max(initial=0.0))
-    scaled = samples * (PEAK_OF_WRITTEN_FILES / peak) if peak > 1e-6 else samples
+    scaled = samples * (NORMALISED_PEAK / peak) if peak > 1e-6 else samples
     buffer = io.BytesIO()
     soundfile.write(buffer, scaled, sample_rate, format="WAV", subtype="PCM_16")
     write_atomically(path, buffer.getvalue())

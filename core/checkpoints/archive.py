@@ -77,18 +77,24 @@ def read_sealed(path: Path) -> bytes:
     raise DamagedCheckpointError(f"{path.name} is damaged or no checkpoint ({NO_SEAL}).")
 
 
-def snapshot(value: Any) -> Any:
+def snapshot(value: Any, copies: dict[Any, Tensor] | None = None) -> Any:
     """A state as it is now, whatever training does to its tensors later; in the computer's memory.
 
-    Those of a GPU are there once what `core.device.synchroniser` gives for it has been waited for.
+    Tensors that share their memory, as a model and its average share buffers, share it in the snapshot too,
+    and are in a checkpoint once.  Those of a GPU are there once what `core.device.synchroniser` gives for it
+    has been waited for.
     """
+    copies = {} if copies is None else copies
     match value:
         case Tensor():
-            return value.detach().to("cpu", copy=True, non_blocking=value.is_cuda)
+            where = value.data_ptr(), value.shape, value.stride(), value.dtype
+            if where not in copies or value.numel() == 0:
+                copies[where] = value.detach().to("cpu", copy=True, non_blocking=value.is_cuda)
+            return copies[where]
         case dict():
-            return {name: snapshot(each) for name, each in value.items()}
+            return {name: snapshot(each, copies) for name, each in value.items()}
         case list() | tuple():
-            return type(value)(map(snapshot, value))
+            return type(value)(snapshot(each, copies) for each in value)
     return value
 
 

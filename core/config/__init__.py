@@ -17,6 +17,7 @@ from core.config.training import (
     TrainingConfig,
     find_setting,
     parse_assignment,
+    suggest_latents,
 )
 
 __all__ = [
@@ -39,5 +40,6 @@ __all__ = [
     "find_setting",
     "format_number",
     "parse_assignment",
+    "suggest_latents",
     "suggest_preset",
 ]

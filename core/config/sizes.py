@@ -9,7 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
+
+LARGEST_LOG_POWER = 16.0  # natural logarithm of a mel power, where a sine at full scale has 12.5
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,9 @@ class SpectrogramConfig:
     The mel scale is Slaney's: with 128 bands at 48 kHz the filterbank's condition number is 8, where that
     of the HTK scale is about 250 because its lowest filters are narrower than an FFT bin; inversion to a
     linear spectrum suffers accordingly.
+
+    The logarithm is log(1 + reference_gain · power): what is more than 54 dB + 10 log10(reference_gain) below
+    full scale is flattened, about -54 dBFS with 1 and -94 dBFS with 10 000.
     """
 
     sample_rate: int = 48_000
@@ -27,6 +32,20 @@ class SpectrogramConfig:
     n_mels: int = 128
     f_min_hz: float = 0.0
     f_max_hz: float = 24_000.0
+    reference_gain: float = 10_000.0
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read one back.  Those of earlier versions have no reference gain: it was 1.
+
+        Raises TypeError for unknown names.
+        """
+        return cls(**{"reference_gain": 1.0, **values})
+
+    @property
+    def largest_log_mel(self) -> float:
+        """More than any sound has: 15 dB over that of a sine at full scale."""
+        return LARGEST_LOG_POWER + math.log(self.reference_gain)
 
     def frames(self, samples: int) -> int:
         """Number of frames of a centred STFT over `samples` samples."""
@@ -94,8 +113,13 @@ class NetworkConfig(ModelConfig, ABC):
 
     @property
     def parameter_count(self) -> int:
-        """Number of weights; the use of disk and memory follows from it."""
+        """Number of weights, trained or not."""
         return sum(layer.weights for layer in self.layers())
+
+    @property
+    def trained_count(self) -> int:
+        """Number of trained weights, which have an average and moments beside them."""
+        return self.parameter_count
 
     @property
     def multiply_adds(self) -> int:
@@ -109,6 +133,7 @@ class PcaUnetConfig(NetworkConfig):
 
     channel_factors = (1, 2, 3)
     patch: ClassVar[int] = 4  # side of the squares that the U-Net sees as one point
+    trains_pca: bool = False
 
     @property
     def stride(self) -> int:
@@ -120,10 +145,19 @@ class PcaUnetConfig(NetworkConfig):
         sides = [self.patch * 2**level for level in range(len(self.channels))]
         return [(self.n_mels // side, self.padded_frames // side) for side in sides]
 
+    @property
+    def trained_count(self) -> int:
+        linear = 0 if self.trains_pca else sum(layer.weights for layer in self._linear_layers())
+        return self.parameter_count - linear
+
+    def _linear_layers(self) -> list[Layer]:
+        features = self.n_mels * self.n_frames
+        return [dense(features, self.latent_dim), dense(self.latent_dim, features)]
+
     def layers(self) -> list[Layer]:
-        features, first = self.n_mels * self.n_frames, self.channels[0]
+        first = self.channels[0]
         sizes = [math.prod(level) for level in self.levels]
-        layers = [dense(features, self.latent_dim), dense(self.latent_dim, features)]
+        layers = self._linear_layers()
         layers += [constants(self.latent_dim)]  # log-variances
         layers += [
             convolution(self.patch**2, first, 3, sizes[0]),

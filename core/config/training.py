@@ -9,14 +9,17 @@ from types import MappingProxyType
 from typing import Any, Literal, Self, cast, get_type_hints
 
 from core.config.setting import Setting, SettingValue
-from core.config.sizes import MODELS, NetworkConfig, SpectrogramConfig
+from core.config.sizes import MODELS, NetworkConfig, PcaUnetConfig, SpectrogramConfig
 from core.errors import ConfigError
 
 _STEPS = "the steps of an epoch follow from it"  # why a setting is fixed
 _WEIGHTS = "the weights are made for it"
 _DRAWS = "every random draw and the choice of held-out files follow from it"
+_SOUNDS = "the model learns the sounds at this level"
 _PREVIEWS = "the previews of all epochs are of the same sound"
 _LOSS = "losses of the two kinds cannot be compared"
+LATENTS_PER_CHUNK = 32
+LATENT_RANGE = 64, 512  # for auto; the first is its step too
 
 
 def _setting(group: str, default: SettingValue, help: str, **about: Any) -> Any:
@@ -64,17 +67,29 @@ class TrainingConfig:
         "Model", "pca_unet", "pca_unet starts as PCA and learns the rest; convolutional is a plain VAE.",
         choices=tuple(MODELS), former={"refined": "pca_unet"}, fixed=_WEIGHTS,
     )
-    latent_dim: int = _setting(
-        "Model", 64, "Numbers that describe one chunk; more keep more detail, fewer are easier to explore.",
-        unit="dimensions", minimum=2, maximum=512, fixed=_WEIGHTS,
+    train_pca: bool = _setting(
+        "Model", False, "Train the principal components too; checkpoints are four times as large then.",
+        fixed=_WEIGHTS,
+    )
+    latent_dim: int | None = _setting(
+        "Model", None, "Numbers that describe one chunk; auto takes 32 for each training chunk, 64 to 512.",
+        unit="dimensions", minimum=2, maximum=512, automatic=True, fixed=_WEIGHTS,
     )
     mel_bands: int = _setting(
         "Model", 128, "Frequency bands of the spectrogram; twice as many make a step twice as long.",
         minimum=64, maximum=160, multiple_of=16, fixed=_WEIGHTS,
     )
+    reference_gain: float = _setting(
+        "Model", 10_000.0, "How quiet a detail still counts: 10000 down to −94 dBFS, 1 down to −54 dBFS.",
+        minimum=1.0, maximum=1e6, fixed=_WEIGHTS,
+    )
     width: int = _setting(
         "Model", 32, "Size of the network's layers; twice as wide, a step takes about three times as long.",
         unit="channels", minimum=8, maximum=64, multiple_of=8, fixed=_WEIGHTS,
+    )
+    level: str = _setting(
+        "Model", "dataset", "dataset brings the loudest file to −1 dBFS, all others by as much; file each.",
+        choices=("dataset", "file", "off"), fixed=_SOUNDS,
     )
     chunk_duration_s: float = _setting(
         "Model", 1.0, "Length of sound seen at a time; twice as long makes a step nearly twice as long.",
@@ -143,6 +158,10 @@ class TrainingConfig:
         "Output", 3, "New sounds at each preview, each near the same training sound every time.",
         minimum=0, maximum=16,
     )
+    detail: float = _setting(
+        "Output", 1.0, "How much new sounds get of the detail of the training sound each is near to.",
+        minimum=0.0, maximum=1.0,
+    )
     preview_clip: str = _setting(
         "Output", "", "A sound of your own to hear reconstructed; empty takes the loudest held-out chunk.",
         fixed=_PREVIEWS,
@@ -196,8 +215,11 @@ class TrainingConfig:
         preview_interval = self.preview_interval
         if preview_interval is None:
             preview_interval = 2 if self.epochs < 50 else 5
-        values = {**self.values(), "batch_size": batch_size, "preview_interval": preview_interval}
-        return ResolvedConfig(**values)
+        latent_dim = self.latent_dim
+        if latent_dim is None:
+            latent_dim = suggest_latents(training_chunks)
+        resolved = {"batch_size": batch_size, "preview_interval": preview_interval, "latent_dim": latent_dim}
+        return ResolvedConfig(**{**self.values(), **resolved})
 
     @property
     def augments(self) -> bool:
@@ -211,19 +233,10 @@ class TrainingConfig:
 
     @property
     def spectrogram(self) -> SpectrogramConfig:
-        return SpectrogramConfig(n_mels=self.mel_bands)
+        return SpectrogramConfig(n_mels=self.mel_bands, reference_gain=self.reference_gain)
 
     def chunk_samples(self, spectrogram: SpectrogramConfig) -> int:
         return round(self.chunk_duration_s * spectrogram.sample_rate)
-
-    def model_config(self, spectrogram: SpectrogramConfig) -> NetworkConfig:
-        return MODELS[self.model](
-            n_mels=spectrogram.n_mels,
-            n_frames=spectrogram.frames(self.chunk_samples(spectrogram)),
-            latent_dim=self.latent_dim,
-            dropout=self.dropout,
-            width=self.width,
-        )
 
 
 @dataclass(frozen=True)
@@ -232,6 +245,7 @@ class ResolvedConfig(TrainingConfig):
 
     batch_size: int = field(kw_only=True)
     preview_interval: int = field(kw_only=True)
+    latent_dim: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -245,7 +259,29 @@ class ResolvedConfig(TrainingConfig):
 
         Raises ConfigError for unknown names, bad values, and values that are left to "auto".
         """
-        return cls(**TrainingConfig().with_settings(values).values())
+        return cls(**TrainingConfig().with_settings({**BEFORE, **values}).values())
+
+    def model_config(self, spectrogram: SpectrogramConfig) -> NetworkConfig:
+        network = MODELS[self.model]
+        own = {"trains_pca": self.train_pca} if network is PcaUnetConfig else {}
+        return network(
+            n_mels=spectrogram.n_mels,
+            n_frames=spectrogram.frames(self.chunk_samples(spectrogram)),
+            latent_dim=self.latent_dim,
+            dropout=self.dropout,
+            width=self.width,
+            **own,
+        )
+
+
+def suggest_latents(training_chunks: int) -> int:
+    """Latent dimensions for a dataset of so many chunks: 32 for each, in steps of 64, from 64 to 512.
+
+    Independent judges prefer reconstructions from more of them at any size, but a few chunks and their
+    augmented copies do not have as many directions of their own (`benchmarks/RESULTS.md`).
+    """
+    step, most = LATENT_RANGE
+    return min(most, max(step, LATENTS_PER_CHUNK * training_chunks // step * step))
 
 
 def _describe_settings() -> dict[str, Setting]:
@@ -269,7 +305,20 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(_describe_settings())
 
 
 # Settings that the weights are made for: a model takes them along.
-ARCHITECTURE = ("model", "latent_dim", "mel_bands", "width", "chunk_duration_s")
+ARCHITECTURE = (
+    "model",
+    "train_pca",
+    "latent_dim",
+    "mel_bands",
+    "reference_gain",
+    "width",
+    "chunk_duration_s",
+)
+
+# What runs did that were made before there were settings for it.
+BEFORE: Mapping[str, SettingValue] = MappingProxyType(
+    {"reference_gain": 1.0, "level": "off", "detail": 0.0, "train_pca": True}
+)
 
 
 def find_setting(name: str) -> Setting:

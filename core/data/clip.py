@@ -10,7 +10,7 @@ import soundfile
 
 from core.atomic import write_atomically
 from core.audio.reader import Decoders, Samples, decode_mono
-from core.data.split import SILENCE_PEAK
+from core.data.split import QUIETEST_PEAK
 from core.errors import AudioFileError, ConfigError
 from core.paths import expand
 from core.text import printable
@@ -39,7 +39,7 @@ def read_clip(path: Path, sample_rate: int, length_samples: int, cancelled: Call
     except AudioFileError as error:
         raise _refusal(path, error) from error
     level = samples - samples.mean(dtype=np.float64) if len(samples) > 1 else samples
-    if np.abs(level).max(initial=0.0) < SILENCE_PEAK:
+    if np.abs(level).max(initial=0.0) < QUIETEST_PEAK:
         raise _refusal(path, "it is silent")
     start = loudest_start(level, length_samples)
     excerpt = samples[start : start + length_samples]

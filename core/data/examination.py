@@ -10,15 +10,16 @@ from core.audio.worker import LONGEST_READ_S
 from core.data.cache import ReportCache
 from core.data.measurement import Measurement
 from core.data.report import FileReport, Verdict
-from core.data.split import SILENCE_PEAK
+from core.data.split import QUIETEST_PEAK, SILENCE_PEAK, silence_peak
 from core.errors import AudioFileError, Cancelled, DecodingError, UnsupportedFormatError
 from core.text import join_remarks, printable
 
 logger = logging.getLogger(__name__)
 
-MOSTLY = 0.5  # of a file's stretches below the silence threshold make it "mostly silent"
+MOSTLY = 0.5  # of a file's stretches that count as silence make it "mostly silent"
 CLIPPED_SHARE = 1e-3  # of all samples repeat their neighbour near full scale
 REPORTED_SHORTFALL = 0.02
+LEAST_RANGE_DB = 20.0  # above its own noise, of a quiet file; white noise itself has 12 to 15
 
 
 class Examiner:
@@ -94,25 +95,35 @@ def _judge(report: FileReport, sound: SoundReader, found: Measurement) -> FileRe
         bad = f"samples of up to {found.absolute_peak:.2g}, where 1 is full scale; render it again"
         return verdict(Verdict.UNREADABLE, bad, usable=False)
     peaks = found.peaks
-    report = dataclasses.replace(report, peaks=peaks)
+    report = dataclasses.replace(
+        report, peaks=peaks, loudest_frame=found.loudest_frame, loudness_lufs=found.loudness_lufs
+    )
     limits = _limits(sound)
-    if max(peaks) < SILENCE_PEAK:
-        return verdict(Verdict.MOSTLY_SILENT, _cause_of_silence(found), limits, usable=False)
-    silent = sum(peak < SILENCE_PEAK for peak in peaks) / len(peaks)
+    if cause := _cause_of_silence(found, report.peak):
+        return verdict(Verdict.MOSTLY_SILENT, f"{cause}; left out", limits, usable=False)
+    silent = sum(peak < silence_peak(report) for peak in peaks) / len(peaks)
     if silent > MOSTLY:
-        return verdict(Verdict.MOSTLY_SILENT, f"{silent:.0%} is below -60 dB; the rest is used", limits)
+        most = f"{silent:.0%} is 60 dB below its loudest; the rest is used"
+        return verdict(Verdict.MOSTLY_SILENT, most, limits)
     if found.clipped_share > CLIPPED_SHARE:
         clipped = f"{found.clipped_share:.2%} of samples cut off at full scale; used as it is"
         return verdict(Verdict.CLIPPED, clipped, limits)
     return verdict(Verdict.USED, limits)
 
 
-def _cause_of_silence(found: Measurement) -> str:
+def _cause_of_silence(found: Measurement, peak: float) -> str:
+    """Why there is nothing to hear in a file of this peak; empty if there is."""
+    if peak >= SILENCE_PEAK:
+        return ""
     if found.channel_peak >= SILENCE_PEAK:
-        return "its channels cancel out when mixed to mono; invert one of them; left out"
-    if found.absolute_peak >= SILENCE_PEAK:
-        return "nothing above -60 dB but a constant offset; left out"
-    return "nothing above -60 dB; left out"
+        return "its channels cancel out when mixed to mono; invert one of them"
+    if peak < QUIETEST_PEAK and found.absolute_peak >= SILENCE_PEAK:
+        return "nothing above -80 dB but a constant offset"
+    if peak < QUIETEST_PEAK:
+        return "nothing above -80 dB"
+    if found.range_over_noise_db < LEAST_RANGE_DB:
+        return "nothing above its own noise, which is below -60 dB"
+    return ""
 
 
 def _limits(sound: SoundReader) -> str:

@@ -34,6 +34,7 @@ T = TypeVar("T")
 class DecodedExcerpt:
     """A stretch of one file, mono: int16 samples that times `scale` are ±1 full scale, and its chunks.
 
+    `gain` brings them to the level of the dataset; the cache keeps them as they are in the file.
     Each is scaled to its own peak before it becomes int16, so that quiet ones keep their resolution and
     floating-point files above full scale keep their peaks.
     """
@@ -41,6 +42,7 @@ class DecodedExcerpt:
     path: str
     samples: npt.NDArray[np.int16]
     scale: float
+    gain: float
     chunk_starts: npt.NDArray[np.int64]
 
     @classmethod
@@ -62,12 +64,12 @@ class DecodedExcerpt:
         """The excerpt with these samples; chunks that begin after their end are dropped."""
         first = round(excerpt.start_s * sample_rate)
         starts = np.round(np.array(excerpt.chunk_starts_s) * sample_rate).astype(np.int64) - first
-        return cls(excerpt.path, samples, scale, starts[starts < len(samples)])
+        return cls(excerpt.path, samples, scale, excerpt.gain, starts[starts < len(samples)])
 
     def store_in(self, buffer: SampleBuffer) -> Sound:
         """Append the samples to the buffer.  Raises OSError if the disk is full."""
         offset = buffer.append(self.samples)
-        return Sound(self.path, offset, len(self.samples), self.scale, self.chunk_starts)
+        return Sound(self.path, offset, len(self.samples), self.scale * self.gain, self.chunk_starts)
 
 
 def decode_excerpts(sound: SoundReader, parts: Sequence[Excerpt], sample_rate: int) -> list[DecodedExcerpt]:

@@ -5,8 +5,9 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from core.audio.loudness import LoudnessMeter
 from core.audio.reader import Samples, SoundReader
-from core.data.split import PEAK_INTERVAL_S
+from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
 
 FULL_SCALE = 0.985  # limiters that clip stop a little below 1
 LONGEST_PERIOD_S = 0.05  # of an audible tone: a shorter sound has no mean to leave out
@@ -25,7 +26,9 @@ class Measurement:
         self._interval_frames = round(PEAK_INTERVAL_S * sound.sample_rate)
         self._lowest: list[float] = []  # of the mono mix, in each interval
         self._highest: list[float] = []
+        self._lowest_frame = self._highest_frame = 0
         self._sum = 0.0
+        self._loudness = LoudnessMeter(sound.sample_rate)
         self._channel_lowest = np.full(sound.channels, np.inf, np.float32)
         self._channel_highest = np.full(sound.channels, -np.inf, np.float32)
         self._channel_sum = np.zeros(sound.channels)
@@ -52,7 +55,24 @@ class Measurement:
         """The level of the mono mix in each interval, without the mean of the file, which is inaudible."""
         mean = self._sum / self._frames * self._has_mean
         levels = np.maximum(np.array(self._highest) - mean, mean - np.array(self._lowest))
-        return tuple(levels.round(6).tolist())
+        return tuple(levels.round(9).tolist())
+
+    @property
+    def loudest_frame(self) -> int:
+        """Where the mono mix is farthest from its mean: the same whatever the level of the file."""
+        mean = self._sum / self._frames
+        is_above = max(self._highest) - mean >= mean - min(self._lowest)
+        return self._highest_frame if is_above else self._lowest_frame
+
+    @property
+    def loudness_lufs(self) -> float | None:
+        """Of the mono mix; None for silence."""
+        return self._loudness.loudness_lufs
+
+    @property
+    def range_over_noise_db(self) -> float:
+        """How far a quiet file rises above its own noise."""
+        return self._loudness.range_over_noise_db
 
     @property
     def clipped_share(self) -> float:
@@ -75,6 +95,12 @@ class Measurement:
 
     def _add_mono(self, mono: Samples) -> None:
         self._sum += float(mono.sum(dtype=np.float64))
+        high, low = int(mono.argmax()), int(mono.argmin())
+        if mono[high] > max(self._highest, default=-np.inf):
+            self._highest_frame = self._frames + high
+        if mono[low] < min(self._lowest, default=np.inf):
+            self._lowest_frame = self._frames + low
+        self._loudness.add(mono, is_quiet=max(mono[high], -mono[low]) < SILENCE_PEAK)
         rest = mono
         while len(rest):
             done = self._frames % self._interval_frames

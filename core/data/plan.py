@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 from core.config import suggest_preset
+from core.data.leveling import loud_files_note
 from core.data.report import FileReport, ScanReport, Verdict
 from core.data.split import chunk_starts, split_files
 from core.text import join_remarks, printable
@@ -20,6 +21,8 @@ def plan(
     """The report of a scan whose files have their final verdicts."""
     preset, reason = suggest_preset(sum(file.usable for file in files))
     split = split_files(files, chunk_duration_s, seed)
+    if (loud := loud_files_note(files)) and loud not in notes:
+        notes = (*notes, loud)
     return ScanReport(folder, sources, chunk_duration_s, files, split, preset, reason, notes)
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
+from core.audio.levels import decibels
 from core.errors import NoUsableSoundsError
 from core.paths import source_paths
 from core.text import printable
@@ -32,7 +33,9 @@ class FileReport:
 
     `usable`: it will be trained on.  `peaks` holds the highest absolute sample of the mono mix
     in each stretch of PEAK_INTERVAL_S.  `content_hash` covers the decoded samples, so that copies in other
-    formats are recognised.  `remark` is the part of `detail` that does not depend on the chunk duration.
+    formats are recognised; `loudest_frame`, where the mono mix is farthest from zero, is the same at any
+    level too.  `loudness_lufs` is of the mono mix, None for silence.  `remark` is the part of `detail` that
+    does not depend on the chunk duration.
     """
 
     path: str
@@ -48,8 +51,20 @@ class FileReport:
     encoding: str = ""
     chunks: int = 0
     content_hash: str = ""
+    loudest_frame: int = 0
+    loudness_lufs: float | None = None
     remark: str = ""
     peaks: tuple[float, ...] = ()
+
+    @property
+    def peak(self) -> float:
+        """The highest absolute sample of the mono mix; 0 where none was read."""
+        return max(self.peaks, default=0.0)
+
+    @property
+    def peak_db(self) -> float:
+        """The same relative to full scale; minus infinity for silence."""
+        return decibels(self.peak)
 
     @property
     def printable_path(self) -> str:
@@ -76,12 +91,16 @@ class DatasetFile:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The part of a file that one side of the split may use, and its chunks, in seconds from the start."""
+    """The part of a file that one side of the split may use, and its chunks, in seconds from the start.
+
+    `gain` multiplies its samples when it is decoded.
+    """
 
     path: str
     start_s: float
     stop_s: float
     chunk_starts_s: tuple[float, ...]
+    gain: float = 1.0
 
 
 @dataclass(frozen=True)

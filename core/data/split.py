@@ -4,13 +4,20 @@ import hashlib
 import math
 from collections.abc import Sequence
 
+from core.audio.levels import SMALLEST_PEAK
 from core.data.report import Excerpt, FileReport, Split
 
 PEAK_INTERVAL_S = 0.25
-SILENCE_PEAK = 10 ** (-60 / 20)  # -60 dBFS
+SILENCE_PEAK = 10 ** (-60 / 20)  # of a file's loudest; in dBFS what is below it may be noise alone
+QUIETEST_PEAK = 10 ** (-80 / 20)  # dBFS; below it are the last two of 16 bits
 FEWEST_FILES_TO_HOLD_OUT = 5
 HELD_OUT_TIME_FRACTION = 0.2
 SHORTEST_REMAINDER = 0.25  # of a chunk; a shorter tail gets no chunk of its own, random crops still reach it
+
+
+def silence_peak(file: FileReport) -> float:
+    """Stretches whose peak is below this are silence: 60 dB below the file's loudest, at whatever level."""
+    return max(SILENCE_PEAK * file.peak, SMALLEST_PEAK)
 
 
 def validation_fraction(files: int) -> float:
@@ -37,7 +44,7 @@ def chunk_starts(
     starts = [start_s + index * chunk_duration_s for index in range(whole)]
     if last_start_s - starts[-1] > SHORTEST_REMAINDER * chunk_duration_s:
         starts.append(last_start_s)
-    sounding = [start for start in starts if _peak(file, start, chunk_duration_s) >= SILENCE_PEAK]
+    sounding = [start for start in starts if _peak(file, start, chunk_duration_s) >= silence_peak(file)]
     if sounding:
         return tuple(round(start, 6) for start in sounding)
     loudest_s = max(_interval_starts(start_s, stop_s), key=lambda s: _peak(file, s, PEAK_INTERVAL_S))
@@ -47,7 +54,8 @@ def chunk_starts(
 def split_files(files: Sequence[FileReport], chunk_duration_s: float, seed: int) -> Split:
     """Divide the usable files between training and validation.
 
-    A file's side follows from its content and the seed, so most files keep theirs when the folder grows.
+    A file's side follows from its content and the seed, so most files keep theirs when the folder grows; not
+    from its level, so that the same sounds are divided alike however loud they are.
     Fewer than five files: the end of each file that is long enough is held out instead, after a gap of one
     chunk, as `note` explains.
     """
@@ -61,7 +69,13 @@ def split_files(files: Sequence[FileReport], chunk_duration_s: float, seed: int)
 
 
 def _split_by_file(files: Sequence[FileReport], held_out: int, chunk_duration_s: float, seed: int) -> Split:
-    drawn = sorted(files, key=lambda file: hashlib.blake2b(f"{seed} {file.content_hash}".encode()).digest())
+    def key(file: FileReport) -> tuple[bytes, bytes]:
+        shape = f"{seed} {file.duration_s} {file.sample_rate} {file.loudest_frame}"
+        texts = shape, f"{seed} {file.content_hash}"
+        first, second = (hashlib.blake2b(text.encode()).digest() for text in texts)
+        return first, second
+
+    drawn = sorted(files, key=key)
     held_out_paths = {file.path for file in drawn[:held_out]}
     train = [file for file in files if file.path not in held_out_paths]
     validation = [file for file in files if file.path in held_out_paths]
@@ -80,7 +94,7 @@ def _split_by_time(files: Sequence[FileReport], chunk_duration_s: float, seed: i
         stop_s = _sounding_s(file)
         held_out_s = max(chunk_duration_s, HELD_OUT_TIME_FRACTION * stop_s)
         train_stop_s = stop_s - held_out_s - chunk_duration_s
-        if train_stop_s < chunk_duration_s or _peak(file, 0.0, train_stop_s) < SILENCE_PEAK:
+        if train_stop_s < chunk_duration_s or _peak(file, 0.0, train_stop_s) < silence_peak(file):
             train.append(_excerpt(file, 0.0, file.duration_s, chunk_duration_s))
             continue
         train.append(_excerpt(file, 0.0, train_stop_s, chunk_duration_s))
@@ -104,7 +118,7 @@ def _excerpt(file: FileReport, start_s: float, stop_s: float, chunk_duration_s: 
 
 def _sounding_s(file: FileReport) -> float:
     """Where the silence at the end of a file begins, if there is any: it is useless for validation."""
-    sounding = [index for index, peak in enumerate(file.peaks, 1) if peak >= SILENCE_PEAK]
+    sounding = [index for index, peak in enumerate(file.peaks, 1) if peak >= silence_peak(file)]
     return min(file.duration_s, sounding[-1] * PEAK_INTERVAL_S) if sounding else file.duration_s
 
 

@@ -22,7 +22,7 @@ ENERGY_BATCH = 32
 class Sound:
     """Where an excerpt lies in the sample buffer.
 
-    Its int16 samples times `scale` are ±1 full scale; `chunk_starts` are relative to `offset`.
+    Its int16 samples times `scale` are at the level of the dataset; `chunk_starts` are relative to `offset`.
     """
 
     path: str

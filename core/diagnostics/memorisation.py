@@ -11,17 +11,18 @@ REPEATING, NO_LONGER_REPEATING = 0.3, 0.36  # of held-out sounds' distance; near
 SMALLEST_DISTANCE = 1e-6
 
 
-def nearness(new: Tensor, training: Reconstruction, validation: Reconstruction) -> float:
+def nearness(new: Tensor, training: Reconstruction, validation: Reconstruction, detail: float = 0.0) -> float:
     """Median distance of new sounds [sounds, …] to the nearest training sound, relative to held-out ones'.
 
     Near 1 for sounds as new as held-out ones, near 0 for copies; NaN if held-out sounds are training sounds.
-    Both sides are compared as the model reconstructs them, so that blur does not count.  After Meehan,
+    Both sides are compared as the model reconstructs them, so that blur does not count, with as much of what
+    it leaves out as the new sounds have (`detail`).  After Meehan,
     Chaudhuri & Dasgupta, "A Non-Parametric Test to Detect Data-Copying", AISTATS 2020.
     """
     if torch.equal(validation.log_mel, training.log_mel):
         return math.nan
-    held_out_distance = nearest_distance(validation.decoded, training.decoded)
-    return nearest_distance(new, training.decoded) / max(held_out_distance, SMALLEST_DISTANCE)
+    known, held_out = (side.decoded.lerp(side.log_mel, detail) for side in (training, validation))
+    return nearest_distance(new, known) / max(nearest_distance(held_out, known), SMALLEST_DISTANCE)
 
 
 def memorisation_warning(ratio: float, is_active: bool = False) -> str:

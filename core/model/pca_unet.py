@@ -23,10 +23,11 @@ CORRECTIONS_IN_TRAINING, CORRECTIONS = 1, 3  # of the latent; each takes as long
 class PcaUnetVAE(VAE):
     """A linear decoder, and a small U-Net that adds a correction to what it decodes.
 
-    The linear path starts as probabilistic PCA (Tipping & Bishop, "Probabilistic Principal Component
-    Analysis", 1999) of the training sounds and the U-Net (Ronneberger, Fischer & Brox, 2015) as zero, so
-    the model equals PCA before its first step.  The U-Net works on patches, as a CPU is slowest at
-    convolutions of large feature maps with few channels.
+    The linear path is probabilistic PCA (Tipping & Bishop, "Probabilistic Principal Component Analysis",
+    1999) of the training sounds, and the U-Net (Ronneberger, Fischer & Brox, 2015) starts as zero, so the
+    model equals PCA before its first step.  The linear path has nearly all weights and gains next to nothing
+    by training (`benchmarks/RESULTS.md`): it stays as it is unless `config.trains_pca`.  The U-Net works on
+    patches, as a CPU is slowest at convolutions of large feature maps with few channels.
 
     The encoder corrects itself: it decodes its latent, and adds the encoded residual to it.  So a linear
     encoder finds latents for a non-linear decoder: after Irani & Peleg's iterative back-projection,
@@ -44,6 +45,9 @@ class PcaUnetVAE(VAE):
         self.log_variance = nn.Parameter(torch.zeros(config.latent_dim))
         self.from_latent = nn.Linear(config.latent_dim, features)
         self.refiner = UNet(config.channels, config.levels, config.patch, config.dropout)
+        if not config.trains_pca:
+            fix(self.to_latent)
+            fix(self.from_latent)
 
     @torch.no_grad()
     def initialise(
@@ -67,11 +71,13 @@ class PcaUnetVAE(VAE):
         convolutions = [weight for weight in self.refiner.parameters() if weight.dim() == 4]
         others = [weight for weight in self.refiner.parameters() if weight.dim() != 4]
         linear = [*self.to_latent.parameters(), *self.from_latent.parameters()]
-        return [
+        groups = [
             ParameterGroup(convolutions, use_muon=True),
             ParameterGroup([self.log_variance, *others], decays=False),
-            ParameterGroup(linear, lr_scale=LINEAR_LR_SCALE, decays=False),
         ]
+        if linear:
+            groups.append(ParameterGroup(linear, lr_scale=LINEAR_LR_SCALE, decays=False))
+        return groups
 
     def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
         mean = self.to_latent(normalised.flatten(1))
@@ -149,6 +155,13 @@ class ResidualBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         changed: Tensor = features + self.layers(features)
         return changed
+
+
+def fix(layer: nn.Linear) -> None:
+    """Make the layer's weights buffers: part of the model's state, but never trained."""
+    for name, weight in list(layer.named_parameters()):
+        delattr(layer, name)
+        layer.register_buffer(name, weight.detach())
 
 
 def zero(layer: nn.Conv2d) -> nn.Conv2d:

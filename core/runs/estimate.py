@@ -6,10 +6,12 @@ from core.config import TrainingConfig
 from core.runs.manifest import RunManifest
 
 CHECKPOINTS = 5  # three newest, the best, and one while it is being written
-BYTES_PER_WEIGHT = 20  # the weight, its EMA, at most two moments, that of pending previews, in float32
+BYTES_PER_WEIGHT = 4
+BYTES_PER_TRAINED_WEIGHT = 20  # the weight, its EMA, at most two moments, that of pending previews
 BYTES_PER_STEP_EVENT = 270
 WAV_BYTES_PER_SAMPLE = 2
 MEL_BYTES_PER_VALUE = 4
+KEPT_SOUNDS = 256  # training chunks in each checkpoint, a byte for each value
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,19 @@ def estimate_run(manifest: RunManifest) -> RunEstimate:
         config.chunk_samples(spectrogram) * WAV_BYTES_PER_SAMPLE
         + model.n_mels * model.n_frames * MEL_BYTES_PER_VALUE
     )
+    fixed = model.parameter_count - model.trained_count
+    kept = min(KEPT_SOUNDS, manifest.split.training_chunks) if config.detail > 0 else 0
+    checkpoint_bytes = (
+        model.trained_count * BYTES_PER_TRAINED_WEIGHT
+        + fixed * BYTES_PER_WEIGHT
+        + kept * model.n_mels * model.n_frames
+    )
     disk_bytes = (
-        CHECKPOINTS * model.parameter_count * BYTES_PER_WEIGHT
+        CHECKPOINTS * checkpoint_bytes
         + previews * preview_bytes
         + manifest.total_steps * BYTES_PER_STEP_EVENT
     )
-    default = TrainingConfig(model=config.model)
+    default = TrainingConfig(model=config.model).resolved(manifest.split.training_chunks)
     work = model.multiply_adds / default.model_config(default.spectrogram).multiply_adds
     return RunEstimate(
         manifest.steps_per_epoch, manifest.total_steps, previews, disk_bytes, model.parameter_count, work

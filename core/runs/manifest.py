@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
+from core.audio.levels import LARGEST_GAIN, Level
 from core.config import ResolvedConfig, SettingValue, SpectrogramConfig, TrainingConfig, find_setting
+from core.data.leveling import dataset_level, with_gains
 from core.data.plan import replan
 from core.data.report import DatasetFile, Excerpt, ScanReport, Split
 from core.errors import ConfigError, RunError
@@ -43,8 +45,8 @@ class Parent:
 class RunManifest:
     """What a run does, on which sounds.
 
-    `sources` as in `ScanReport`; `parent` says from where, if it is a branch of another run or starts from
-    its model.
+    `gain` is that of the dataset, which a sound from elsewhere gets too.  `sources` as in `ScanReport`;
+    `parent` says from where, if it is a branch of another run or starts from its model.
     """
 
     preset: str
@@ -53,6 +55,7 @@ class RunManifest:
     folder: str
     files: tuple[DatasetFile, ...]
     split: Split
+    gain: float = 1.0
     sources: tuple[str, ...] = ()
     created: str = ""
     software: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -68,6 +71,7 @@ class RunManifest:
         """
         report.require_usable()
         report = replan(report, config.chunk_duration_s, config.seed)
+        level = dataset_level(config.level, report.files)
         if config.preview_clip:  # the run may be continued from another folder
             clip = expand(Path(config.preview_clip)).absolute()
             config = config.with_settings({"preview_clip": str(clip)})
@@ -81,11 +85,17 @@ class RunManifest:
                 DatasetFile(file.path, file.size_bytes, file.modified_ns, file.content_hash)
                 for file in report.usable_files
             ),
-            split=report.split,
+            split=with_gains(report.split, level, report.files),
+            gain=level.gain,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             software=_software(),
             parent=parent,
         )
+
+    @property
+    def level(self) -> Level:
+        """How sounds are brought to the level that the run is trained at."""
+        return Level(self.config.level, self.gain)
 
     @property
     def source_paths(self) -> tuple[Path, ...]:
@@ -134,7 +144,7 @@ class RunManifest:
                 raise RunError(f"its format version is {version}, and this program reads {FORMAT_VERSION}")
             split = record["split"]
             config = ResolvedConfig.from_dict(record["config"])
-            if record["spectrogram"] != dataclasses.asdict(config.spectrogram):
+            if SpectrogramConfig.from_dict(read_mapping(record["spectrogram"])) != config.spectrogram:
                 raise ValueError("its spectrogram is not the one that this program computes")
             return cls(
                 preset=printable(read_text(record["preset"])),
@@ -148,7 +158,8 @@ class RunManifest:
                     train=_excerpts(split["train"]),
                     validation=_excerpts(split["validation"]),
                 ),
-                # Older versions did not write them.
+                # Older versions did not write these three.
+                gain=_gain(record.get("gain", 1.0)),
                 sources=tuple(map(_path_inside, read_list(record.get("sources", [])))),
                 parent=_parent(record.get("parent")),
                 created=read_text(record["created"]),
@@ -217,6 +228,7 @@ def _excerpts(records: Any) -> tuple[Excerpt, ...]:
             start_s=_position_s(record["start_s"]),
             stop_s=_position_s(record["stop_s"]),
             chunk_starts_s=tuple(map(_position_s, read_list(record["chunk_starts_s"]))),
+            gain=_gain(record.get("gain", 1.0)),
         )
         for record in read_list(records)
     )
@@ -227,6 +239,13 @@ def _position_s(value: object) -> float:
     if not 0 <= seconds <= LONGEST_SOUND_S:
         raise ValueError(f"{seconds} s is no position in a sound")
     return seconds
+
+
+def _gain(value: object) -> float:
+    gain = float(read_number(value))
+    if not 0 < gain <= LARGEST_GAIN:
+        raise ValueError(f"{gain} is no gain")
+    return gain
 
 
 def _path_inside(value: object) -> str:

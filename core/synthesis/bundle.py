@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -10,6 +10,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from core.audio.levels import Level
 from core.audio.reader import Samples
 from core.audio.spectrogram import LogMelSpectrogram
 from core.checkpoints.archive import FORMAT_VERSION, read_checkpoint
@@ -19,28 +20,30 @@ from core.device import choose_device
 from core.errors import CheckpointError, ConfigError
 from core.model import VAE, build_model
 from core.paths import expand
-from core.synthesis.latents import LatentDistribution
+from core.synthesis.latents import Drawn, LatentDistribution
 from core.synthesis.refine import STEPS, refine_latents
 from core.synthesis.render import SoundRenderer, audible
 from core.text import first_line, printable
 from core.threads import use_threads
 
-UNCHANGED_GAIN = 1.0
+CROSSOVER = 1 / 32  # of all bands: a crossover is soft over a few of them
 
 
 @dataclass(frozen=True)
 class ModelBundle:
     """The EMA model of a checkpoint, its spectrogram and latent distribution, and the level of its sounds.
 
-    `chunk_samples` is the length of the sounds that it encodes and decodes.  `gain` multiplies a sound at ±1
-    full scale to the level that the model was trained at.
+    `chunk_samples` is the length of the sounds that it encodes and decodes.  `level` brings a sound at ±1
+    full scale to the level that the model was trained at.  `detail` is how much new sounds get of what the
+    decoder leaves out, 0 to 1, if the training sounds are kept with the latents.
     """
 
     model: VAE
     spectrogram: SpectrogramConfig
     latents: LatentDistribution
     chunk_samples: int
-    gain: float = UNCHANGED_GAIN
+    level: Level = field(default_factory=Level)
+    detail: float = 0.0
 
     @property
     def device(self) -> torch.device:
@@ -53,7 +56,8 @@ class ModelBundle:
         """
         if waveform.shape[1:] != (self.chunk_samples,):
             raise ValueError(f"sounds must be [batch, {self.chunk_samples}], not {list(waveform.shape)}")
-        log_mel: Tensor = self._analysis(waveform.to(self.device) * self.gain)
+        gains = [self.level.gain_of(peak) for peak in waveform.abs().amax(1).tolist()]
+        log_mel: Tensor = self._analysis((waveform * torch.tensor(gains).unsqueeze(1)).to(self.device))
         return log_mel
 
     def encode(
@@ -65,14 +69,52 @@ class ModelBundle:
         """
         return refine_latents(self.model, log_mel.to(self.device), steps, cancelled=cancelled)
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """New latents [count, latent], each near a training sound."""
+    def draw(self, count: int, generator: torch.Generator) -> Drawn:
+        """New latents [count, latent], each near a training sound, and which one."""
         return self.latents.draw(count, generator)
 
-    @torch.no_grad()
     def decode(self, latent: Tensor) -> Tensor:
         """Latents [batch, latent] to log-mel spectrograms [batch, 1, mels, frames] that can be rendered."""
-        return audible(self.model.eval().decode(latent.to(self.device)))
+        return audible(self._decode(latent), self.spectrogram)
+
+    def sample(self, count: int, generator: torch.Generator, detail: float | None = None) -> Tensor:
+        """New log-mel spectrograms [count, 1, mels, frames] that can be rendered, each near a training sound.
+
+        They are what the drawn latents decode to, and `detail` (None: the bundle's) times what decoding
+        leaves out of training sounds: with 1 they are as sharp as those.
+        """
+        drawn = self.draw(count, generator)
+        amount = self.detail if detail is None else detail
+        decoded = self._decode(drawn.latents)
+        if amount > 0 and self.latents.sounds is not None:
+            decoded = decoded + amount * self._blended_residuals(drawn)
+        return audible(decoded, self.spectrogram)
+
+    def residuals(self, sources: Tensor) -> Tensor:
+        """What decoding leaves out of some training sounds [batch], [batch, 1, mels, frames].
+
+        Raises ValueError if they are not kept.
+        """
+        if self.latents.sounds is None:
+            raise ValueError("the training sounds are not kept with this model")
+        return self.latents.sounds.log_mel(sources) - self._decode(self.latents.means[sources])
+
+    def _blended_residuals(self, drawn: Drawn) -> Tensor:
+        """Those of each source, and of its partner beyond a band, where they cross over smoothly.
+
+        So that what is new in a sound is not the latents alone.
+        """
+        bands = self.spectrogram.n_mels
+        position = torch.arange(bands, device=self.device) / (bands - 1)
+        distance = position - drawn.crossings.abs().unsqueeze(1)  # [count, mels]
+        of_partner = torch.sigmoid(drawn.crossings.sign().unsqueeze(1) * distance / CROSSOVER)
+        return self.residuals(drawn.sources).lerp(
+            self.residuals(drawn.partners), of_partner.unsqueeze(1).unsqueeze(3)
+        )
+
+    @torch.no_grad()
+    def _decode(self, latent: Tensor) -> Tensor:
+        return self.model.eval().decode(latent.to(self.device))
 
     def render(
         self,
@@ -85,13 +127,13 @@ class ModelBundle:
 
         `generators`, one for each sound, draw the first phases.  Raises Cancelled within a few iterations.
         """
-        renderer = SoundRenderer(self.spectrogram, quality, self.device)
-        sounds = renderer(log_mel, self.chunk_samples, generators, cancelled)
-        return [sound / self.gain for sound in sounds]
+        renderer = SoundRenderer(self.spectrogram, quality, self.device, self.level.gain)
+        return renderer(log_mel, self.chunk_samples, generators, cancelled)
 
     def state_dict(self) -> dict[str, Any]:
         """What differs between two bundles of one run: weights, latents and gain."""
-        return {"model": self.model.state_dict(), "latents": self.latents.state_dict(), "gain": self.gain}
+        latents = self.latents.state_dict()
+        return {"model": self.model.state_dict(), "latents": latents, "gain": self.level.gain}
 
     @classmethod
     def from_state(
@@ -113,7 +155,12 @@ class ModelBundle:
         gain = float(state["gain"])
         if not 0 < gain < math.inf:
             raise ValueError(f"its gain is {gain}")
-        return cls(model.eval(), spectrogram, latents, config.chunk_samples(spectrogram), gain)
+        level = Level(config.level, gain)
+        shape = (spectrogram.n_mels, model.config.n_frames)
+        if latents.sounds is not None and latents.sounds.levels.shape[1:] != shape:
+            raise ValueError("its training sounds are not of this model")
+        samples = config.chunk_samples(spectrogram)
+        return cls(model.eval(), spectrogram, latents, samples, level, config.detail)
 
     @cached_property
     def _analysis(self) -> LogMelSpectrogram:
@@ -142,7 +189,7 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
     use_threads(where, state.get("threads"))
     try:
         config = ResolvedConfig.from_dict(state["config"])
-        spectrogram = SpectrogramConfig(**state["spectrogram"])
+        spectrogram = SpectrogramConfig.from_dict(state["spectrogram"])
         parts = {"model": state["ema_model"], **task}
         return ModelBundle.from_state(parts, config, spectrogram, where)
     except torch.OutOfMemoryError:

@@ -30,9 +30,9 @@ Spectrogram = tuple[PreviewKind, str, Tensor]  # kind, label and log-mel [1, mel
 class PreviewRenderer:
     """Renders what a model makes of one clip and of a few latents.
 
-    `clip` [samples] is the sound at ±1 full scale, `clip_log_mel` [1, 1, mels, frames] its spectrogram;
-    `clip_name` is shown beside it.  `is_substitute` says that the run began with another clip, which is gone;
-    `inversion` is one of QUALITIES.
+    `clip` [samples] is the sound at the level of training, to which `gain` brought it, `clip_log_mel`
+    [1, 1, mels, frames] its spectrogram; `clip_name` is shown beside it.  `is_substitute` says that the run
+    began with another clip, which is gone; `inversion` is one of QUALITIES.
 
     Its new sounds come from the same draws for the whole run, each model's from where its latents lie.
     """
@@ -48,6 +48,7 @@ class PreviewRenderer:
         seed: int,
         is_substitute: bool = False,
         inversion: str = "fast",
+        gain: float = 1.0,
     ) -> None:
         self._folder = folder
         self._spectrogram = spectrogram
@@ -58,7 +59,7 @@ class PreviewRenderer:
         self._clip_epoch = 0.0 if is_written else math.inf  # the one that the clip itself comes with
         self._samples = samples
         self._seed = seed
-        self._renderer = SoundRenderer(spectrogram, inversion, clip_log_mel.device)
+        self._renderer = SoundRenderer(spectrogram, inversion, clip_log_mel.device, gain)
 
     def render(
         self, bundle: ModelBundle, epoch: int, step: int, cancelled: Callable[[], bool]
@@ -124,7 +125,7 @@ def preview_spectrograms(
     nearest = _nearest_latents(bundle, clip_log_mel, cancelled)
     # Each by itself: more samples leave the first ones as they are.
     draws = [generator(seed, "preview latents", number) for number in range(samples)]
-    decoded = bundle.decode(torch.cat([nearest, *(bundle.draw(1, each) for each in draws)]))
+    decoded = torch.cat([bundle.decode(nearest), *(bundle.sample(1, each) for each in draws)])
     labels: list[tuple[PreviewKind, str]] = [(PreviewKind.RECONSTRUCTION, PreviewKind.RECONSTRUCTION)]
     labels += [(PreviewKind.SAMPLE, f"{PreviewKind.SAMPLE} {1 + n}") for n in range(samples)]
     return [(kind, label, log_mel) for (kind, label), log_mel in zip(labels, decoded, strict=True)]

@@ -10,15 +10,19 @@ from core.audio.reader import Samples
 from core.config import SpectrogramConfig
 from core.threads import one_core_threads
 
-LARGEST_LOG_MEL = 16.0  # more than full scale can give; keeps expm1 of an untrained model's output finite
-
 
 class SoundRenderer:
-    """Inverts log-mel spectrograms on a device.  `quality` is one of QUALITIES."""
+    """Inverts log-mel spectrograms on a device.
 
-    def __init__(self, spectrogram: SpectrogramConfig, quality: str, device: torch.device) -> None:
+    `quality` is one of QUALITIES; `gain` is that with which the sounds were trained on, and is taken back.
+    """
+
+    def __init__(
+        self, spectrogram: SpectrogramConfig, quality: str, device: torch.device, gain: float = 1.0
+    ) -> None:
         # Complex arithmetic has gaps on MPS.
         self.device = torch.device("cpu") if device.type == "mps" else device
+        self._gain = gain
         self._inverter = MelInverter(spectrogram, QUALITIES[quality]).to(self.device)
 
     def __call__(
@@ -38,7 +42,7 @@ class SoundRenderer:
         def invert(which: slice) -> Tensor:
             with torch.no_grad():
                 waveforms: Tensor = self._inverter(log_mel[which], samples, generators[which], cancelled)
-            return waveforms
+            return waveforms / self._gain
 
         if self.device.type == "cuda":
             return list(invert(slice(None)).cpu().numpy())
@@ -47,6 +51,6 @@ class SoundRenderer:
             return [waveform.squeeze(0).numpy() for waveform in each]
 
 
-def audible(log_mel: Tensor) -> Tensor:
+def audible(log_mel: Tensor, spectrogram: SpectrogramConfig) -> Tensor:
     """Log-mel spectrograms without what no sound has: numbers that are not finite, negative or huge."""
-    return log_mel.nan_to_num().clamp(0, LARGEST_LOG_MEL)
+    return log_mel.nan_to_num().clamp(0, spectrogram.largest_log_mel)

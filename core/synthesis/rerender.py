@@ -47,7 +47,7 @@ def rerender(
     manifest = run.read_manifest()
     due = _previews(run, epoch)
     where = choose_device(device)
-    renderer = SoundRenderer(manifest.spectrogram, inversion, where)
+    renderer = SoundRenderer(manifest.spectrogram, inversion, where, manifest.gain)
     samples = manifest.config.chunk_samples(manifest.spectrogram)
     size = GPU_BATCH if where.type == "cuda" else torch.get_num_threads()
     done = 0

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.atomic import write_atomically
 from core.checkpoints.archive import State, parse_checkpoint, read_sealed
-from core.config import SETTINGS, SettingValue
+from core.config import SETTINGS, SettingValue, SpectrogramConfig
 from core.disk import explain_write_error
 from core.errors import CheckpointError, ConfigError, RunError, RunFinishedError
 from core.events import PreviewReady, RunState, StateChanged
@@ -156,9 +156,9 @@ def _misfit(state: State, manifest: RunManifest) -> str:
                 return f"its {name} is impossible"
             if value != getattr(config, name):
                 return f"its {name} is {setting.show(value)}, not {setting.show(getattr(config, name))}"
-    if state.get("spectrogram") != dataclasses.asdict(manifest.spectrogram):
-        return "it was made with another spectrogram"
     try:
+        if SpectrogramConfig.from_dict(state["spectrogram"]) != manifest.spectrogram:
+            return "it was made with another spectrogram"
         fits = Progress(**state["progress"]).fits(manifest.total_steps, config.batch_size)
     except (LookupError, TypeError):
         fits = False

@@ -1,10 +1,9 @@
 """Which checkpoint a run continues from."""
 
-import dataclasses
-
 from core.checkpoints.archive import State, read_checkpoint
 from core.checkpoints.content import require_plain
 from core.checkpoints.folder import CheckpointFolder
+from core.config import SpectrogramConfig
 from core.device import is_out_of_memory
 from core.errors import CheckpointError
 from core.runs import RunManifest
@@ -77,9 +76,9 @@ class Candidates:
 
     def _load(self, state: TrainingState) -> None:
         found, name, manifest = self.state, self.name, self._manifest
-        if found.get("spectrogram") != dataclasses.asdict(manifest.spectrogram):
-            raise CheckpointError(f"{name} was made with another spectrogram; its sounds would not fit.")
         try:
+            if SpectrogramConfig.from_dict(found["spectrogram"]) != manifest.spectrogram:
+                raise CheckpointError(f"{name} was made with another spectrogram; its sounds would not fit.")
             require_plain(found)
             if not Progress(**found["progress"]).fits(manifest.total_steps, manifest.config.batch_size):
                 raise CheckpointError(f"{name} is not of this run: its step or batch size is impossible.")

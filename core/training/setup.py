@@ -79,7 +79,8 @@ def build_setup(context: SetupContext) -> TrainingSetup:
         _initialise(model, batches, config.seed, cancelled, context.emit)
 
     if own_clip is not None:
-        clip, clip_name = own_clip, f"{Path(config.preview_clip).name} (own file)"
+        clip = own_clip * manifest.level.gain_of(float(own_clip.abs().max()))
+        clip_name = f"{Path(config.preview_clip).name} (own file)"
     else:
         loudest = sounds.validation.loudest(cancelled)
         clip = sounds.validation.chunks(torch.tensor([loudest]))[0]
@@ -93,6 +94,7 @@ def build_setup(context: SetupContext) -> TrainingSetup:
         clip_name=printable(clip_name),
         samples=config.preview_samples,
         inversion=config.preview_inversion,
+        gain=manifest.gain,
         seed=config.seed,
         is_substitute=bool(clip_problem),
     )

@@ -1,6 +1,5 @@
 """A run whose model starts from the weights of another: reading the checkpoint, and loading it."""
 
-import dataclasses
 from pathlib import Path
 
 import torch
@@ -8,7 +7,7 @@ import torch
 from core.atomic import write_atomically
 from core.checkpoints.archive import LARGEST_BYTES, State, read_checkpoint
 from core.checkpoints.folder import find_checkpoint
-from core.config import ResolvedConfig
+from core.config import ResolvedConfig, SpectrogramConfig
 from core.disk import explain_write_error
 from core.errors import CheckpointError, ConfigError, RunError, RunNotFoundError
 from core.files import read_bounded
@@ -51,7 +50,7 @@ def _read(file: Path) -> StartModel:
     try:
         config = ResolvedConfig.from_dict(state["config"])
         step = int(state["step"])
-        if state["spectrogram"] != dataclasses.asdict(config.spectrogram):
+        if SpectrogramConfig.from_dict(state["spectrogram"]) != config.spectrogram:
             raise CheckpointError(f"{name} was made with another spectrogram; its sounds would not fit.")
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{name} holds no model that this version can use ({error}).") from error

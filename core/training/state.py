@@ -1,6 +1,5 @@
 """Everything that a run needs to continue, in one place."""
 
-import copy
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Any, Protocol, Self
 
 from core.config import ResolvedConfig
 from core.errors import CheckpointError
+from core.model import copy_model
 from core.optim.optimizer import Optimizer
 from core.training.task import Task
 
@@ -75,7 +75,7 @@ class TrainingState:
 
     def __init__(self, task: Task, config: ResolvedConfig) -> None:
         self.model = task.model
-        self.ema_model = copy.deepcopy(task.model).eval()
+        self.ema_model = copy_model(task.model).eval()
         self.optimizer = Optimizer(task.parameter_groups(), config.weight_decay)
         self.progress = Progress(config.batch_size)
         self._task = task

@@ -1,6 +1,5 @@
 """Training a variational autoencoder of log-mel spectrograms."""
 
-import copy
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +16,17 @@ from core.diagnostics.memorisation import memorisation_warning, nearness
 from core.diagnostics.sameness import diversity, sameness_warning
 from core.errors import Cancelled
 from core.events import PreviewReady, WarningKind
-from core.model import VAE
+from core.model import VAE, copy_model
 from core.model.losses import active_dimensions, gaussian_kl, losses
 from core.model.reconstruction import Reconstruction, reconstruct
 from core.optim.groups import ParameterGroup
 from core.optim.schedules import kl_weight
 from core.runs import FILE_ERRORS, RunManifest
 from core.seeding import generator
-from core.synthesis.bundle import UNCHANGED_GAIN, ModelBundle
+from core.synthesis.bundle import ModelBundle
 from core.synthesis.latents import LatentDistribution, find_neighbours, fit_latents
 from core.synthesis.previews import PreviewRenderer
+from core.synthesis.sounds import TrainingSounds
 from core.training.setup import TrainingSetup, build_setup
 from core.training.task import IsActive, Messages, SetupContext, TaskLoss, Validation
 
@@ -141,19 +141,19 @@ class VaeTask:
         training, validation = self._reconstruct_training(model), self._reconstruct_validation(model)
         self._latents = latents = self._fit(training)
         new = self._new_sounds(model, latents)
-        nearest = nearness(new, training, validation)
+        nearest = nearness(new, training, validation, self._config.detail)
         warnings = {
             WarningKind.MEMORISATION: memorisation_warning(nearest, is_active(WarningKind.MEMORISATION))
         }
         if not self._is_early(epoch):
             differ = diversity(new, training, validation)
             warnings[WarningKind.SAMENESS] = sameness_warning(differ, is_active(WarningKind.SAMENESS))
-        return VaePreviews(self._setup.previews, self._bundle(copy.deepcopy(model), latents)), warnings
+        return VaePreviews(self._setup.previews, self._bundle(copy_model(model), latents)), warnings
 
     # -- state ------------------------------------------------------------------------------------------
 
     def load_previews(self, state: Mapping[str, Any]) -> "VaePreviews | UnfittedPreviews":
-        model = copy.deepcopy(self.model).eval()
+        model = copy_model(self.model).eval()
         model.load_state_dict(state["model"])
         if state["latents"] is None:  # by a version that did not keep them
             return UnfittedPreviews(self._setup, model, self._bundle)
@@ -169,7 +169,7 @@ class VaeTask:
         except (Cancelled, RuntimeError, MemoryError) as error:
             logger.warning("this checkpoint has no latents to draw new sounds from (%s)", error)
         latents = self._latents
-        return {"latents": latents.state_dict() if latents else None, "gain": UNCHANGED_GAIN}
+        return {"latents": latents.state_dict() if latents else None, "gain": self._manifest.gain}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         fitted = state["latents"]
@@ -201,23 +201,27 @@ class VaeTask:
     def _is_early(self, epoch: int) -> bool:
         return epoch < EARLY * self._config.epochs
 
-    @torch.no_grad()
     def _new_sounds(self, model: VAE, latents: LatentDistribution) -> Tensor:
         """Log-mel spectrograms [sounds, 1, mels, frames] from the same draws each time."""
         draws = generator(self._config.seed, "new sounds")
-        return model.decode(latents.draw(JUDGED_SOUNDS, draws))
+        return self._bundle(model, latents).sample(JUDGED_SOUNDS, draws)
 
     @cached_property
     def _neighbours(self) -> Tensor:
         return find_neighbours(self._setup.training_set)
 
+    @cached_property
+    def _sounds(self) -> TrainingSounds:
+        return TrainingSounds.quantised(self._setup.training_set)
+
     def _fit(self, training: Reconstruction) -> LatentDistribution:
-        return fit_latents(training, self._neighbours)
+        return fit_latents(training, self._neighbours, self._sounds if self._config.detail > 0 else None)
 
     def _bundle(self, model: VAE, latents: LatentDistribution) -> ModelBundle:
         manifest = self._manifest
         samples = manifest.config.chunk_samples(manifest.spectrogram)
-        return ModelBundle(model, manifest.spectrogram, latents, samples)
+        detail = manifest.config.detail
+        return ModelBundle(model, manifest.spectrogram, latents, samples, manifest.level, detail)
 
 
 @dataclass(frozen=True)

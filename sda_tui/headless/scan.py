@@ -23,7 +23,7 @@ from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.headless.console import Output, logging_to, print_line
 from sda_tui.headless.signals import StopOnSignal
-from sda_tui.look import VERDICTS, describe_format, describe_relative, summary_lines
+from sda_tui.look import VERDICTS, describe_format, describe_level, describe_relative, summary_lines
 from sda_tui.terminal import log_path, own_terminal
 
 
@@ -128,6 +128,8 @@ def _file_as_dict(file: FileReport) -> dict[str, Any]:
         "duration_s": round(file.duration_s, 6),
         "sample_rate": file.sample_rate,
         "channels": file.channels,
+        "peak_db": round(file.peak_db, 2) if file.peak > 0 else None,
+        "loudness_lufs": file.loudness_lufs,
         "format": file.format,
         "encoding": file.encoding,
         "size_bytes": file.size_bytes,
@@ -138,7 +140,14 @@ def _file_as_dict(file: FileReport) -> dict[str, Any]:
 def print_report(console: Console, report: ScanReport, known_errors: KnownErrors) -> None:
     """A row per file, then the totals, the split and the suggestion."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, justify in (("File", "left"), ("Verdict", "left"), ("Length", "right"), ("Format", "left")):
+    columns = (
+        ("File", "left"),
+        ("Verdict", "left"),
+        ("Length", "right"),
+        ("Peak dB", "right"),
+        ("LUFS", "right"),
+    )
+    for name, justify in (*columns, ("Format", "left")):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     if known_errors.relative:
         table.add_column("Held out", justify="right")
@@ -147,7 +156,8 @@ def print_report(console: Console, report: ScanReport, known_errors: KnownErrors
         glyph, tone = VERDICTS[file.verdict]
         verdict = Text(f"{glyph} {file.verdict.value}", tone.ansi)
         length = fmt.sound_duration(file.duration_s) if file.sample_rate else ""
-        cells: list[str | Text] = [Text(file.printable_path), verdict, length, describe_format(file)]
+        cells: list[str | Text] = [Text(file.printable_path), verdict, length]
+        cells += [*describe_level(file), describe_format(file)]
         if known_errors.relative:
             error = known_errors.relative.get(file.path)
             cells.append(describe_relative(error) if error else "")

@@ -1,5 +1,6 @@
 """The verdict of every file, sorted by any column."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from textual.widgets import DataTable
 
 from core.data.report import FileReport
 from sda_tui import format as fmt
-from sda_tui.look import VERDICTS, describe_format, describe_relative
+from sda_tui.look import VERDICTS, describe_format, describe_level, describe_relative
 from sda_tui.widgets.table import Table
 
 HELD_OUT = "Held out"  # a column that is there when a run knows the error of some of the files
@@ -18,6 +19,8 @@ ORDERS: dict[str, Callable[[FileReport], Any]] = {
     "File": lambda file: file.printable_path.lower(),
     "Verdict": lambda file: (file.usable, file.verdict.value, file.path),
     "Length": lambda file: (-file.duration_s, file.path),
+    "Peak": lambda file: (-file.peak_db, file.path),
+    "LUFS": lambda file: (-(file.loudness_lufs or -math.inf), file.path),
     "Format": lambda file: (file.format, file.sample_rate, file.channels, file.path),
     "Detail": lambda file: (not file.detail, file.detail, file.path),
 }
@@ -111,6 +114,7 @@ class ScanTable(Table):
             Text(file.printable_path),
             Text(f"{glyph} {file.verdict.value}", style=self.app.theme_variables[tone]),
             Text(length, justify="right"),
+            *(Text(level, justify="right") for level in describe_level(file)),
             Text(describe_format(file)),
         ]
         if self._held_out:

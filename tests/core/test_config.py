@@ -108,7 +108,7 @@ def test_a_resolved_configuration_has_no_value_left_to_auto() -> None:
 
 def test_former_values_of_settings_become_those_of_now() -> None:
     config = ResolvedConfig.from_dict(
-        {"model": "refined", "loss": "usual", "batch_size": 1, "preview_interval": 1}
+        {"model": "refined", "loss": "usual", "batch_size": 1, "preview_interval": 1, "latent_dim": 64}
     )
     assert (config.model, config.loss) == ("pca_unet", "mse")
     assert TrainingConfig(model="refined") == TrainingConfig()
@@ -145,6 +145,14 @@ def test_an_unknown_preset_or_device_is_refused_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize(("duration_s", "frames"), [(0.25, 24), (1.0, 94), (4.0, 376)])
 def test_the_model_sees_the_frames_of_a_chunk(duration_s: float, frames: int) -> None:
-    model = TrainingConfig(chunk_duration_s=duration_s).model_config(SpectrogramConfig())
+    model = TrainingConfig(chunk_duration_s=duration_s).resolved(1).model_config(SpectrogramConfig())
     assert model.n_frames == frames
     assert model.padded_frames % 16 == 0
+
+
+@pytest.mark.parametrize(
+    ("chunks", "latents"), [(1, 64), (2, 64), (5, 128), (8, 256), (13, 384), (16, 512), (5000, 512)]
+)
+def test_latents_follow_from_the_number_of_chunks(chunks: int, latents: int) -> None:
+    assert TrainingConfig().resolved(chunks).latent_dim == latents
+    assert TrainingConfig(latent_dim=7).resolved(chunks).latent_dim == 7

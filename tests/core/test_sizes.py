@@ -27,11 +27,11 @@ def test_a_model_of_any_size_keeps_the_shape_of_the_spectrogram(
     )
     sound = torch.from_numpy(tone(440.0, chunk_duration_s)).float().unsqueeze(0)
     log_mel = LogMelSpectrogram(config.spectrogram)(sound)
-    model = build_model(config.model_config(config.spectrogram)).eval()
+    model = build_model(config.resolved(1).model_config(config.spectrogram)).eval()
     assert log_mel.shape == (1, 1, mel_bands, model.config.n_frames)
     with torch.no_grad():
         assert model.decode(model.encode(log_mel)[0]).shape == log_mel.shape
-    assert sum(weight.numel() for weight in model.parameters()) == model.config.parameter_count
+    assert sum(weight.numel() for weight in model.parameters()) == model.config.trained_count
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_a_model_of_any_size_keeps_the_shape_of_the_spectrogram(
     [("pca_unet", 1_995_568, 76_876_096), ("convolutional", 3_449_825, 123_024_512)],
 )
 def test_default_sizes_stay(kind: str, parameters: int, multiply_adds: int) -> None:
-    config = TrainingConfig(model=kind)
-    shape = config.model_config(config.spectrogram)
+    config = TrainingConfig(model=kind, latent_dim=64)
+    shape = config.resolved(1).model_config(config.spectrogram)
     assert (shape.parameter_count, shape.multiply_adds) == (parameters, multiply_adds)
 
 

@@ -89,11 +89,11 @@ async def test_errors_of_files_that_a_run_held_out_are_shown_and_sorted(
     async with running(tmp_path, sounds) as (app, pilot):
         await until(pilot, lambda: app.screen.is_ready)
         table = app.screen.query_one(ScanTable)
-        await until(pilot, lambda: len(table.columns) == 6, "the column")
-        for _ in range(4):
+        await until(pilot, lambda: len(table.columns) == 8, "the column")
+        for _ in range(6):
             await pilot.press("o")
-        assert [str(column.label) for column in table.columns.values()][4] == "Held out ▲"
-        assert [str(table.get_row_at(row)[4]) for row in range(5)] == ["2.3×", "1.0×", "1.0×", "0.5×", ""]
+        assert [str(column.label) for column in table.columns.values()][6] == "Held out ▲"
+        assert [str(table.get_row_at(row)[6]) for row in range(5)] == ["2.3×", "1.0×", "1.0×", "0.5×", ""]
         table.focus()
         await pilot.press("home")
         expected = f"{hardest}: its error when drums held it out is 2.3× the median"
@@ -340,7 +340,7 @@ async def test_changes_survive_another_preset_until_reset(tmp_path: Path, sounds
         assert field.value == "16"
         screen.query_one(PresetChooser).focus()
         await pilot.press("ctrl+r")
-        assert field.value == "64"
+        assert field.value == "auto"
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ async def test_a_run_starts_from_the_model_of_another(
         assert screen.query_one("#setting-kl_warmup_fraction", SettingRow).query_one(Input).value == "0"
         start.value = ""
         await until(pilot, lambda: not row.disabled, "those of a new model")
-        assert row.query_one(Input).value == "64"
+        assert row.query_one(Input).value == "auto"
         start.value = str(tmp_path / "runs" / "[old] first")
         await until(pilot, lambda: row.disabled, "its settings again")
         await pilot.press("ctrl+n")

@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from core.runs import FILE_ERRORS
 from sda_tui.headless.scan import scan_command
@@ -43,3 +45,20 @@ def test_scan_reports_them_as_json(hardest: str, sounds: Path, capsys: pytest.Ca
 def test_scan_without_runs_shows_no_such_column(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert scan_command([sounds], as_json=False) == 0
     assert "Held out" not in capsys.readouterr().out
+
+
+def test_scan_shows_the_peak_and_the_loudness_of_each_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sine = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(96_000) / 48_000)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    soundfile.write(folder / "sine.wav", sine, 48_000)
+    (folder / "notes.txt").write_text("no sound")
+    assert scan_command([folder], as_json=False) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("sine.wav")]
+    assert "−20.0  −23.0" in line
+    assert scan_command([folder], as_json=True) == 0
+    text, sound = json.loads(capsys.readouterr().out)["files"]
+    assert (sound["peak_db"], sound["loudness_lufs"]) == (-20.0, pytest.approx(-23.0, abs=0.1))
+    assert (text["peak_db"], text["loudness_lufs"]) == (None, None)

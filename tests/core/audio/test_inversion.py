@@ -91,7 +91,7 @@ def test_the_sound_has_the_length_and_nearly_the_mel_it_was_made_from(duration_s
     log_mel = LogMelSpectrogram(CONFIG)(signal)
     sound = MelInverter(CONFIG)(log_mel, signal.shape[1], draws(len(log_mel)))
     assert sound.shape == signal.shape
-    assert mel_error(sound, log_mel) < 0.15 * float(log_mel.std())
+    assert mel_error(sound, log_mel) < 0.17 * float(log_mel.std())
 
 
 @pytest.mark.slow

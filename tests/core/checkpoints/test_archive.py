@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoints.archive import read_checkpoint, seal, serialise
+from core.checkpoints.archive import parse_checkpoint, read_checkpoint, seal, serialise, snapshot
 from core.errors import CheckpointError
 
 
@@ -89,3 +89,21 @@ def test_foreign_file_is_refused(tmp_path: Path, content: object, message: str) 
     (tmp_path / "a.pt").write_bytes(seal(buffer))
     with pytest.raises(CheckpointError, match=message):
         read_checkpoint(tmp_path / "a.pt")
+
+
+def test_what_shares_memory_is_in_a_checkpoint_once() -> None:
+    large = torch.rand(100_000)
+    shared = snapshot({"model": {"basis": large}, "average": {"basis": large.detach()}, "other": large + 1})
+    assert shared["model"]["basis"].data_ptr() == shared["average"]["basis"].data_ptr() != large.data_ptr()
+    data = serialise(shared)
+    assert 800_000 < len(data) < 810_000
+    again = parse_checkpoint(data, "a.pt")
+    assert torch.equal(again["average"]["basis"], large)
+    assert torch.equal(again["other"], large + 1)
+
+
+def test_a_part_and_another_shape_of_the_same_memory_are_kept_apart() -> None:
+    values = torch.arange(6.0)
+    kept = snapshot([values, values.view(2, 3), values.view(2, 3).T, values[:2]])
+    assert [list(each.shape) for each in kept] == [[6], [2, 3], [3, 2], [2]]
+    assert torch.equal(kept[2], values.view(2, 3).T)

@@ -1,5 +1,6 @@
 """Decoding the sounds of a split."""
 
+import dataclasses
 import weakref
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from core.data.loading import DecodedExcerpt, LoadedSounds, decoding_bytes, load
 from core.data.report import Excerpt, Split
 from core.data.store import SampleBuffer
 from core.errors import Cancelled, DatasetError
-from tests.conftest import file_size_limit
+from tests.conftest import file_size_limit, scan_folder
 from tests.core.data.stores import CHUNK
 from tests.sounds import tone, write_tone
 
@@ -149,3 +150,17 @@ def test_a_file_that_needs_more_memory_than_is_free_is_left_out(
     sounds = load(tmp_path, split)
     assert len(sounds.train) == 2
     assert sounds.problems[0].startswith("b.wav is left out: it needs 0.0 GB of memory")
+
+
+def test_the_gain_of_an_excerpt_is_applied_whatever_is_in_the_cache(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav", 440.0, 0.5)
+    write_tone(tmp_path / "b.wav", 330.0, 0.5)
+    scan_folder(tmp_path)
+    levelled = []
+    for gain in (1.0, 4.0, 0.25):  # from the second on decoded sounds are in the cache
+        train = dataclasses.replace(excerpt("a.wav"), gain=gain)
+        sounds = load(tmp_path, Split("file", "", (train,), (excerpt("b.wav"),)))
+        levelled.append(sounds.train.chunks(torch.tensor([0]))[0] / gain)
+    assert torch.allclose(levelled[0], levelled[1])
+    assert torch.allclose(levelled[0], levelled[2])
+    assert np.allclose(levelled[0], tone(440.0, 0.5)[:CHUNK], atol=1e-3)

@@ -150,3 +150,12 @@ def test_fractions_are_those_of_the_design() -> None:
 )  # fmt: skip
 def test_few_held_out_files_are_noted(count: int, duration_s: float, note: str) -> None:
     assert split_files(files(count, duration_s), 1.0, seed=0).confidence_note == note
+
+
+def test_what_is_60_db_below_the_loudest_is_silence_at_any_level() -> None:
+    def starts(level: float) -> tuple[float, ...]:
+        peaks = tuple(level * part for part in (1.0, 0.01, 0.0005, 0.002) for _ in range(4))
+        file = dataclasses.replace(a_file("a", 4.0), peaks=peaks)
+        return chunk_starts(file, 0.0, 4.0, 1.0)
+
+    assert starts(1.0) == starts(0.001) == (0.0, 1.0, 3.0)

@@ -15,7 +15,7 @@ CONFIG = TrainingConfig(model="convolutional", chunk_duration_s=0.25, latent_dim
 @pytest.fixture
 def model() -> VAE:
     torch.manual_seed(0)
-    vae = build_model(CONFIG.model_config(SpectrogramConfig()))
+    vae = build_model(CONFIG.resolved(1).model_config(SpectrogramConfig()))
     vae.band_mean.fill_(0.5)
     vae.scale.fill_(0.3)
     return vae
@@ -75,7 +75,7 @@ class Echo(ConvolutionalVAE):
 
 
 def test_detail_is_what_of_the_changes_is_given_back(log_mel: torch.Tensor) -> None:
-    echo = Echo(CONFIG.model_config(SpectrogramConfig()))
+    echo = Echo(CONFIG.resolved(1).model_config(SpectrogramConfig()))
     assert measure(echo, log_mel).detail == pytest.approx(0.25, abs=0.02)
     assert measure(echo, torch.ones(2, 1, 128, 24)).detail == 1
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.config import SpectrogramConfig, TrainingConfig
-from core.model import VAE, build_model
+from core.model import VAE, build_model, copy_model
 from core.model.losses import gaussian_kl
 
 KINDS = ("pca_unet", "convolutional")
@@ -13,7 +13,7 @@ KINDS = ("pca_unet", "convolutional")
 def make(kind: str = "pca_unet", chunk_duration_s: float = 1.0, latent_dim: int = 16) -> VAE:
     config = TrainingConfig(model=kind, chunk_duration_s=chunk_duration_s, latent_dim=latent_dim)
     torch.manual_seed(0)
-    return build_model(config.model_config(SpectrogramConfig()))
+    return build_model(config.resolved(1).model_config(SpectrogramConfig()))
 
 
 def draws(seed: int = 0) -> torch.Generator:
@@ -39,9 +39,36 @@ def test_reconstructions_have_the_shape_of_any_chunk_duration(kind: str, chunk_d
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("chunk_duration_s", [0.25, 1.0, 4.0])
 @pytest.mark.parametrize("latent_dim", [2, 64])
-def test_parameter_count_is_that_of_the_model(kind: str, chunk_duration_s: float, latent_dim: int) -> None:
+def test_parameter_counts_are_those_of_the_model(kind: str, chunk_duration_s: float, latent_dim: int) -> None:
     vae = make(kind, chunk_duration_s, latent_dim)
-    assert sum(weight.numel() for weight in vae.parameters()) == vae.config.parameter_count
+    assert sum(weight.numel() for weight in vae.parameters()) == vae.config.trained_count
+    statistics = vae.band_mean.numel() + vae.scale.numel()
+    assert sum(each.numel() for each in vae.state_dict().values()) - statistics == vae.config.parameter_count
+
+
+def test_principal_components_are_trained_only_if_asked_for() -> None:
+    fixed, trained = (
+        build_model(
+            TrainingConfig(latent_dim=4, chunk_duration_s=0.25, train_pca=choice)
+            .resolved(1)
+            .model_config(SpectrogramConfig())
+        )
+        for choice in (False, True)
+    )
+    linear = {f"{layer}.{part}" for layer in ("to_latent", "from_latent") for part in ("weight", "bias")}
+    assert linear <= {name for name, _ in trained.named_parameters()}
+    assert not linear & {name for name, _ in fixed.named_parameters()}
+    assert fixed.state_dict().keys() == trained.state_dict().keys()
+    assert trained.config.trained_count == trained.config.parameter_count
+    fixed.load_state_dict(trained.state_dict())
+    assert torch.equal(fixed.state_dict()["to_latent.weight"], trained.state_dict()["to_latent.weight"])
+
+
+def test_a_copy_has_parameters_of_its_own_and_the_same_buffers(vae: VAE) -> None:
+    copied = copy_model(vae)
+    of_copy = [each.data_ptr() for each in copied.parameters()]
+    assert not set(of_copy) & {each.data_ptr() for each in vae.parameters()}
+    assert [each.data_ptr() for each in copied.buffers()] == [each.data_ptr() for each in vae.buffers()]
 
 
 def test_all_weights_are_in_one_group_each(vae: VAE) -> None:

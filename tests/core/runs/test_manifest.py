@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
+import math
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from core.config import TrainingConfig
 from core.errors import NameTakenError, RunError, RunsFolderError
 from core.runs import RunDirectory, RunManifest
 from tests.conftest import MakeRun, scan_folder
-from tests.sounds import write_tone
+from tests.sounds import tone, write_tone
 
 
 def test_a_run_holds_its_description(make_run: MakeRun, sounds: Path) -> None:
@@ -148,3 +151,57 @@ def test_another_spectrogram_is_refused_before_allocation(make_run: MakeRun) -> 
     run.run_file.write_text(json.dumps(record))
     with pytest.raises(RunError, match="spectrogram is not the one that this program computes"):
         run.read_manifest()
+
+
+def write_levels(folder: Path) -> Path:
+    """Six sounds whose peaks are 6 dB apart, the loudest at -6 dBFS."""
+    folder.mkdir()
+    for number in range(6):
+        signal = tone(220.0 + 20 * number, 1.0)
+        signal *= 10 ** (-6 * (number + 1) / 20) / np.abs(signal).max()
+        soundfile.write(folder / f"{number}.wav", signal, 48_000, subtype="FLOAT")
+    return folder
+
+
+def gains_db(manifest: RunManifest) -> list[float]:
+    """By file, the loudest first."""
+    excerpts = (*manifest.split.train, *manifest.split.validation)
+    return [20 * math.log10(each.gain) for each in sorted(excerpts, key=lambda each: each.path)]
+
+
+@pytest.mark.parametrize(
+    ("level", "gains", "gain"),
+    [
+        ("dataset", [5.0] * 6, 5.0),
+        ("file", [5.0, 11.0, 17.0, 23.0, 29.0, 35.0], 0.0),
+        ("off", [0.0] * 6, 0.0),
+    ],
+)
+def test_sounds_are_brought_to_the_level_of_the_setting(
+    tmp_path: Path, make_run: MakeRun, level: str, gains: list[float], gain: float
+) -> None:
+    run = make_run("levels", write_levels(tmp_path / "steps"), level=level)
+    manifest = run.read_manifest()
+    assert gains_db(manifest) == pytest.approx(gains, abs=0.01)
+    assert 20 * math.log10(manifest.gain) == pytest.approx(gain, abs=0.01)
+
+
+def test_a_run_of_a_version_without_levels_keeps_its_spectrogram(make_run: MakeRun) -> None:
+    run = make_run(level="off", reference_gain=1, detail=0)
+    record = json.loads(run.run_file.read_text())
+    for side in ("train", "validation"):
+        for each in record["split"][side]:
+            del each["gain"]
+    for name in ("level", "reference_gain", "detail"):
+        del record["config"][name]
+    del record["spectrogram"]["reference_gain"]
+    del record["gain"]
+    assert RunManifest.from_dict(record) == run.read_manifest()
+
+
+@pytest.mark.parametrize("gain", [0, -1, 1e9, "loud", None, True])
+def test_an_impossible_gain_is_refused(make_run: MakeRun, gain: object) -> None:
+    record = json.loads(make_run().run_file.read_text())
+    record["split"]["train"][0]["gain"] = gain
+    with pytest.raises(RunError, match="not a run's description"):
+        RunManifest.from_dict(record)

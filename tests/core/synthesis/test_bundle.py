@@ -1,6 +1,7 @@
 """A model in use: from a run directory or a checkpoint alone."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from core.seeding import generator
 from core.synthesis import load_bundle
 from core.synthesis.latents import LatentDistribution
 from core.synthesis.previews import phase_generator, preview_spectrograms
-from tests.conftest import create_run, write_tones
+from tests.conftest import MakeRun, create_run, write_tones
 from tests.sounds import tone
 from tests.training import train
 
@@ -62,7 +63,7 @@ def test_bundle_encodes_draws_decodes_and_renders(orphan: RunDirectory) -> None:
     )
     assert error < error_of_one_pass
     assert error < log_mel.std()
-    new = bundle.decode(bundle.draw(3, generator(0, "test")))
+    new = bundle.sample(3, generator(0, "test"))
     sounds = bundle.render(new, [generator(0, "phase", number) for number in range(3)])
     assert [sound.shape for sound in sounds] == [(12_000,)] * 3
     assert all(np.isfinite(sound).all() and np.abs(sound).max() > 0 for sound in sounds)
@@ -74,13 +75,13 @@ def test_checkpoint_file_is_a_bundle_of_its_own(orphan: RunDirectory, tmp_path: 
     file = Path(shutil.copy(orphan.checkpoints / "best.pt", tmp_path / "mine.pt"))
     of_run, of_file = load_bundle(orphan.path), load_bundle(file)
     assert torch.equal(of_run.latents.means, of_file.latents.means)
-    draws = [bundle.draw(2, generator(1, "same")) for bundle in (of_run, of_file)]
-    assert torch.equal(of_run.decode(draws[0]), of_file.decode(draws[1]))
+    new = [bundle.sample(2, generator(1, "same")) for bundle in (of_run, of_file)]
+    assert torch.equal(*new)
 
 
 def test_gain_brings_sounds_to_the_level_of_training_and_back(orphan: RunDirectory, tmp_path: Path) -> None:
     state = read_checkpoint(orphan.checkpoints / "best.pt")
-    state["task"]["gain"] = 4.0
+    state["task"]["gain"] *= 4
     del state["format_version"]
     file = tmp_path / "quiet.pt"
     file.write_bytes(serialise(state))
@@ -92,9 +93,61 @@ def test_gain_brings_sounds_to_the_level_of_training_and_back(orphan: RunDirecto
     np.testing.assert_allclose(loud, 4 * quiet, atol=1e-6)
 
 
+def test_detail_is_what_decoding_leaves_out_of_the_sound_drawn_around(orphan: RunDirectory) -> None:
+    bundle = load_bundle(orphan.path)
+    alone = torch.arange(len(bundle.latents.means)).unsqueeze(1)  # no neighbours: nothing varies
+    repeating = replace(bundle, latents=replace(bundle.latents, neighbours=alone, deviation=torch.zeros(4)))
+    sources = repeating.draw(6, generator(0, "draws")).sources
+    assert repeating.latents.sounds is not None
+    training = repeating.latents.sounds.log_mel(sources)
+    blurred, half, sharp = (repeating.sample(6, generator(0, "draws"), detail) for detail in (0.0, 0.5, 1.0))
+    assert torch.equal(blurred, repeating.decode(bundle.latents.means[sources]))
+    assert torch.allclose(sharp, training, atol=1e-4)
+    inside = (half > 0) & (blurred > 0)
+    assert torch.allclose(half[inside], ((blurred + training) / 2)[inside], atol=1e-4)
+
+
+def test_detail_crosses_over_from_one_sound_to_another_like_it(orphan: RunDirectory) -> None:
+    bundle = load_bundle(orphan.path)
+    still = replace(bundle, latents=replace(bundle.latents, bandwidth=0.0, deviation=torch.zeros(4)))
+    drawn = still.draw(50, generator(0, "draws"))
+    blurred, sharp = (still.sample(50, generator(0, "draws"), detail)[:, 0] for detail in (0.0, 1.0))
+    source, partner = (still.residuals(index)[:, 0] for index in (drawn.sources, drawn.partners))
+    is_sound = (blurred > 0) & (sharp > 0)  # elsewhere there was less than silence
+    is_clear = (drawn.crossings.abs() - 0.5).abs() < 0.3
+    is_above = drawn.crossings > 0
+    kinds = (is_clear & is_above, source, partner), (is_clear & ~is_above, partner, source)
+    for is_kind, low, high in kinds:
+        assert is_kind.any()
+        for band, expected in ((0, low), (127, high)):
+            error = (sharp - blurred - expected)[is_kind, band].abs()
+            assert error[is_sound[is_kind, band]].max() < 0.05
+
+
+def test_detail_of_the_run_is_the_default(orphan: RunDirectory) -> None:
+    bundle = load_bundle(orphan.path)
+    ours, given = (bundle.sample(2, generator(0, "draws"), detail) for detail in (None, 1.0))
+    assert torch.equal(ours, given)
+    assert not torch.equal(ours, bundle.sample(2, generator(0, "draws"), 0.0))
+
+
+def test_bundle_without_the_training_sounds_makes_sounds_without_detail(orphan: RunDirectory) -> None:
+    bundle = load_bundle(orphan.path)
+    without = replace(bundle, latents=replace(bundle.latents, sounds=None))
+    assert torch.equal(without.sample(2, generator(0, "draws")), bundle.sample(2, generator(0, "draws"), 0.0))
+    with pytest.raises(ValueError, match="not kept"):
+        without.residuals(torch.tensor([0]))
+
+
+def test_checkpoints_of_a_run_without_detail_hold_no_sounds(make_run: MakeRun) -> None:
+    run = make_run("blurred", detail=0)
+    train(run)
+    assert load_bundle(run.path).latents.sounds is None
+
+
 def test_latents_of_256_chunks_take_a_fifth_of_a_megabyte() -> None:
     means, neighbours = torch.zeros(256, 64), torch.zeros(256, 102, dtype=torch.long)
-    latents = LatentDistribution(means, neighbours, torch.zeros(64))
+    latents = LatentDistribution(means, neighbours, torch.zeros(64), 1.0)
     assert len(serialise({"latents": latents.state_dict()})) < 200_000
 
 
@@ -127,6 +180,10 @@ def test_unknown_device_is_named(orphan: RunDirectory) -> None:
         lambda state: state["task"]["latents"].update(means=torch.zeros(3, 4)),
         lambda state: state["task"]["latents"].update(neighbours=torch.full((8, 4), 99, dtype=torch.int32)),
         lambda state: state["task"].pop("latents"),
+        lambda state: state["task"]["latents"]["sounds"].update(largest=torch.ones(3)),
+        lambda state: state["task"]["latents"]["sounds"].update(
+            levels=torch.zeros(4, 128, 24, dtype=torch.uint8), largest=torch.ones(4)
+        ),
         lambda state: state["task"].update(gain=0.0),
         lambda state: state.update(task=None),
     ],
@@ -145,6 +202,6 @@ def test_checkpoint_that_holds_no_usable_model_is_refused(
 
 def test_sound_of_a_bundle_can_be_written_and_read(orphan: RunDirectory, tmp_path: Path) -> None:
     bundle = load_bundle(orphan.path)
-    (sound,) = bundle.render(bundle.decode(bundle.draw(1, generator(0, "new"))), [generator(0, "phase")])
+    (sound,) = bundle.render(bundle.sample(1, generator(0, "new")), [generator(0, "phase")])
     write_wav(tmp_path / "new.wav", sound, bundle.spectrogram.sample_rate)
     assert soundfile.info(tmp_path / "new.wav").frames == bundle.chunk_samples

@@ -12,7 +12,9 @@ from core.synthesis.latents import BANDWIDTH, LatentDistribution, fit_latents, n
 @pytest.fixture
 def model() -> VAE:
     torch.manual_seed(0)
-    return build_model(TrainingConfig(chunk_duration_s=0.25, latent_dim=4).model_config(SpectrogramConfig()))
+    return build_model(
+        TrainingConfig(chunk_duration_s=0.25, latent_dim=4).resolved(1).model_config(SpectrogramConfig())
+    )
 
 
 def sounds(count: int) -> torch.Tensor:
@@ -24,12 +26,24 @@ def test_draws_have_the_mean_and_covariance_of_kernels_around_the_sounds() -> No
     means = torch.randn(100, 3, generator=torch.Generator().manual_seed(1)) * torch.tensor([1.0, 2.0, 0.1])
     deviation = torch.tensor([0.5, 0.1, 0.2])
     everyone = torch.arange(100).expand(100, 100)
-    drawn = LatentDistribution(means, everyone, deviation).draw(100_000, torch.Generator().manual_seed(2))
+    kernels = LatentDistribution(means, everyone, deviation, BANDWIDTH)
+    drawn = kernels.draw(100_000, torch.Generator().manual_seed(2))
     of_sounds = torch.cov(means.T, correction=0)
-    pulled, spread = 1 - BANDWIDTH**2 / 2, BANDWIDTH**2
-    expected = pulled * of_sounds + spread * (of_sounds + deviation.square().diag())
-    assert torch.allclose(drawn.mean(0), means.mean(0), atol=0.03)
-    assert torch.allclose(torch.cov(drawn.T), expected, atol=0.03 * float(expected.max()))
+    expected = (1 + BANDWIDTH**2) * of_sounds + deviation.square().diag()
+    assert torch.allclose(drawn.latents.mean(0), means.mean(0), atol=0.03)
+    assert torch.allclose(torch.cov(drawn.latents.T), expected, atol=0.03 * float(expected.max()))
+
+
+def test_a_draw_names_the_sound_it_is_around_and_one_like_it() -> None:
+    neighbours = torch.arange(20).view(2, 10).repeat_interleave(10, dim=0)  # two kinds of ten sounds
+    means = torch.arange(20.0).unsqueeze(1) * 100
+    distribution = LatentDistribution(means, neighbours, torch.zeros(1), bandwidth=0.0)
+    drawn = distribution.draw(2000, torch.Generator().manual_seed(0))
+    assert torch.equal(drawn.latents.squeeze(1), means[drawn.sources].squeeze(1))
+    assert torch.equal(drawn.sources < 10, drawn.partners < 10)
+    assert set(drawn.partners.tolist()) == set(drawn.sources.tolist()) == set(range(20))
+    assert drawn.crossings.abs().max() <= 1
+    assert 0.4 < float((drawn.crossings > 0).float().mean()) < 0.6
 
 
 def test_a_new_sound_varies_as_the_sounds_like_it_do(model: VAE) -> None:
@@ -37,11 +51,11 @@ def test_a_new_sound_varies_as_the_sounds_like_it_do(model: VAE) -> None:
     loud[:, :, 64:] += 20 * torch.randn(30, 1, 1, 1, generator=torch.Generator().manual_seed(3))
     fitted = fit_latents(reconstruct(model, torch.cat([quiet, loud])))
     quiet_means, loud_means = fitted.means[:30], fitted.means[30:]
-    drawn = fitted.draw(400, torch.Generator().manual_seed(4))
+    drawn = fitted.draw(400, torch.Generator().manual_seed(4)).latents
     is_quiet = torch.cdist(drawn, quiet_means).amin(1) < torch.cdist(drawn, loud_means).amin(1)
     for of_kind, means in ((drawn[is_quiet], quiet_means), (drawn[~is_quiet], loud_means)):
         ratio = torch.cov(of_kind.T).trace() / torch.cov(means.T).trace()
-        assert 0.5 < ratio < 2
+        assert 1.5 < ratio < 4  # as the sounds themselves do, and as their neighbours
     assert 120 < int(is_quiet.sum()) < 280
 
 
@@ -58,8 +72,8 @@ def test_the_same_draws_are_near_the_same_sounds_whatever_the_model_makes_of_the
     for seed in range(2):
         means = torch.randn(20, 4, generator=torch.Generator().manual_seed(seed))
         means[10:] += 20 + seed
-        distribution = LatentDistribution(means, neighbours, torch.ones(4))
-        drawn = distribution.draw(8, torch.Generator().manual_seed(5))
+        distribution = LatentDistribution(means, neighbours, torch.ones(4), 1.0)
+        drawn = distribution.draw(8, torch.Generator().manual_seed(5)).latents
         near.append((torch.cdist(drawn, means).argmin(1) < 10).tolist())
     assert near[0] == near[1]
     assert set(near[0]) == {True, False}
@@ -67,6 +81,15 @@ def test_the_same_draws_are_near_the_same_sounds_whatever_the_model_makes_of_the
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_or_two_chunks_are_enough(model: VAE, count: int) -> None:
-    drawn = fit_latents(reconstruct(model, sounds(count))).draw(3, torch.Generator().manual_seed(0))
+    fitted = fit_latents(reconstruct(model, sounds(count)))
+    drawn = fitted.draw(3, torch.Generator().manual_seed(0)).latents
     assert torch.isfinite(drawn).all()
     assert torch.pdist(drawn).min() > 0
+
+
+def test_of_a_few_sounds_new_ones_are_nearer_to_the_given_ones(model: VAE) -> None:
+    many, few, two = (fit_latents(reconstruct(model, sounds(count))) for count in (160, 16, 2))
+    assert many.bandwidth == pytest.approx(0.95 * BANDWIDTH)
+    assert few.bandwidth == two.bandwidth == BANDWIDTH / 2
+    assert many.neighbours.shape == (160, 16)
+    assert two.neighbours.shape == (2, 2)

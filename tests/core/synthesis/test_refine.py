@@ -12,7 +12,7 @@ from core.synthesis.refine import refine_latents
 def test_refined_latents_are_nearer_and_the_model_stays(kind: str) -> None:
     torch.manual_seed(0)
     config = TrainingConfig(model=kind, chunk_duration_s=0.25, latent_dim=8)
-    model = build_model(config.model_config(SpectrogramConfig())).eval()
+    model = build_model(config.resolved(1).model_config(SpectrogramConfig())).eval()
     draws = torch.Generator().manual_seed(1)
     log_mel = torch.randn(40, 8, generator=draws) @ torch.randn(8, 128 * 24, generator=draws)
     log_mel = log_mel.view(40, 1, 128, 24) + 2

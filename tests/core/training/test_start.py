@@ -98,8 +98,10 @@ def test_settings_that_the_weights_are_made_for_follow_from_the_model(
         "seed": 0,
         "kl_warmup_fraction": 0.0,
         "model": "pca_unet",
+        "train_pca": False,
         "latent_dim": 4,
         "mel_bands": 128,
+        "reference_gain": 10_000.0,
         "width": 8,
         "chunk_duration_s": 0.25,
     }

@@ -1,0 +1,47 @@
+"""The training sounds that a model's latents are of, small enough to be kept with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+LEVELS = 255  # of a byte, between silence and the largest value of a sound: steps of about 0.07 of log-mel
+
+
+@dataclass(frozen=True)
+class TrainingSounds:
+    """Log-mel spectrograms `levels` [chunks, mels, frames], a byte for each value: 12 kB for a second.
+
+    A level of LEVELS is `largest` [chunks].  Whoever has these has the sounds, as a mel inversion gives them.
+    """
+
+    levels: Tensor
+    largest: Tensor
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    @classmethod
+    def quantised(cls, log_mel: Tensor) -> Self:
+        """Of log-mel spectrograms [chunks, 1, mels, frames]."""
+        sounds = log_mel.squeeze(1)
+        largest = sounds.amax((1, 2)).clamp_min(torch.finfo(torch.float32).tiny)
+        levels = (sounds / largest.view(-1, 1, 1) * LEVELS).round().clamp(0, LEVELS)
+        return cls(levels.to(torch.uint8), largest)
+
+    def log_mel(self, index: Tensor) -> Tensor:
+        """The spectrograms [batch, 1, mels, frames] of some of the sounds [batch]."""
+        return (self.levels[index] * (self.largest[index] / LEVELS).view(-1, 1, 1)).unsqueeze(1)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"levels": self.levels, "largest": self.largest}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], device: torch.device) -> Self:
+        """Read what `state_dict` gave.  Raises KeyError, TypeError or ValueError if the parts do not fit."""
+        levels, largest = (state[name].to(device) for name in ("levels", "largest"))
+        if levels.dtype != torch.uint8 or levels.ndim != 3 or largest.shape != levels.shape[:1]:
+            raise ValueError("its training sounds do not fit each other")
+        return cls(levels, largest.float())
