@@ -5,19 +5,32 @@ spread over seeds, each of which has a split of its own.  Batches are of 32, Mel
 PCA is of 16 384 augmented crops however many steps there are.
 
     python benchmarks/quality.py [FOLDER] [--steps 600] [--seeds 3] [--files N] [--rows ours,pca] [--jobs 2]
+    python benchmarks/quality.py [FOLDER] --levels
 
-Each job is a process that takes its share of the processors and one row of one seed at a time.
+FOLDER `speech` is 30 sentences that espeak-ng speaks.  `--models DIR` keeps what was trained, and takes what
+is there.  `--levels` measures quiet sounds instead.  Each job is a process that takes its share of the
+processors and one row of one seed at a time.
 
-Columns, all measured on the default spectrogram (48 kHz, 128 mel bands, log(1 + power)):
-  rmse        held-out log-mel root-mean-square error, one pass of the encoder; and relative to PCA
+Measures; less is better unless it says otherwise:
+  rmse        held-out log-mel root-mean-square error, one pass of the encoder, with the reference gain k of
+              the row's spectrogram; `to pca`: relative to as many principal components of the same
+              spectrogram
   refined     both after 60 gradient steps on the latent
-  stft        multi-resolution STFT distance of the sound made from it (spectral convergence + log magnitude)
-  mmd prior   squared maximum mean discrepancy, samples of N(0, I) against held-out sounds, x 1000
-  mmd fitted  the same for samples from where the training latents lie; `floor`: training sounds
-  diversity   mean distance between samples, relative to that between held-out sounds
-  memory      distance of samples to the nearest training sound, relative to held-out sounds', each as the
-              model reconstructs it, so that blur does not count as new
+  rmse k ...  the first in spectrograms of these k, whichever the row's is
+  judge       distance to held-out sounds by the network of judges.py: of held-out sounds reconstructed (as
+              `refined`), and of new ones as they are heard; `floor`: of training sounds as they are
+  modulation  the same by the judge that has learnt nothing
+  nearest     distance of new sounds to the nearest training sound by the network, relative to held-out
+              sounds': 1 is as new as those, 0 a copy
+  diversity   mean distance between new sounds, relative to that between held-out ones: near 1
+  detail      mean change along both axes of new sounds' spectrograms, relative to held-out ones': near 1
+  memory      distance of new sounds to the nearest training sound in log-mel, relative to held-out sounds',
+              as the program warns by: near 1
+  bands mmd   squared maximum mean discrepancy of means and deviations of mel bands, x 1000: it sees drift,
+              not blur; `prior`: samples of N(0, I); `floor`: training sounds
+  stft        multi-resolution STFT distance of reconstructions (spectral convergence + log magnitude)
   kl, active  smallest KL divergence of a latent dimension, in nats; dimensions above 0.1
+New sounds are those of three seeds of the sampler.
 """
 
 import argparse
@@ -28,24 +41,30 @@ import statistics
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 
+import judges
 import torch
+from quality_levels import compare_floors, compare_levels
 from quality_models import (
     BATCH,
-    LATENTS,
-    RESYNTHESISED,
+    CHUNK_SAMPLES,
     ROWS,
     SONIC_PI,
-    SPECTROGRAM,
+    Row,
     Sounds,
     scan_folder,
     split_sounds,
     spread,
 )
+from speech import make_speech
 from torch import Tensor
 
 from core.audio.inversion import MelInverter
+from core.audio.levels import Level
+from core.audio.reader import Samples
+from core.config import SpectrogramConfig
 from core.data.demo import make_demo_sounds
 from core.data.report import ScanReport
 from core.diagnostics.memorisation import nearness
@@ -53,28 +72,42 @@ from core.model import VAE
 from core.model.losses import active_dimensions, gaussian_kl
 from core.model.reconstruction import Reconstruction, reconstruct
 from core.seeding import generator
-from core.synthesis.latents import LatentDistribution, fit_latents
+from core.synthesis.bundle import ModelBundle
+from core.synthesis.latents import fit_latents
 from core.synthesis.refine import refine_latents
-from core.synthesis.render import LARGEST_LOG_MEL
+from core.synthesis.sounds import TrainingSounds
 
-SAMPLES = 200
+JUDGED = 100  # sounds of each kind, at most
+SAMPLER_SEEDS = 3
+REFERENCE = 256  # training chunks at most that new sounds come from and are compared with, as in the program
 RESOLUTIONS = (512, 1024, 2048)
+GAINS = (1.0, 10_000.0)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """One row of one seed; nan where a column makes no sense."""
+    """One row of one seed; nan where a measure makes no sense."""
 
     rmse: float = math.nan
     to_pca: float = math.nan
     refined: float = math.nan
     refined_to_pca: float = math.nan
-    stft: float = math.nan
-    mmd_prior: float = math.nan
-    mmd_fitted: float = math.nan
-    floor: float = math.nan
+    rmse_k_1: float = math.nan
+    rmse_k_10000: float = math.nan
+    judge_reconstructions: float = math.nan
+    judge_new: float = math.nan
+    judge_floor: float = math.nan
+    modulation_reconstructions: float = math.nan
+    modulation_new: float = math.nan
+    modulation_floor: float = math.nan
+    nearest: float = math.nan
     diversity: float = math.nan
+    detail: float = math.nan
     memory: float = math.nan
+    bands_mmd_prior: float = math.nan
+    bands_mmd_new: float = math.nan
+    bands_mmd_floor: float = math.nan
+    stft: float = math.nan
     kl: float = math.nan
     active: float = math.nan
 
@@ -82,30 +115,29 @@ class Scores:
 # -- measures ---------------------------------------------------------------------------------------------
 
 
-def rmse(image: Tensor, log_mel: Tensor) -> float:
-    return float((image - log_mel).square().mean().sqrt())
+def rmse(decoded: Tensor, log_mel: Tensor) -> float:
+    return float((decoded - log_mel).square().mean().sqrt())
 
 
-def features(log_mel: Tensor) -> Tensor:
+def at_gain(log_mel: Tensor, spectrogram: SpectrogramConfig, gain: float) -> Tensor:
+    """The same spectrograms with another reference gain."""
+    power = log_mel.clamp(0, spectrogram.largest_log_mel).expm1() / spectrogram.reference_gain
+    return (power * gain).log1p()
+
+
+def bands(log_mel: Tensor) -> Tensor:
     """Mean and deviation of each mel band: [chunks, 2 * mels]."""
-    bands = log_mel.squeeze(1)
-    return torch.cat([bands.mean(2), bands.std(2)], dim=1)
-
-
-def mmd(ours: Tensor, theirs: Tensor, bandwidth: float) -> float:
-    """Unbiased squared maximum mean discrepancy with a Gaussian kernel: Gretton et al., JMLR 2012."""
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return (-torch.cdist(a, b).square() / (2 * bandwidth**2)).exp()
-
-    within = [
-        (kernel(each, each).sum() - len(each)) / (len(each) * (len(each) - 1)) for each in (ours, theirs)
-    ]
-    return float(within[0] + within[1] - 2 * kernel(ours, theirs).mean())
+    each = log_mel.squeeze(1)
+    return torch.cat([each.mean(2), each.std(2)], dim=1)
 
 
 def mean_distance(log_mel: Tensor) -> float:
     return float(torch.pdist(log_mel.flatten(1)).mean())
+
+
+def change(log_mel: Tensor) -> float:
+    """Mean absolute difference of neighbours along both axes."""
+    return float(log_mel.diff(dim=2).abs().mean() + log_mel.diff(dim=3).abs().mean())
 
 
 def stft_distance(ours: Tensor, theirs: Tensor) -> float:
@@ -122,90 +154,129 @@ def stft_distance(ours: Tensor, theirs: Tensor) -> float:
     return total / len(RESOLUTIONS)
 
 
-def measure(model: VAE, sounds: Sounds) -> Scores:
-    reconstruction = reconstruct(model, sounds.held_out)
-    error = rmse(reconstruction.decoded, sounds.held_out)
-    if model.config.latent_dim == 0:
-        return Scores(rmse=error)
-    refined = torch.cat([
-        model.decode(refine_latents(model, batch)).detach() for batch in sounds.held_out.split(BATCH)
-    ])  # fmt: skip
+class Panel:
+    """Both judges of one split, and what they make of its real sounds."""
 
-    images = reconstruction.decoded[spread(len(reconstruction.decoded), RESYNTHESISED)].clamp(
-        0, LARGEST_LOG_MEL
+    def __init__(self, sounds: Sounds) -> None:
+        self._train, self.held_out = (
+            list(store.chunks(spread(len(store), limit)).numpy())
+            for store, limit in ((sounds.store, REFERENCE), (sounds.held_out_store, JUDGED))
+        )
+        self._judges = {
+            "judge": judges.NetworkJudge(),
+            "modulation": judges.ModulationJudge(self._train, SAMPLE_RATE),
+        }
+
+    @cached_property
+    def real(self) -> dict[str, tuple[judges.Points, judges.Points, float]]:
+        """Training and held-out sounds, and the width of the kernel, by judge."""
+        found = {}
+        for name, judge in self._judges.items():
+            train, held_out = judge(self._train, SAMPLE_RATE), judge(self.held_out, SAMPLE_RATE)
+            found[name] = train, held_out, judges.kernel_width(judges.join(train, held_out))
+        return found
+
+    def floor(self, name: str) -> float:
+        train, held_out, width = self.real[name]
+        return judges.distance(train, held_out, width)
+
+    def distance(self, name: str, sounds: list[Samples]) -> float:
+        _, held_out, width = self.real[name]
+        return judges.distance(self._judges[name](sounds, SAMPLE_RATE), held_out, width)
+
+    def nearest(self, sounds: list[Samples]) -> float:
+        train, held_out, _ = self.real["judge"]
+        of_new = judges.nearest(self._judges["judge"](sounds, SAMPLE_RATE), train)
+        return of_new / judges.nearest(held_out, train)
+
+
+SAMPLE_RATE = SpectrogramConfig().sample_rate
+
+
+def heard(log_mel: Tensor, spectrogram: SpectrogramConfig) -> Tensor:
+    """The sounds [batch, samples] of spectrograms, by the fast inversion."""
+    inverter = MelInverter(spectrogram)
+    log_mel = log_mel.clamp(0, spectrogram.largest_log_mel)
+    with torch.no_grad():
+        each = [inverter(one, CHUNK_SAMPLES, [generator(0, "phase")]) for one in log_mel.split(1)]
+    return torch.cat(each)
+
+
+def measure(model: VAE, row: Row, sounds: Sounds) -> Scores:
+    spectrogram = row.spectrogram
+    held_out = sounds.held_out(spectrogram)
+    reconstruction = reconstruct(model, held_out)
+    scores = Scores(
+        rmse=rmse(reconstruction.decoded, held_out),
+        **{
+            f"rmse_k_{gain:.0f}": rmse(
+                *(at_gain(each, spectrogram, gain) for each in (reconstruction.decoded, held_out))
+            )
+            for gain in GAINS
+        },
     )
-    inverter, samples = MelInverter(SPECTROGRAM), sounds.held_out_waveform.shape[1]
-    audio = torch.cat([inverter(each, samples, [generator(0, "phase")]) for each in images.split(1)])
-
+    if model.config.latent_dim == 0:
+        return scores
+    refined = torch.cat(
+        [model.decode(refine_latents(model, batch)).detach() for batch in held_out.split(BATCH)]
+    )
     nats = gaussian_kl(reconstruction.mean, reconstruction.log_variance).mean(0)
-    training = reconstruct(model, sounds.train)
+    panel = Panel(sounds)
+    chosen = spread(len(held_out), JUDGED)
+    audio = heard(refined[chosen], spectrogram)
     return replace(
-        measure_samples(model, fit_latents(training), training, reconstruction, sounds.seed),
-        rmse=error,
-        refined=rmse(refined, sounds.held_out),
-        stft=stft_distance(audio, sounds.held_out_waveform),
+        scores,
+        **measure_new(*bundle_of(model, row, sounds), reconstruction, panel),
+        refined=rmse(refined, held_out),
+        judge_reconstructions=panel.distance("judge", list(audio.numpy())),
+        judge_floor=panel.floor("judge"),
+        modulation_reconstructions=panel.distance("modulation", list(audio.numpy())),
+        modulation_floor=panel.floor("modulation"),
+        stft=stft_distance(audio, sounds.held_out_store.chunks(chosen)),
         kl=float(nats.min()),
         active=active_dimensions(nats),
     )
 
 
-def measure_samples(
-    model: VAE, fitted: LatentDistribution, training: Reconstruction, held_out: Reconstruction, seed: int
-) -> Scores:
-    """The columns about new sounds."""
-    draws = generator(seed, "samples")
-    with torch.no_grad():
-        prior, ours = (
-            torch.cat([model.decode(batch) for batch in latents.split(BATCH)]).clamp(0, LARGEST_LOG_MEL)
-            for latents in (torch.randn(SAMPLES, LATENTS, generator=draws), fitted.draw(SAMPLES, draws))
+def bundle_of(model: VAE, row: Row, sounds: Sounds) -> tuple[ModelBundle, Reconstruction]:
+    """The model as the program would keep it, and what it makes of the training sounds."""
+    training = sounds.train(row.spectrogram)
+    training = reconstruct(model, training[spread(len(training), REFERENCE)])
+    fitted = fit_latents(training, sounds=TrainingSounds.quantised(training.log_mel))
+    fitted = row.distribution(**vars(fitted))
+    return ModelBundle(model, row.spectrogram, fitted, CHUNK_SAMPLES, Level(), row.detail), training
+
+
+def measure_new(
+    bundle: ModelBundle, training: Reconstruction, held_out: Reconstruction, panel: Panel
+) -> dict[str, float]:
+    """The measures of new sounds, each the mean over seeds of the sampler."""
+    found: dict[str, list[float]] = {}
+    for seed in range(SAMPLER_SEEDS):
+        new = bundle.sample(JUDGED, generator(seed, "samples"))
+        audio = list(heard(new, bundle.spectrogram).numpy())
+        prior = bundle.decode(
+            torch.randn(JUDGED, bundle.model.config.latent_dim, generator=generator(seed, "prior"))
         )
-    known = training.log_mel[spread(len(training.log_mel), SAMPLES)]
-    bandwidth = float(torch.pdist(features(torch.cat([known, held_out.log_mel]))).median())
-    mmd_prior, mmd_fitted, floor = (
-        1000 * mmd(features(each), features(held_out.log_mel), bandwidth) for each in (prior, ours, known)
-    )
-    return Scores(
-        mmd_prior=mmd_prior,
-        mmd_fitted=mmd_fitted,
-        floor=floor,
-        diversity=mean_distance(ours) / mean_distance(held_out.log_mel),
-        memory=nearness(ours, training, held_out),
-    )
+        points = [bands(each).numpy() for each in (prior, new, training.log_mel, held_out.log_mel)]
+        width = judges.kernel_width(judges.join(points[2], points[3]))
+        mmd = [judges.distance(each, points[3], width) for each in points[:3]]
+        for name, value in {
+            "judge_new": panel.distance("judge", audio),
+            "modulation_new": panel.distance("modulation", audio),
+            "nearest": panel.nearest(audio),
+            "diversity": mean_distance(new) / mean_distance(held_out.log_mel),
+            "detail": change(new) / change(held_out.log_mel),
+            "memory": nearness(new, training, held_out, bundle.detail),
+            "bands_mmd_prior": mmd[0],
+            "bands_mmd_new": mmd[1],
+            "bands_mmd_floor": mmd[2],
+        }.items():
+            found.setdefault(name, []).append(value)
+    return {name: statistics.mean(values) for name, values in found.items()}
 
 
 # -- table ------------------------------------------------------------------------------------------------
-
-
-def show(name: str, scores: list[Scores]) -> None:
-    cells = []
-    for field in fields(Scores):
-        values = [getattr(each, field.name) for each in scores]
-        if any(map(math.isnan, values)):
-            cells.append(f"{'':>13}")
-            continue
-        spread_of = statistics.stdev(values) if len(values) > 1 else 0.0
-        cells.append(f"{statistics.mean(values):7.3f}±{spread_of:<5.3f}")
-    print(f"{name:14}", *cells, flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--files", type=int, help="of the folder, drawn by the seed")
-    parser.add_argument("--rows", default=",".join(ROWS))
-    parser.add_argument("--jobs", type=int, default=1, help="a job of all needs up to 4 GB of memory")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as demo:
-        folder = arguments.folder or (SONIC_PI if SONIC_PI.is_dir() else make_demo_sounds(Path(demo)))
-        task = Task(scan_folder(folder), folder, arguments.files, arguments.steps)
-        rows = arguments.rows.split(",")
-        print(f"{arguments.files or len(task.report.usable_files)} sounds, {task.steps} steps")
-        print(f"{'':14}", *(f"{field.name.replace('_', ' '):>13}" for field in fields(Scores)))
-        compare(task, rows, range(arguments.seeds), arguments.jobs)
 
 
 @dataclass(frozen=True)
@@ -216,33 +287,100 @@ class Task:
     folder: Path
     files: int | None
     steps: int
+    models: Path | None
 
-    def scores(self, row: str, seed: int) -> Scores:
-        sounds = split_sounds(self.report, self.folder, seed, self.files)
-        return measure(ROWS[row](sounds, self.steps), sounds)
+    def scores(self, name: str, seed: int) -> Scores:
+        sounds = self.sounds(name, seed)
+        return measure(self.model(name, sounds), ROWS[name], sounds)
+
+    def sounds(self, name: str, seed: int) -> Sounds:
+        """The split of this seed at the level of a row."""
+        return split_sounds(self.report, self.folder, seed, self.files, ROWS[name].level)
+
+    def model(self, name: str, sounds: Sounds) -> VAE:
+        """That of a row, trained, or read from the folder of models."""
+        if self.models is None:
+            return ROWS[name].fit(sounds, self.steps).eval()
+        size = self.files or len(self.report.usable_files)
+        file = self.models / f"{self.folder.name}-{size}-{self.steps}-{name}-{sounds.seed}.pt"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(ROWS[name].fit(sounds, self.steps).eval(), file)
+        kept: VAE = torch.load(file, weights_only=False)  # written by this script
+        return kept
 
 
-def compare(task: Task, rows: list[str], seeds: range, jobs: int) -> None:
-    """Print each row as soon as it is complete, those that PCA's errors are known for relative to them."""
+def describe(scores: list[Scores], name: str) -> str:
+    values = [getattr(each, name) for each in scores]
+    if any(map(math.isnan, values)):
+        return ""
+    spread_of = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):.3f} ± {spread_of:.3f}"
+
+
+def compare(task: Task, rows: list[str], seeds: range, jobs: int) -> dict[str, list[Scores]]:
+    """Train and measure all rows; each is printed as soon as it is complete."""
     threads = max(1, torch.get_num_threads() // jobs)
     context = multiprocessing.get_context("spawn")
+    found: dict[str, list[Scores]] = {}
     with ProcessPoolExecutor(jobs, context, initializer=prepare_job, initargs=(threads,)) as pool:
         under_way = {name: [pool.submit(task.scores, name, seed) for seed in seeds] for name in rows}
-        pca = [math.nan for _ in seeds]
         for name, futures in under_way.items():
             scores = [future.result() for future in futures]
-            if name == "pca":
-                pca = [each.rmse for each in scores]
-            relative = [
-                replace(each, to_pca=each.rmse / error, refined_to_pca=each.refined / error)
-                for each, error in zip(scores, pca, strict=True)
-            ]
-            show(name, relative)
+            if of_pca := found.get(ROWS[name].pca, scores if ROWS[name].pca == name else []):
+                scores = [
+                    replace(each, to_pca=each.rmse / pca.rmse, refined_to_pca=each.refined / pca.rmse)
+                    for each, pca in zip(scores, of_pca, strict=True)
+                ]
+            found[name] = scores
+            shown = {field.name: describe(scores, field.name) for field in fields(Scores)}
+            print(
+                f"{name}:", ", ".join(f"{key} {value}" for key, value in shown.items() if value), flush=True
+            )
+    return found
+
+
+def print_table(found: dict[str, list[Scores]]) -> None:
+    print(f"\n| | {' | '.join(found)} |")
+    print("|---" * (1 + len(found)) + "|")
+    for field in fields(Scores):
+        cells = [describe(scores, field.name) for scores in found.values()]
+        print(f"| {field.name.replace('_', ' ')} | {' | '.join(cells)} |")
 
 
 def prepare_job(threads: int) -> None:
     torch.set_num_threads(threads)
     logging.getLogger("core").setLevel(logging.ERROR)  # the warnings of these short runs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", help="of sounds, or speech")
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--files", type=int, help="of the folder, drawn by the seed")
+    parser.add_argument("--rows", default="mean,pca-before,before,pca,balanced,usual")
+    parser.add_argument("--models", type=Path, help="folder in which trained models are kept")
+    parser.add_argument("--levels", action="store_true", help="measure quiet sounds")
+    parser.add_argument("--jobs", type=int, default=1, help="a job of all needs up to 4 GB of memory")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        if arguments.folder == "speech":
+            folder = make_speech(Path(made) / "speech")
+        elif arguments.folder:
+            folder = Path(arguments.folder)
+        else:
+            folder = SONIC_PI if SONIC_PI.is_dir() else make_demo_sounds(Path(made))
+        if arguments.levels:
+            compare_levels(folder, Path(made))
+            compare_floors(Path(made))
+            return
+        report = scan_folder(folder)
+        task = Task(report, folder, arguments.files, arguments.steps, arguments.models)
+        print(f"{arguments.files or len(task.report.usable_files)} sounds, {task.steps} steps")
+        print_table(compare(task, arguments.rows.split(","), range(arguments.seeds), arguments.jobs))
 
 
 if __name__ == "__main__":

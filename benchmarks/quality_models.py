@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from melspecvae import MelSpecVAE
 from torch import Tensor
 
 from core.audio.spectrogram import LogMelSpectrogram
-from core.config import ModelConfig, SettingValue, SpectrogramConfig, find_preset
+from core.config import ModelConfig, SettingValue, SpectrogramConfig, find_preset, suggest_latents
 from core.data.batches import TrainingBatches
+from core.data.leveling import dataset_level, with_gains
 from core.data.loading import load_sounds
 from core.data.plan import replan
 from core.data.report import ScanReport
@@ -26,6 +27,7 @@ from core.model.losses import gaussian_kl
 from core.model.pca import principal_components
 from core.runs import RunDirectory, RunManifest
 from core.seeding import generator
+from core.synthesis.latents import Drawn, LatentDistribution, nearest_sounds
 from core.training.control import Control
 from core.training.state import ResumePoint
 from core.training.task import SetupContext
@@ -35,31 +37,37 @@ from core.training.vae_task import VaeTask
 SONIC_PI = Path("/usr/share/sonic-pi/samples")  # Debian's package sonic-pi-samples
 SPECTROGRAM = SpectrogramConfig()
 CHUNK_S = 1.0
+CHUNK_SAMPLES = round(CHUNK_S * SPECTROGRAM.sample_rate)
 LATENTS = 64
 BATCH = 32
 HELD_OUT_CHUNKS = 512
-RESYNTHESISED = 24
 PCA_CROPS = 16384  # as many as the best PCA wants
 MELSPECVAE_BATCH = 64
+FORMER_NEIGHBOURS, FORMER_BANDWIDTH = 0.4, 0.8
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Sounds:
-    """One split, and the log-mel spectrograms [chunks, 1, mels, frames] of its two sides."""
+    """One split: the chunks of its two sides, at the level that they are trained at."""
 
     report: ScanReport
     folder: Path
     seed: int
     store: ChunkStore
-    train: Tensor
-    held_out: Tensor
-    held_out_waveform: Tensor
+    held_out_store: ChunkStore
 
-    def crops(self, count: int) -> Tensor:
+    def train(self, spectrogram: SpectrogramConfig) -> Tensor:
+        """Log-mel spectrograms [chunks, 1, mels, frames] of the training chunks."""
+        return log_mels(self.store, 4 * HELD_OUT_CHUNKS, spectrogram)
+
+    def held_out(self, spectrogram: SpectrogramConfig) -> Tensor:
+        return log_mels(self.held_out_store, HELD_OUT_CHUNKS, spectrogram)
+
+    def crops(self, count: int, spectrogram: SpectrogramConfig) -> Tensor:
         """Augmented training crops [count, 1, mels, frames]."""
         config = find_preset("balanced").config().resolved(len(self.store))
-        batches = TrainingBatches(self.store, LogMelSpectrogram(SPECTROGRAM), config, 1, CPU)
+        batches = TrainingBatches(self.store, LogMelSpectrogram(spectrogram), config, 1, CPU)
         return batches.random_crops(count)
 
 
@@ -70,31 +78,33 @@ def scan_folder(folder: Path) -> ScanReport:
     return next(event for event in scan(folder, CHUNK_S) if isinstance(event, ScanReport))
 
 
-def split_sounds(report: ScanReport, folder: Path, seed: int, files: int | None) -> Sounds:
-    """The split of this seed, of so many files drawn by it or of all."""
+def split_sounds(
+    report: ScanReport, folder: Path, seed: int, files: int | None, level: str = "dataset"
+) -> Sounds:
+    """The split of this seed, of so many files drawn by it or of all; `level` is the program's setting."""
     usable = tuple(file for file in report.files if file.usable)
     if files is not None:
         drawn = np.random.default_rng(seed).choice(len(usable), min(files, len(usable)), replace=False)
         usable = tuple(usable[index] for index in sorted(drawn))
     report = replan(replace(report, files=usable), CHUNK_S, seed)
-    samples = round(CHUNK_S * SPECTROGRAM.sample_rate)
+    split = with_gains(report.split, dataset_level(level, usable), usable)
     loaded = load_sounds(
         folder,
-        report.split,
+        split,
         SPECTROGRAM.sample_rate,
-        samples,
+        CHUNK_SAMPLES,
         CPU,
         SampleBuffer(),
         lambda: False,
         lambda *_: None,
     )
-    to_mel = LogMelSpectrogram(SPECTROGRAM)
-    train, held_out = (
-        torch.cat([to_mel(store.chunks(index)) for index in spread(len(store), limit).split(BATCH)])
-        for store, limit in ((loaded.train, 4 * HELD_OUT_CHUNKS), (loaded.validation, HELD_OUT_CHUNKS))
-    )
-    waveform = loaded.validation.chunks(spread(len(held_out), RESYNTHESISED))
-    return Sounds(report, folder, seed, loaded.train, train, held_out, waveform)
+    return Sounds(report, folder, seed, loaded.train, loaded.validation)
+
+
+def log_mels(store: ChunkStore, limit: int, spectrogram: SpectrogramConfig) -> Tensor:
+    """Those of up to so many chunks, evenly spread [chunks, 1, mels, frames]."""
+    to_mel = LogMelSpectrogram(spectrogram)
+    return torch.cat([to_mel(store.chunks(index)) for index in spread(len(store), limit).split(BATCH)])
 
 
 def spread(count: int, limit: int) -> Tensor:
@@ -124,9 +134,48 @@ class Linear(VAE):
         return (found.mean + (latent * found.deviations) @ found.directions.T).view(-1, *self.shape)
 
 
-def linear(count: int, crops: int = PCA_CROPS) -> Callable[[Sounds, int], VAE]:
+class FormerDistribution(LatentDistribution):
+    """How new sounds were drawn before: wider neighbourhoods, and nearer to their centre."""
+
+    def draw(self, count: int, generator: torch.Generator) -> Drawn:
+        wide = replace(self, neighbours=self._wide(), bandwidth=FORMER_BANDWIDTH)
+        drawn = LatentDistribution.draw(wide, count, generator)
+        centre = self.means[wide.neighbours[drawn.sources]].mean(1)
+        nearer = 1 - (1 - FORMER_BANDWIDTH**2 / 2) ** 0.5
+        return drawn._replace(latents=drawn.latents + nearer * (centre - self.means[drawn.sources]))
+
+    def _wide(self) -> Tensor:
+        sounds = len(self.means)
+        assert self.sounds is not None
+        count = min(sounds, max(16, round(FORMER_NEIGHBOURS * sounds)))
+        return nearest_sounds(self.sounds.log_mel(torch.arange(sounds)), count)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way of modelling a folder: `fit(sounds, steps)` makes the model.
+
+    `distribution` is how new sounds are drawn.  `pca` names the row of principal components of the same
+    size, which its errors are given relative to.
+    """
+
+    fit: Callable[[Sounds, int], VAE]
+    spectrogram: SpectrogramConfig = SPECTROGRAM
+    detail: float = 0.0
+    level: str = "dataset"
+    pca: str = ""
+    distribution: type[LatentDistribution] = LatentDistribution
+
+
+def linear(
+    count: int | None, spectrogram: SpectrogramConfig = SPECTROGRAM, crops: int = PCA_CROPS
+) -> Callable[[Sounds, int], VAE]:
+    """So many components; None: as many as the program takes for the sounds."""
+
     def fit(sounds: Sounds, _: int) -> VAE:
-        return Linear(sounds.crops(crops) if count else sounds.train, count)
+        components = suggest_latents(len(sounds.store)) if count is None else count
+        shown = sounds.crops(crops, spectrogram) if components else sounds.train(spectrogram)
+        return Linear(shown, components)
 
     return fit
 
@@ -135,15 +184,8 @@ def engine(preset: str, **settings: SettingValue) -> Callable[[Sounds, int], VAE
     """A model that the program trains with this preset, but for so many steps of `batch_size`."""
 
     def fit(sounds: Sounds, steps: int) -> VAE:
-        chunks = steps * int(settings.get("batch_size") or BATCH)
-        epochs = math.ceil(chunks / len(sounds.store) / 1000)
-        config = find_preset(preset).config().with_settings({
-            "seed": sounds.seed, "batch_size": BATCH, "latent_dim": LATENTS, "chunk_duration_s": CHUNK_S,
-            "epochs": epochs, "augmentation_expansion": max(1, chunks // len(sounds.store) // epochs),
-            "preview_samples": 0, "preview_interval": 100_000, **settings,
-        })  # fmt: skip
+        manifest = engine_manifest(sounds, steps, preset, settings)
         with tempfile.TemporaryDirectory() as folder:
-            manifest = RunManifest.from_scan(sounds.report, preset, config)
             run = RunDirectory.create(Path(folder), "quality", manifest)
             control = Control(run.requests)
             context = SetupContext(run, manifest, CPU, True, lambda: False, lambda _: None)
@@ -153,6 +195,20 @@ def engine(preset: str, **settings: SettingValue) -> Callable[[Sounds, int], VAE
         return trainer.state.ema_model
 
     return fit
+
+
+def engine_manifest(
+    sounds: Sounds, steps: int, preset: str, settings: Mapping[str, SettingValue]
+) -> RunManifest:
+    """The run that trains for so many steps, without previews."""
+    chunks = steps * int(settings.get("batch_size") or BATCH)
+    epochs = math.ceil(chunks / len(sounds.store) / 1000)
+    config = find_preset(preset).config().with_settings({
+        "seed": sounds.seed, "batch_size": BATCH, "chunk_duration_s": CHUNK_S, "epochs": epochs,
+        "augmentation_expansion": max(1, chunks // len(sounds.store) // epochs),
+        "preview_samples": 0, "preview_interval": 100_000, **settings,
+    })  # fmt: skip
+    return RunManifest.from_scan(sounds.report, preset, config)
 
 
 class Silent:
@@ -166,13 +222,13 @@ class Silent:
 def melspecvae(sounds: Sounds, steps: int) -> VAE:
     """Adam at 5e-4, batches of 64, one million times the mean squared error plus KL; no augmentation."""
     torch.manual_seed(sounds.seed)
-    lowest, highest = float(sounds.train.min()), float(sounds.train.max())
-    model = MelSpecVAE(*sounds.train.shape[-2:], LATENTS, lowest, highest)
+    train = sounds.train(SPECTROGRAM)
+    model = MelSpecVAE(*train.shape[-2:], LATENTS, float(train.min()), float(train.max()))
     autocast = torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16(CPU))  # as the program's own
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
     for step in range(steps):
         draws = generator(sounds.seed, "melspecvae", step)
-        batch = sounds.train[torch.randint(len(sounds.train), (MELSPECVAE_BATCH,), generator=draws)]
+        batch = train[torch.randint(len(train), (MELSPECVAE_BATCH,), generator=draws)]
         noise = torch.randn(MELSPECVAE_BATCH, LATENTS, generator=draws)
         with autocast:
             output = model(batch, noise)
@@ -184,13 +240,32 @@ def melspecvae(sounds: Sounds, steps: int) -> VAE:
     return model
 
 
-ROWS: dict[str, Callable[[Sounds, int], VAE]] = {
-    "mean": linear(0),
-    "pca": linear(LATENTS),
-    "usual": engine("balanced", model="convolutional", loss="mse"),
-    "convolutional": engine("balanced", model="convolutional"),
-    "melspecvae": melspecvae,
-    "conservative": engine("conservative"),
-    "balanced": engine("balanced"),
-    "aggressive": engine("aggressive"),
+def before() -> Row:
+    """The default before levels, the reference gain, latents that follow the folder, and detail."""
+    settings = {"reference_gain": 1.0, "latent_dim": 64, "level": "off", "detail": 0.0, "train_pca": True}
+    return Row(engine("balanced", **settings), BEFORE, 0.0, "off", "pca-before", FormerDistribution)
+
+
+def ours(preset: str, pca: str = "pca", **settings: SettingValue) -> Row:
+    return Row(engine(preset, **settings), detail=find_preset(preset).config().detail, pca=pca)
+
+
+BEFORE = SpectrogramConfig(reference_gain=1.0)
+ROWS: dict[str, Row] = {
+    "mean": Row(linear(0)),
+    "pca-before": Row(linear(64, BEFORE), BEFORE, level="off", pca="pca-before"),
+    "before": before(),
+    "pca": Row(linear(None), pca="pca"),
+    "pca-64": Row(linear(64), pca="pca-64"),
+    "pca-256": Row(linear(256), pca="pca-256"),
+    "usual": Row(engine("balanced", model="convolutional", loss="mse", latent_dim=64), pca="pca-64"),
+    "convolutional": ours("balanced", "pca-64", model="convolutional", latent_dim=64),
+    "melspecvae": Row(melspecvae, pca="pca-64"),
+    "64": ours("balanced", "pca-64", latent_dim=64),
+    "256": ours("balanced", "pca-256", latent_dim=256),
+    "trained-pca": ours("balanced", train_pca=True),
+    "file": replace(ours("balanced", level="file"), level="file"),
+    "conservative": ours("conservative"),
+    "balanced": ours("balanced"),
+    "aggressive": ours("aggressive"),
 }

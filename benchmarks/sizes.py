@@ -19,7 +19,7 @@ BATCH = 8
 ROUNDS = 5
 SIZES: list[dict[str, SettingValue]] = [
     {}, {"width": 16}, {"width": 64}, {"mel_bands": 64}, {"mel_bands": 160}, {"chunk_duration_s": 0.25},
-    {"chunk_duration_s": 4.0}, {"latent_dim": 8}, {"latent_dim": 512},
+    {"chunk_duration_s": 4.0}, {"latent_dim": 8}, {"latent_dim": 64}, {"latent_dim": 512},
 ]  # fmt: skip
 
 
@@ -27,7 +27,7 @@ class Step:
     """A training step of a model of one size."""
 
     def __init__(self, config: TrainingConfig) -> None:
-        shape = config.model_config(config.spectrogram)
+        shape = config.resolved(1).model_config(config.spectrogram)
         self.multiply_adds = shape.multiply_adds
         self.shortest_s = math.inf
         self._model = build_model(shape)

@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from quality import prepare_job, rmse
-from quality_models import BATCH, LATENTS, SONIC_PI, engine, linear, scan_folder, split_sounds
+from quality_models import BATCH, SONIC_PI, SPECTROGRAM, engine, linear, scan_folder, split_sounds
 
 from core.config import SettingValue, suggest_preset
 from core.data.demo import make_demo_sounds
@@ -27,10 +27,9 @@ from core.data.report import ScanReport
 from core.model.reconstruction import reconstruct
 
 Sizes = dict[str, SettingValue]
-USUAL: Sizes = {"width": 32, "latent_dim": LATENTS}
+USUAL: Sizes = {"width": 32}  # and as many latents as the program takes
 SIZES: list[Sizes] = [
-    {"width": 16}, {"latent_dim": 16}, {"latent_dim": 32}, {"latent_dim": 128},
-    {"width": 16, "latent_dim": 32},
+    {"width": 16}, {"latent_dim": 32}, {"latent_dim": 64}, {"latent_dim": 128}, {"latent_dim": 512}
 ]  # fmt: skip
 PCA_CROPS = 2048
 
@@ -41,10 +40,11 @@ def errors(report: ScanReport, folder: Path, files: int, steps: int, seed: int) 
     preset, _ = suggest_preset(files)
     batch = max(1, min(BATCH, len(sounds.store) // 4))
     models = [
-        linear(LATENTS, PCA_CROPS),
+        linear(None, crops=PCA_CROPS),
         *(engine(preset, **{**USUAL, **size, "batch_size": batch}) for size in ({}, *SIZES)),
     ]
-    return [rmse(reconstruct(fit(sounds, steps), sounds.held_out).decoded, sounds.held_out) for fit in models]
+    held_out = sounds.held_out(SPECTROGRAM)
+    return [rmse(reconstruct(fit(sounds, steps), held_out).decoded, held_out) for fit in models]
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ def time_steps(batch_size: int) -> float:
     from core.config import SpectrogramConfig, TrainingConfig
     from core.model import build_model
 
-    config = TrainingConfig().model_config(SpectrogramConfig())
+    config = TrainingConfig().resolved(1).model_config(SpectrogramConfig())
     model = build_model(config)
     log_mel = torch.rand(batch_size, 1, config.n_mels, config.n_frames)
     times_s: list[float] = []
