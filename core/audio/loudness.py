@@ -32,14 +32,14 @@ class LoudnessMeter:
         self._step_samples = max(1, round(STEP_S * sample_rate))
         self._weights = _weights(self._step_samples, sample_rate)
         self._sample_rate = sample_rate
-        self._rest = np.zeros(0, np.float32)
+        self._rest = np.zeros(0)
         self._powers: list[Numbers] = []  # mean square of each step, weighted
         self._loudest_bin = 0.0
         self._medians: list[Numbers] = []  # over the bins of each step
 
     def add(self, mono: Samples, is_quiet: bool) -> None:
         """Take in the next samples."""
-        samples = np.concatenate([self._rest, mono])
+        samples = np.concatenate([self._rest, mono])  # double, as squares of any float fit into it
         whole = len(samples) // self._step_samples * self._step_samples
         self._rest = samples[whole:].copy()
         steps = samples[:whole].reshape(-1, self._step_samples)

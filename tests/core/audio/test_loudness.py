@@ -78,3 +78,8 @@ def test_noise_has_no_range_above_itself_and_sounds_have() -> None:
     click[48_000:48_100] += 8e-4
     assert meter(click, is_quiet=True).range_over_noise_db > 20
     assert math.isinf(meter(np.zeros(48_000), is_quiet=True).range_over_noise_db)
+
+
+@pytest.mark.filterwarnings("error")
+def test_any_float_is_measured_without_a_warning() -> None:
+    assert meter(np.full(48_000, 3e38) * np.sin(np.arange(48_000))).loudness_lufs > 700
