@@ -30,7 +30,8 @@ def principal_components(
     """The first components of `items` [items, features] by randomised subspace iteration.
 
     Halko, Martinsson & Tropp, "Finding Structure with Randomness", SIAM Review 2011.  Where there are fewer
-    items than components the last deviations are 0.  Raises Cancelled between passes over the items.
+    items than components the last deviations are 0.  The largest element of each direction is positive, so
+    that rounding does not choose its sign.  Raises Cancelled between passes over the items.
     """
     device = items.device
     if device.type == "mps":  # has no QR decomposition
@@ -58,6 +59,8 @@ def principal_components(
     directions = torch.zeros(items.shape[1], count, device=items.device)
     deviations = torch.zeros(count, device=items.device)
     directions[:, :kept] = basis @ rotation[:kept].T
+    largest = directions.abs().argmax(0, keepdim=True)
+    directions *= torch.where(directions.gather(0, largest) < 0, -1.0, 1.0)
     deviations[:kept] = singular[:kept] / len(items) ** 0.5
     residual = (centred.square().sum() / len(items) - deviations.square().sum()) / items.shape[1]
     return PrincipalComponents(

@@ -33,3 +33,12 @@ def test_components_beyond_the_number_of_items_are_zero() -> None:
 def test_principal_components_are_cancelled() -> None:
     with pytest.raises(Cancelled):
         principal_components(torch.randn(5, 40), 2, draws(), lambda: True)
+
+
+def test_the_largest_element_of_each_direction_is_positive() -> None:
+    items = torch.randn(200, 30, generator=torch.Generator().manual_seed(0)) * torch.linspace(3, 1, 30)
+    found = principal_components(items, 8, torch.Generator().manual_seed(1))
+    opposite = principal_components(-items, 8, torch.Generator().manual_seed(2))
+    for each in (found, opposite):
+        assert (each.directions.gather(0, each.directions.abs().argmax(0, keepdim=True)) > 0).all()
+    assert torch.allclose(found.directions, opposite.directions, atol=1e-2)
