@@ -28,7 +28,7 @@ from core.errors import AudioFileError
 DEFAULT_FOLDER = Path("/usr/share/sonic-pi/samples")  # Debian's package sonic-pi-samples
 EVERY = 6
 SMALLEST_MAGNITUDE = 1e-5
-CONFIG = SpectrogramConfig(reference_gain=1.0)  # the first decades count, which are heard
+CONFIG = SpectrogramConfig(reference_gain=1.0)  # that of the figures in RESULTS.md
 SAMPLES = CONFIG.sample_rate
 BEST_BOUNDS = (0.33, 0.30, 0.08, 10.0)  # what is asked of "best": the three errors, and the time
 

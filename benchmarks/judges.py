@@ -8,7 +8,7 @@ learning for the automatic indexing of sound effects libraries", ISMIR 2022), of
 wheel holds the weights (CC BY 4.0).  It is fetched from the package index once, compared with its hash, and
 kept as plain arrays.
 
-`ModulationJudge` has learnt nothing: it has statistics like those by which listeners tell textures apart
+`ModulationJudge` has no learned weights: it has statistics like those by which listeners tell textures apart
 (McDermott & Simoncelli, "Sound texture perception via statistics of the auditory periphery", Neuron 2011):
 moments of each band's envelope, how it moves, and which bands move together.
 """
@@ -111,7 +111,7 @@ class ModulationJudge:
 
 
 def normalised(sound: Samples) -> Samples:
-    """The sound with its peak at 1, so that no judge hears level; silence stays silence."""
+    """The sound with its peak at 1, so that level does not count; silence stays silence."""
     peak = float(np.abs(sound).max(initial=0.0))
     return sound / peak if peak > 0 else sound
 
@@ -197,7 +197,7 @@ def _fetch() -> bytes:
 def _convert(checkpoint: bytes) -> dict[str, npt.NDArray[np.float32]]:
     """Its arrays by name.  Nothing in it is executed but what makes a number of numpy's."""
     allowed = [
-        (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
+        (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
         np.dtype,
         type(np.dtype(np.int64)),
     ]

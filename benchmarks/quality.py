@@ -18,8 +18,8 @@ Measures; less is better unless it says otherwise:
   refined     both after 60 gradient steps on the latent
   rmse k ...  the first in spectrograms of these k, whichever the row's is
   judge       distance to held-out sounds by the network of judges.py: of held-out sounds reconstructed (as
-              `refined`), and of new ones as they are heard; `floor`: of training sounds as they are
-  modulation  the same by the judge that has learnt nothing
+              `refined`), and of new ones after inversion; `floor`: of training sounds as they are
+  modulation  the same by the judge without learned weights
   nearest     distance of new sounds to the nearest training sound by the network, relative to held-out
               sounds': 1 is as new as those, 0 a copy
   diversity   mean distance between new sounds, relative to that between held-out ones: near 1

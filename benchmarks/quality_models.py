@@ -138,7 +138,8 @@ class FormerDistribution(LatentDistribution):
     """How new sounds were drawn before: wider neighbourhoods, and nearer to their centre."""
 
     def draw(self, count: int, generator: torch.Generator) -> Drawn:
-        wide = replace(self, neighbours=self._wide(), bandwidth=FORMER_BANDWIDTH)
+        deviation = FORMER_BANDWIDTH * self.deviation
+        wide = replace(self, neighbours=self._wide(), deviation=deviation, bandwidth=FORMER_BANDWIDTH)
         drawn = LatentDistribution.draw(wide, count, generator)
         centre = self.means[wide.neighbours[drawn.sources]].mean(1)
         nearer = 1 - (1 - FORMER_BANDWIDTH**2 / 2) ** 0.5

@@ -26,6 +26,7 @@ class Measurement:
         self._interval_frames = round(PEAK_INTERVAL_S * sound.sample_rate)
         self._lowest: list[float] = []  # of the mono mix, in each interval
         self._highest: list[float] = []
+        self._top, self._bottom = -np.inf, np.inf  # of the mono mix, and where
         self._lowest_frame = self._highest_frame = 0
         self._sum = 0.0
         self._loudness = LoudnessMeter(sound.sample_rate)
@@ -61,7 +62,7 @@ class Measurement:
     def loudest_frame(self) -> int:
         """Where the mono mix is farthest from its mean: the same whatever the level of the file."""
         mean = self._sum / self._frames
-        is_above = max(self._highest) - mean >= mean - min(self._lowest)
+        is_above = self._top - mean >= mean - self._bottom
         return self._highest_frame if is_above else self._lowest_frame
 
     @property
@@ -96,11 +97,12 @@ class Measurement:
     def _add_mono(self, mono: Samples) -> None:
         self._sum += float(mono.sum(dtype=np.float64))
         high, low = int(mono.argmax()), int(mono.argmin())
-        if mono[high] > max(self._highest, default=-np.inf):
-            self._highest_frame = self._frames + high
-        if mono[low] < min(self._lowest, default=np.inf):
-            self._lowest_frame = self._frames + low
-        self._loudness.add(mono, is_quiet=max(mono[high], -mono[low]) < SILENCE_PEAK)
+        if mono[high] > self._top:
+            self._top, self._highest_frame = float(mono[high]), self._frames + high
+        if mono[low] < self._bottom:
+            self._bottom, self._lowest_frame = float(mono[low]), self._frames + low
+        # Half the range, so that a constant offset is no sound.
+        self._loudness.add(mono, is_quiet=(mono[high] - mono[low]) / 2 < SILENCE_PEAK)
         rest = mono
         while len(rest):
             done = self._frames % self._interval_frames

@@ -56,8 +56,9 @@ class ModelBundle:
         """
         if waveform.shape[1:] != (self.chunk_samples,):
             raise ValueError(f"sounds must be [batch, {self.chunk_samples}], not {list(waveform.shape)}")
-        gains = [self.level.gain_of(peak) for peak in waveform.abs().amax(1).tolist()]
-        log_mel: Tensor = self._analysis((waveform * torch.tensor(gains).unsqueeze(1)).to(self.device))
+        waveform = waveform.to(self.device)
+        gains = [[self.level.gain_of(peak)] for peak in waveform.abs().amax(1).tolist()]
+        log_mel: Tensor = self._analysis(waveform * torch.tensor(gains, device=self.device))
         return log_mel
 
     def encode(

@@ -24,8 +24,10 @@ from core.runs import (
     suggest_name,
     summarise,
 )
+from core.runs.estimate import KEPT_SOUNDS
 from core.training.control import Control
 from core.training.run import train_run
+from core.training.setup import EVALUATION_CHUNKS
 from tests.conftest import MakeRun, scan_folder
 
 
@@ -282,3 +284,7 @@ def test_a_run_that_cannot_be_written_is_reported(
 def test_an_impossible_name_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="There is no run"):
         find_run("x" * 300, tmp_path)
+
+
+def test_the_estimate_counts_as_many_kept_sounds_as_a_checkpoint_holds() -> None:
+    assert KEPT_SOUNDS == EVALUATION_CHUNKS
