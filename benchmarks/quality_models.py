@@ -27,7 +27,7 @@ from core.model.losses import gaussian_kl
 from core.model.pca import principal_components
 from core.runs import RunDirectory, RunManifest
 from core.seeding import generator
-from core.synthesis.latents import Drawn, LatentDistribution, nearest_sounds
+from core.synthesis.latents import Drawn, LatentDistribution, nearest_sounds, pick
 from core.training.control import Control
 from core.training.state import ResumePoint
 from core.training.task import SetupContext
@@ -135,15 +135,20 @@ class Linear(VAE):
 
 
 class FormerDistribution(LatentDistribution):
-    """How new sounds were drawn before: wider neighbourhoods, and nearer to their centre."""
+    """How new sounds were drawn before: wider neighbourhoods, nearer to their centre, all latents alike."""
 
     def draw(self, count: int, generator: torch.Generator) -> Drawn:
-        deviation = FORMER_BANDWIDTH * self.deviation
-        wide = replace(self, neighbours=self._wide(), deviation=deviation, bandwidth=FORMER_BANDWIDTH)
-        drawn = LatentDistribution.draw(wide, count, generator)
-        centre = self.means[wide.neighbours[drawn.sources]].mean(1)
+        neighbours = self._wide()
+        kernel = neighbours.shape[1]
+        sources = pick(len(self.means), count, generator)
+        weights = torch.randn(count, 1, kernel, generator=generator)
+        noise = torch.randn(count, self.means.shape[1], generator=generator) * self.deviation
+        around = self.means[neighbours[sources]]
+        centre = around.mean(1, keepdim=True)
+        step = (weights @ (around - centre)).squeeze(1) / kernel**0.5 + noise
         nearer = 1 - (1 - FORMER_BANDWIDTH**2 / 2) ** 0.5
-        return drawn._replace(latents=drawn.latents + nearer * (centre - self.means[drawn.sources]))
+        start = self.means[sources].lerp(centre.squeeze(1), nearer)
+        return Drawn(start + FORMER_BANDWIDTH * step, sources, sources)
 
     def _wide(self) -> Tensor:
         sounds = len(self.means)
@@ -254,7 +259,7 @@ def ours(preset: str, pca: str = "pca", **settings: SettingValue) -> Row:
 BEFORE = SpectrogramConfig(reference_gain=1.0)
 ROWS: dict[str, Row] = {
     "mean": Row(linear(0)),
-    "pca-before": Row(linear(64, BEFORE), BEFORE, level="off", pca="pca-before"),
+    "pca-before": Row(linear(64, BEFORE), BEFORE, 0.0, "off", "pca-before", FormerDistribution),
     "before": before(),
     "pca": Row(linear(None), pca="pca"),
     "pca-64": Row(linear(64), pca="pca-64"),

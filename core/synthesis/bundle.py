@@ -26,8 +26,6 @@ from core.synthesis.render import SoundRenderer, audible
 from core.text import first_line, printable
 from core.threads import use_threads
 
-CROSSOVER = 1 / 32  # of all bands: a crossover is soft over a few of them
-
 
 @dataclass(frozen=True)
 class ModelBundle:
@@ -82,13 +80,13 @@ class ModelBundle:
         """New log-mel spectrograms [count, 1, mels, frames] that can be rendered, each near a training sound.
 
         They are what the drawn latents decode to, and `detail` (None: the bundle's) times what decoding
-        leaves out of training sounds: with 1 they are as sharp as those.
+        leaves out of the sound whose fine latents they have: with 1 they are as sharp as training sounds.
         """
         drawn = self.draw(count, generator)
         amount = self.detail if detail is None else detail
         decoded = self._decode(drawn.latents)
         if amount > 0 and self.latents.sounds is not None:
-            decoded = decoded + amount * self._blended_residuals(drawn)
+            decoded = decoded + amount * self.residuals(drawn.partners)
         return audible(decoded, self.spectrogram)
 
     def residuals(self, sources: Tensor) -> Tensor:
@@ -99,19 +97,6 @@ class ModelBundle:
         if self.latents.sounds is None:
             raise ValueError("the training sounds are not kept with this model")
         return self.latents.sounds.log_mel(sources) - self._decode(self.latents.means[sources])
-
-    def _blended_residuals(self, drawn: Drawn) -> Tensor:
-        """Those of each source, and of its partner beyond a band, where they cross over smoothly.
-
-        So that what is new in a sound is not the latents alone.
-        """
-        bands = self.spectrogram.n_mels
-        position = torch.arange(bands, device=self.device) / (bands - 1)
-        distance = position - drawn.crossings.abs().unsqueeze(1)  # [count, mels]
-        of_partner = torch.sigmoid(drawn.crossings.sign().unsqueeze(1) * distance / CROSSOVER)
-        return self.residuals(drawn.sources).lerp(
-            self.residuals(drawn.partners), of_partner.unsqueeze(1).unsqueeze(3)
-        )
 
     @torch.no_grad()
     def _decode(self, latent: Tensor) -> Tensor:

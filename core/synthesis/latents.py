@@ -12,27 +12,32 @@ from core.synthesis.sounds import TrainingSounds
 
 LARGEST_LATENT = 1e4  # deviations of the prior: keeps the distribution of a model gone wrong finite
 NEIGHBOURS = 16  # the training sounds most like one, itself among them
+PARTNERS = 4  # the first of these: sounds so alike that each may have the detail of the other
+COARSE = 32  # leading latents, those of the first principal components, in which new sounds vary
 LARGEST_BANDWIDTH = 4.0
 BANDWIDTH = 1.8  # of the neighbours' deviation: wider ones fit the sounds less, narrower ones repeat them
+USUAL_ALIKENESS = 0.35  # of drums, loops and instruments: 0.35 to 0.6; of speech 0.12
+SMALLEST_CLOSENESS = 0.25  # of the bandwidth, whatever the sounds
 
 
 class Drawn(NamedTuple):
     """New latents [count, latent], and the training sounds that each is like.
 
-    `sources` [count] are the sounds that they were drawn around, `partners` [count] others like these, whose
-    detail takes over at a band: `crossings` [count] are where, from the lowest band (0) to the highest (1),
-    and negative where it takes over below it instead of above.
+    Their coarse latents vary around those of `sources` [count]; the others are those of `partners` [count],
+    sounds like these, whose detail belongs to them.
     """
 
     latents: Tensor
     sources: Tensor
     partners: Tensor
-    crossings: Tensor
 
 
 @dataclass(frozen=True)
 class LatentDistribution:
     """A kernel density whose kernels follow the sounds: each varies as the sounds most like its own do.
+
+    Only the coarse latents vary.  The fine ones say little about a sound but how its cells are filled, and
+    are taken together from one sound: sums of several are further from the sounds, and no newer.
 
     `means` [chunks, latent] are those of the training sounds, `neighbours` [chunks, count] the sounds nearest
     to each, itself first, and `deviation` [latent] that of the posterior.  Vincent & Bengio, "Manifold Parzen
@@ -56,16 +61,15 @@ class LatentDistribution:
         sources = pick(chunks, count, generator)
         weights = torch.randn(count, 1, kernel, generator=generator)
         noise = torch.randn(count, self.means.shape[1], generator=generator)
-        others = pick(kernel, count, generator)
-        crossings = 2 * torch.rand(count, generator=generator) - 1
+        others = 1 + pick(min(kernel - 1, PARTNERS), count, generator) if kernel > 1 else 0 * sources
         device = self.means.device
-        sources, weights, noise, others, crossings = (
-            each.to(device) for each in (sources, weights, noise, others, crossings)
-        )
+        sources, weights, noise, others = (each.to(device) for each in (sources, weights, noise, others))
         around = self.means[self.neighbours[sources]]  # [count, kernel, latent]
         step = (weights @ (around - around.mean(1, keepdim=True))).squeeze(1) / kernel**0.5
-        latents = self.means[sources] + self.bandwidth * step + noise * self.deviation
-        return Drawn(latents, sources, self.neighbours[sources, others], crossings)
+        varied = self.means[sources] + self.bandwidth * step + noise * self.deviation
+        partners = self.neighbours[sources, others]
+        latents = torch.cat([varied[:, :COARSE], self.means[partners, COARSE:]], dim=1)
+        return Drawn(latents, sources, partners)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -99,26 +103,62 @@ class LatentDistribution:
         return cls(means, neighbours.long(), deviation, bandwidth, sounds)
 
 
+class Neighbourhoods(NamedTuple):
+    """The sounds most like each training sound, and how far a new one may go towards them.
+
+    `neighbours` [chunks, count] are indices, the sound itself first; `bandwidth` is in deviations of these.
+    """
+
+    neighbours: Tensor
+    bandwidth: float
+
+
 def fit_latents(
-    reconstruction: Reconstruction, neighbours: Tensor | None = None, sounds: TrainingSounds | None = None
+    reconstruction: Reconstruction,
+    neighbourhoods: Neighbourhoods | None = None,
+    sounds: TrainingSounds | None = None,
 ) -> LatentDistribution:
     """The distribution of the latents of these training sounds, posterior noise included.
 
     A decoder has only learnt latents from there, and the prior is wider wherever the two differ: Ghosh et
     al., "From Variational to Deterministic Autoencoders", ICLR 2020.  Which sounds are alike is seen in
-    their spectrograms, so `neighbours`, what `find_neighbours` gives for these, do not depend on the model.
+    their spectrograms, so `neighbourhoods`, what `find_neighbourhoods` gives for these, do not depend on the
+    model.
     """
     means = reconstruction.mean.nan_to_num().clamp(-LARGEST_LATENT, LARGEST_LATENT)
     deviation = reconstruction.log_variance.exp().mean(0).sqrt().nan_to_num()
-    if neighbours is None:
-        neighbours = find_neighbours(reconstruction.log_mel)
-    share = neighbours.shape[1] / len(neighbours)  # of a few sounds, all are neighbours and less alike
-    return LatentDistribution(means, neighbours, deviation, BANDWIDTH * (1 - share / 2), sounds)
+    found = find_neighbourhoods(reconstruction.log_mel) if neighbourhoods is None else neighbourhoods
+    return LatentDistribution(means, found.neighbours, deviation, found.bandwidth, sounds)
 
 
-def find_neighbours(log_mel: Tensor) -> Tensor:
-    """Indices [chunks, count] of the sounds most like each of [chunks, …], itself first."""
-    return nearest_sounds(log_mel, min(len(log_mel), NEIGHBOURS))
+def find_neighbourhoods(log_mel: Tensor) -> Neighbourhoods:
+    """Those of training sounds [chunks, …], with a bandwidth for how much alike neighbours are.
+
+    Where a sound's nearest is hardly nearer than its neighbours are to each other (speech), what lies between
+    them is no sound of the kind, and new ones stay nearer.  They do too where the neighbours are most of the
+    sounds.
+    """
+    chunks = len(log_mel)
+    neighbours = nearest_sounds(log_mel, min(chunks, NEIGHBOURS))
+    share = neighbours.shape[1] / chunks
+    closeness = min(1.0, max(SMALLEST_CLOSENESS, _alikeness(log_mel, neighbours) / USUAL_ALIKENESS))
+    return Neighbourhoods(neighbours, BANDWIDTH * closeness * (1 - share / 2))
+
+
+def _alikeness(log_mel: Tensor, neighbours: Tensor) -> float:
+    """By how much a sound's nearest is nearer than two of its neighbours are to each other.
+
+    From 0 for sounds that are all equally far from each other to 1 for duplicates; the mean over all.
+    """
+    count = neighbours.shape[1]
+    if count == 1:
+        return 1.0
+    flat = log_mel.flatten(1)
+    distances = torch.cdist(flat, flat)
+    nearest = distances.gather(1, neighbours[:, 1:2]).squeeze(1)
+    among = distances[neighbours.unsqueeze(2), neighbours.unsqueeze(1)]  # [chunks, count, count]
+    usual = (among.square().sum((1, 2)) / (count * (count - 1))).sqrt()
+    return 1 - float((nearest / usual.clamp_min(torch.finfo(usual.dtype).tiny)).mean())
 
 
 def pick(things: int, count: int, generator: torch.Generator) -> Tensor:

@@ -24,7 +24,7 @@ from core.optim.schedules import kl_weight
 from core.runs import FILE_ERRORS, RunManifest
 from core.seeding import generator
 from core.synthesis.bundle import ModelBundle
-from core.synthesis.latents import LatentDistribution, find_neighbours, fit_latents
+from core.synthesis.latents import LatentDistribution, Neighbourhoods, find_neighbourhoods, fit_latents
 from core.synthesis.previews import PreviewRenderer
 from core.synthesis.sounds import TrainingSounds
 from core.training.setup import TrainingSetup, build_setup
@@ -207,15 +207,15 @@ class VaeTask:
         return self._bundle(model, latents).sample(JUDGED_SOUNDS, draws)
 
     @cached_property
-    def _neighbours(self) -> Tensor:
-        return find_neighbours(self._setup.training_set)
+    def _neighbourhoods(self) -> Neighbourhoods:
+        return find_neighbourhoods(self._setup.training_set)
 
     @cached_property
     def _sounds(self) -> TrainingSounds:
         return TrainingSounds.quantised(self._setup.training_set)
 
     def _fit(self, training: Reconstruction) -> LatentDistribution:
-        return fit_latents(training, self._neighbours, self._sounds if self._config.detail > 0 else None)
+        return fit_latents(training, self._neighbourhoods, self._sounds if self._config.detail > 0 else None)
 
     def _bundle(self, model: VAE, latents: LatentDistribution) -> ModelBundle:
         manifest = self._manifest

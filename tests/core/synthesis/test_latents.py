@@ -1,12 +1,22 @@
 """The distribution of a dataset's latents."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from core.config import SpectrogramConfig, TrainingConfig
 from core.model import VAE, build_model
 from core.model.reconstruction import reconstruct
-from core.synthesis.latents import BANDWIDTH, LatentDistribution, fit_latents, nearest_sounds
+from core.synthesis.latents import (
+    BANDWIDTH,
+    COARSE,
+    SMALLEST_CLOSENESS,
+    LatentDistribution,
+    find_neighbourhoods,
+    fit_latents,
+    nearest_sounds,
+)
 
 
 @pytest.fixture
@@ -34,22 +44,33 @@ def test_draws_have_the_mean_and_covariance_of_kernels_around_the_sounds() -> No
     assert torch.allclose(torch.cov(drawn.latents.T), expected, atol=0.03 * float(expected.max()))
 
 
-def test_a_draw_names_the_sound_it_is_around_and_one_like_it() -> None:
-    neighbours = torch.arange(20).view(2, 10).repeat_interleave(10, dim=0)  # two kinds of ten sounds
-    means = torch.arange(20.0).unsqueeze(1) * 100
-    distribution = LatentDistribution(means, neighbours, torch.zeros(1), bandwidth=0.0)
+def test_a_draw_names_the_sound_it_is_around_and_another_one_like_it() -> None:
+    neighbours = torch.stack(
+        [torch.cat([torch.arange(kind, kind + 10).roll(-n)]) for kind in (0, 10) for n in range(10)]
+    )
+    means = torch.arange(20.0).unsqueeze(1).repeat(1, COARSE + 1) * 100
+    distribution = LatentDistribution(means, neighbours, torch.zeros(COARSE + 1), bandwidth=0.0)
     drawn = distribution.draw(2000, torch.Generator().manual_seed(0))
-    assert torch.equal(drawn.latents.squeeze(1), means[drawn.sources].squeeze(1))
+    assert torch.equal(drawn.latents[:, :COARSE], means[drawn.sources, :COARSE])
+    assert torch.equal(drawn.latents[:, COARSE], means[drawn.partners, COARSE])
+    ahead = (drawn.partners - drawn.sources) % 10
     assert torch.equal(drawn.sources < 10, drawn.partners < 10)
-    assert set(drawn.partners.tolist()) == set(drawn.sources.tolist()) == set(range(20))
-    assert drawn.crossings.abs().max() <= 1
-    assert 0.4 < float((drawn.crossings > 0).float().mean()) < 0.6
+    assert set(drawn.sources.tolist()) == set(range(20))
+    assert set(ahead.tolist()) == {1, 2, 3, 4}  # the nearest four, itself not among them
+
+
+def test_only_the_coarse_latents_vary() -> None:
+    means = torch.randn(20, COARSE + 8, generator=torch.Generator().manual_seed(0))
+    distribution = LatentDistribution(means, torch.arange(20).expand(20, 20), torch.ones(COARSE + 8), 1.0)
+    drawn = distribution.draw(100, torch.Generator().manual_seed(0))
+    assert torch.equal(drawn.latents[:, COARSE:], means[drawn.partners, COARSE:])
+    assert torch.cdist(drawn.latents[:, :COARSE], means[:, :COARSE]).min() > 1
 
 
 def test_a_new_sound_varies_as_the_sounds_like_it_do(model: VAE) -> None:
     quiet, loud = sounds(30), 40 + sounds(30)
     loud[:, :, 64:] += 20 * torch.randn(30, 1, 1, 1, generator=torch.Generator().manual_seed(3))
-    fitted = fit_latents(reconstruct(model, torch.cat([quiet, loud])))
+    fitted = replace(fit_latents(reconstruct(model, torch.cat([quiet, loud]))), bandwidth=BANDWIDTH)
     quiet_means, loud_means = fitted.means[:30], fitted.means[30:]
     drawn = fitted.draw(400, torch.Generator().manual_seed(4)).latents
     is_quiet = torch.cdist(drawn, quiet_means).amin(1) < torch.cdist(drawn, loud_means).amin(1)
@@ -87,9 +108,25 @@ def test_one_or_two_chunks_are_enough(model: VAE, count: int) -> None:
     assert torch.pdist(drawn).min() > 0
 
 
-def test_of_a_few_sounds_new_ones_are_nearer_to_the_given_ones(model: VAE) -> None:
-    many, few, two = (fit_latents(reconstruct(model, sounds(count))) for count in (160, 16, 2))
+def kinds(count: int, spread: float) -> torch.Tensor:
+    """So many pairs of sounds, whose second is `spread` as far from the first as two pairs are."""
+    draws = torch.Generator().manual_seed(2)
+    first = torch.randn(count, 1, 128, 24, generator=draws)
+    return torch.cat([first, first + spread * torch.randn(count, 1, 128, 24, generator=draws)])
+
+
+def test_of_a_few_sounds_new_ones_are_nearer_to_the_given_ones() -> None:
+    many, few = find_neighbourhoods(kinds(80, 0.2)), find_neighbourhoods(kinds(8, 0.2))
     assert many.bandwidth == pytest.approx(0.95 * BANDWIDTH)
-    assert few.bandwidth == two.bandwidth == BANDWIDTH / 2
+    assert few.bandwidth == BANDWIDTH / 2
     assert many.neighbours.shape == (160, 16)
-    assert two.neighbours.shape == (2, 2)
+    assert find_neighbourhoods(kinds(1, 0.2)).neighbours.shape == (2, 2)
+
+
+def test_where_no_sound_is_like_another_new_ones_are_nearer_to_the_given_ones() -> None:
+    alike, less, not_at_all = (
+        find_neighbourhoods(kinds(80, spread)).bandwidth for spread in (0.5, 1.2, 50.0)
+    )
+    assert alike == pytest.approx(0.95 * BANDWIDTH)
+    assert 0.3 * alike < less < 0.9 * alike
+    assert not_at_all == pytest.approx(SMALLEST_CLOSENESS * alike)
