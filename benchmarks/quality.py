@@ -218,7 +218,10 @@ def measure(model: VAE, row: Row, sounds: Sounds) -> Scores:
     if model.config.latent_dim == 0:
         return scores
     refined = torch.cat(
-        [model.decode(refine_latents(model, batch)).detach() for batch in held_out.split(BATCH)]
+        [
+            model.decode(refine_latents(model, batch, texture=row.detail), row.detail).detach()
+            for batch in held_out.split(BATCH)
+        ]
     )
     nats = gaussian_kl(reconstruction.mean, reconstruction.log_variance).mean(0)
     panel = Panel(sounds)

@@ -32,8 +32,8 @@ class ModelBundle:
     """The EMA model of a checkpoint, its spectrogram and latent distribution, and the level of its sounds.
 
     `chunk_samples` is the length of the sounds that it encodes and decodes.  `level` brings a sound at ±1
-    full scale to the level that the model was trained at.  `detail` is how much new sounds get of what the
-    decoder leaves out, 0 to 1, if the training sounds are kept with the latents.
+    full scale to the level that the model was trained at.  `detail`, 0 to 1, is how much texture the decoder
+    keeps, and how much new sounds get of what it leaves out, if the training sounds are kept.
     """
 
     model: VAE
@@ -66,7 +66,8 @@ class ModelBundle:
 
         The encoder's answer, refined by so many gradient steps.  Raises Cancelled between steps.
         """
-        return refine_latents(self.model, log_mel.to(self.device), steps, cancelled=cancelled)
+        log_mel = log_mel.to(self.device)
+        return refine_latents(self.model, log_mel, steps, texture=self.detail, cancelled=cancelled)
 
     def draw(self, count: int, generator: torch.Generator) -> Drawn:
         """New latents [count, latent], each near a training sound, and which one."""
@@ -74,7 +75,7 @@ class ModelBundle:
 
     def decode(self, latent: Tensor) -> Tensor:
         """Latents [batch, latent] to log-mel spectrograms [batch, 1, mels, frames] that can be rendered."""
-        return audible(self._decode(latent), self.spectrogram)
+        return audible(self._decode(latent, self.detail), self.spectrogram)
 
     def sample(self, count: int, generator: torch.Generator, detail: float | None = None) -> Tensor:
         """New log-mel spectrograms [count, 1, mels, frames] that can be rendered, each near a training sound.
@@ -84,23 +85,23 @@ class ModelBundle:
         """
         drawn = self.draw(count, generator)
         amount = self.detail if detail is None else detail
-        decoded = self._decode(drawn.latents)
+        decoded = self._decode(drawn.latents, amount)
         if amount > 0 and self.latents.sounds is not None:
-            decoded = decoded + amount * self.residuals(drawn.partners)
+            decoded = decoded + amount * self.residuals(drawn.partners, amount)
         return audible(decoded, self.spectrogram)
 
-    def residuals(self, sources: Tensor) -> Tensor:
-        """What decoding leaves out of some training sounds [batch], [batch, 1, mels, frames].
+    def residuals(self, sources: Tensor, texture: float = 0.0) -> Tensor:
+        """What decoding with `texture` leaves out of training sounds [batch]: [batch, 1, mels, frames].
 
         Raises ValueError if they are not kept.
         """
         if self.latents.sounds is None:
             raise ValueError("the training sounds are not kept with this model")
-        return self.latents.sounds.log_mel(sources) - self._decode(self.latents.means[sources])
+        return self.latents.sounds.log_mel(sources) - self._decode(self.latents.means[sources], texture)
 
     @torch.no_grad()
-    def _decode(self, latent: Tensor) -> Tensor:
-        return self.model.eval().decode(latent.to(self.device))
+    def _decode(self, latent: Tensor, texture: float) -> Tensor:
+        return self.model.eval().decode(latent.to(self.device), texture)
 
     def render(
         self,

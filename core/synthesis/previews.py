@@ -138,7 +138,7 @@ def phase_generator(seed: int, label: str) -> torch.Generator:
 
 def _nearest_latents(bundle: ModelBundle, clip_log_mel: Tensor, cancelled: Callable[[], bool]) -> Tensor:
     """Latents [1, latent] of the clip.  A single sound takes several cores longer than one."""
-    arguments = bundle.model, clip_log_mel, QUICK_REFINEMENT_STEPS, STEP_SIZE, cancelled
+    arguments = bundle.model, clip_log_mel, QUICK_REFINEMENT_STEPS, STEP_SIZE, bundle.detail, cancelled
     if bundle.device.type != "cpu":
         return refine_latents(*arguments)
     with one_core_threads(1, "latents") as executor:
