@@ -159,7 +159,7 @@ class TrainingConfig:
         minimum=0, maximum=16,
     )
     detail: float = _setting(
-        "Output", 1.0, "How much new sounds get of the detail of the training sound each is near to.",
+        "Output", 1.0, "How sharp previews are: 1 like your sounds, 0 as the model alone makes them.",
         minimum=0.0, maximum=1.0,
     )
     preview_clip: str = _setting(
