@@ -42,6 +42,6 @@ class MelSpecVAE(VAE):
         mean, log_variance = self.to_posterior(self.encoder(padded)).chunk(2, dim=1)
         return mean, log_variance
 
-    def decode_normalised(self, latent: Tensor, texture: float = 0.0) -> Tensor:
+    def decode_normalised(self, latent: Tensor) -> Tensor:
         image: Tensor = self.decoder(latent)
         return image[..., : self.config.n_frames]

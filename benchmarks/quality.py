@@ -15,10 +15,10 @@ Measures; less is better unless it says otherwise:
   rmse        held-out log-mel root-mean-square error, one pass of the encoder, with the reference gain k of
               the row's spectrogram; `to pca`: relative to as many principal components of the same
               spectrogram
-  refined     both after 60 gradient steps on the latent
+  refined     both after 60 gradient steps on the latent; `textured`: with the detail that a preview gets
   rmse k ...  the first in spectrograms of these k, whichever the row's is
   judge       distance to held-out sounds by the network of judges.py: of held-out sounds reconstructed (as
-              `refined`), and of new ones after inversion; `floor`: of training sounds as they are
+              `textured`), and of new ones after inversion; `floor`: of training sounds as they are
   modulation  the same by the judge without learned weights
   nearest     distance of new sounds to the nearest training sound by the network, relative to held-out
               sounds': 1 is as new as those, 0 a copy
@@ -92,6 +92,7 @@ class Scores:
     to_pca: float = math.nan
     refined: float = math.nan
     refined_to_pca: float = math.nan
+    textured: float = math.nan
     rmse_k_1: float = math.nan
     rmse_k_10000: float = math.nan
     judge_reconstructions: float = math.nan
@@ -217,20 +218,19 @@ def measure(model: VAE, row: Row, sounds: Sounds) -> Scores:
     )
     if model.config.latent_dim == 0:
         return scores
-    refined = torch.cat(
-        [
-            model.decode(refine_latents(model, batch, texture=row.detail), row.detail).detach()
-            for batch in held_out.split(BATCH)
-        ]
-    )
+    latents = torch.cat([refine_latents(model, batch) for batch in held_out.split(BATCH)])
+    bundle, training = bundle_of(model, row, sounds)
+    refined = bundle.decode(latents)
+    textured = bundle.reconstruct(held_out, latents)
     nats = gaussian_kl(reconstruction.mean, reconstruction.log_variance).mean(0)
     panel = Panel(sounds)
     chosen = spread(len(held_out), JUDGED)
-    audio = heard(refined[chosen], spectrogram)
+    audio = heard(textured[chosen], spectrogram)
     return replace(
         scores,
-        **measure_new(*bundle_of(model, row, sounds), reconstruction, panel),
+        **measure_new(bundle, training, reconstruction, panel),
         refined=rmse(refined, held_out),
+        textured=rmse(textured, held_out),
         judge_reconstructions=panel.distance("judge", list(audio.numpy())),
         judge_floor=panel.floor("judge"),
         modulation_reconstructions=panel.distance("modulation", list(audio.numpy())),

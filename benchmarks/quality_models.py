@@ -129,7 +129,7 @@ class Linear(VAE):
         mean = (normalised.flatten(1) - found.mean) @ found.directions / found.deviations
         return mean, self.variance.log().expand_as(mean)
 
-    def decode_normalised(self, latent: Tensor, texture: float = 0.0) -> Tensor:
+    def decode_normalised(self, latent: Tensor) -> Tensor:
         found = self.found
         return (found.mean + (latent * found.deviations) @ found.directions.T).view(-1, *self.shape)
 

@@ -32,7 +32,7 @@ class ConvolutionalVAE(VAE):
         )
         return mean, log_variance
 
-    def decode_normalised(self, latent: Tensor, texture: float = 0.0) -> Tensor:
+    def decode_normalised(self, latent: Tensor) -> Tensor:
         decoded: Tensor = self.decoder(functional.silu(self.from_latent(latent)))
         return decoded[..., : self.config.n_frames]
 

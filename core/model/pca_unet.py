@@ -17,8 +17,6 @@ GROUPS = 8
 LINEAR_LR_SCALE = 0.05  # Adam moves all of a dense layer's many weights at once; PCA needs small corrections
 SMALLEST_DEVIATION = 1e-3  # keeps a division finite where the training sounds have no such direction
 SMALLEST_RESIDUAL = 0.01  # of normalised sounds: PCA leaves next to none of a few, but more of unknown ones
-TEXTURE = 0.6  # of the U-Net's fine corrections is left out at most: a balance of error and blur
-AVERAGED_FRAMES = 15  # about 0.16 s
 CORRECTIONS_IN_TRAINING, CORRECTIONS = 1, 3  # of the latent; each takes as long as the decoder
 
 
@@ -29,8 +27,7 @@ class PcaUnetVAE(VAE):
     1999) of the training sounds, and the U-Net (Ronneberger, Fischer & Brox, 2015) starts as zero, so the
     model equals PCA before its first step.  The linear path has nearly all weights and gains next to nothing
     by training (`benchmarks/RESULTS.md`): it stays as it is unless `config.trains_pca`.  The U-Net works on
-    patches, as a CPU is slowest at convolutions of large feature maps with few channels.  What it corrects
-    from frame to frame is mostly texture that it smooths away, and `texture` keeps.
+    patches, as a CPU is slowest at convolutions of large feature maps with few channels.
 
     The encoder corrects itself: it decodes its latent, and adds the encoded residual to it.  So a linear
     encoder finds latents for a non-linear decoder: after Irani & Peleg's iterative back-projection,
@@ -89,16 +86,12 @@ class PcaUnetVAE(VAE):
             mean = mean + functional.linear(residual.flatten(1), self.to_latent.weight)
         return mean, self.log_variance.expand_as(mean)
 
-    def decode_normalised(self, latent: Tensor, texture: float = 0.0) -> Tensor:
+    def decode_normalised(self, latent: Tensor) -> Tensor:
         shape = (1, self.config.n_mels, self.config.n_frames)
         linear: Tensor = self.from_latent(latent).unflatten(1, shape)
         padding = self.config.padded_frames - self.config.n_frames
         refinement: Tensor = self.refiner(functional.pad(linear, (0, padding)))
-        refinement = refinement[..., : self.config.n_frames]
-        if texture > 0:
-            fine = refinement - average_in_time(refinement)
-            refinement = refinement - texture * TEXTURE * fine
-        return linear + refinement
+        return linear + refinement[..., : self.config.n_frames]
 
 
 class UNet(nn.Module):
@@ -162,13 +155,6 @@ class ResidualBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         changed: Tensor = features + self.layers(features)
         return changed
-
-
-def average_in_time(spectrogram: Tensor) -> Tensor:
-    """The moving average of each band of [batch, 1, mels, frames]."""
-    half = AVERAGED_FRAMES // 2
-    padded = functional.pad(spectrogram, (half, half, 0, 0), mode="replicate")
-    return functional.avg_pool2d(padded, (1, AVERAGED_FRAMES), stride=1)
 
 
 def fix(layer: nn.Linear) -> None:

@@ -57,13 +57,9 @@ class VAE(nn.Module, ABC):
         mean, log_variance = self.posterior((log_mel - self.band_mean) / self.scale)
         return mean.float(), log_variance.float().clamp(*LOG_VARIANCE_RANGE)
 
-    def decode(self, latent: Tensor, texture: float = 0.0) -> Tensor:
-        """[batch, latent] to [batch, 1, mels, frames].
-
-        The smallest squared error is that of a mean, which is smoother than any sound: with `texture`, 0 to
-        1, a decoder keeps some of what it would smooth away, if it can.
-        """
-        log_mel: Tensor = self.decode_normalised(latent, texture).float() * self.scale + self.band_mean
+    def decode(self, latent: Tensor) -> Tensor:
+        """[batch, latent] to [batch, 1, mels, frames]."""
+        log_mel: Tensor = self.decode_normalised(latent).float() * self.scale + self.band_mean
         return log_mel
 
     def forward(self, log_mel: Tensor, noise: Tensor) -> VAEOutput:
@@ -81,5 +77,5 @@ class VAE(nn.Module, ABC):
         """Normalised spectrograms [batch, 1, mels, frames] to mean and log-variance, each [batch, latent]."""
 
     @abstractmethod
-    def decode_normalised(self, latent: Tensor, texture: float = 0.0) -> Tensor:
-        """[batch, latent] to normalised spectrograms [batch, 1, mels, frames], `texture` as for `decode`."""
+    def decode_normalised(self, latent: Tensor) -> Tensor:
+        """[batch, latent] to normalised spectrograms [batch, 1, mels, frames]."""

@@ -26,14 +26,16 @@ from core.synthesis.render import SoundRenderer, audible
 from core.text import first_line, printable
 from core.threads import use_threads
 
+RECONSTRUCTED_DETAIL = 0.5  # all of it is nearer to real sounds as a set, but further from the given one
+
 
 @dataclass(frozen=True)
 class ModelBundle:
     """The EMA model of a checkpoint, its spectrogram and latent distribution, and the level of its sounds.
 
     `chunk_samples` is the length of the sounds that it encodes and decodes.  `level` brings a sound at ±1
-    full scale to the level that the model was trained at.  `detail`, 0 to 1, is how much texture the decoder
-    keeps, and how much new sounds get of what it leaves out, if the training sounds are kept.
+    full scale to the level that the model was trained at.  `detail` is how much sounds get of what the
+    decoder leaves out, 0 to 1, if the training sounds are kept with the latents.
     """
 
     model: VAE
@@ -66,8 +68,7 @@ class ModelBundle:
 
         The encoder's answer, refined by so many gradient steps.  Raises Cancelled between steps.
         """
-        log_mel = log_mel.to(self.device)
-        return refine_latents(self.model, log_mel, steps, texture=self.detail, cancelled=cancelled)
+        return refine_latents(self.model, log_mel.to(self.device), steps, cancelled=cancelled)
 
     def draw(self, count: int, generator: torch.Generator) -> Drawn:
         """New latents [count, latent], each near a training sound, and which one."""
@@ -75,7 +76,20 @@ class ModelBundle:
 
     def decode(self, latent: Tensor) -> Tensor:
         """Latents [batch, latent] to log-mel spectrograms [batch, 1, mels, frames] that can be rendered."""
-        return audible(self._decode(latent, self.detail), self.spectrogram)
+        return audible(self._decode(latent), self.spectrogram)
+
+    def reconstruct(self, log_mel: Tensor, latent: Tensor, detail: float | None = None) -> Tensor:
+        """Log-mel spectrograms [batch, 1, mels, frames] as their latents decode, ready to be rendered.
+
+        With `detail` (None: the bundle's) they get as many times half of what decoding leaves out of the
+        training sound nearest to each: texture like theirs, which no decoder can predict.
+        """
+        decoded = self._decode(latent)
+        amount = self.detail if detail is None else detail
+        if amount > 0 and self.latents.sounds is not None:
+            nearest = self.latents.sounds.nearest(log_mel.to(self.device))
+            decoded = decoded + RECONSTRUCTED_DETAIL * amount * self.residuals(nearest)
+        return audible(decoded, self.spectrogram)
 
     def sample(self, count: int, generator: torch.Generator, detail: float | None = None) -> Tensor:
         """New log-mel spectrograms [count, 1, mels, frames] that can be rendered, each near a training sound.
@@ -85,23 +99,23 @@ class ModelBundle:
         """
         drawn = self.draw(count, generator)
         amount = self.detail if detail is None else detail
-        decoded = self._decode(drawn.latents, amount)
+        decoded = self._decode(drawn.latents)
         if amount > 0 and self.latents.sounds is not None:
-            decoded = decoded + amount * self.residuals(drawn.partners, amount)
+            decoded = decoded + amount * self.residuals(drawn.partners)
         return audible(decoded, self.spectrogram)
 
-    def residuals(self, sources: Tensor, texture: float = 0.0) -> Tensor:
-        """What decoding with `texture` leaves out of training sounds [batch]: [batch, 1, mels, frames].
+    def residuals(self, sources: Tensor) -> Tensor:
+        """What decoding leaves out of some training sounds [batch], [batch, 1, mels, frames].
 
         Raises ValueError if they are not kept.
         """
         if self.latents.sounds is None:
             raise ValueError("the training sounds are not kept with this model")
-        return self.latents.sounds.log_mel(sources) - self._decode(self.latents.means[sources], texture)
+        return self.latents.sounds.log_mel(sources) - self._decode(self.latents.means[sources])
 
     @torch.no_grad()
-    def _decode(self, latent: Tensor, texture: float) -> Tensor:
-        return self.model.eval().decode(latent.to(self.device), texture)
+    def _decode(self, latent: Tensor) -> Tensor:
+        return self.model.eval().decode(latent.to(self.device))
 
     def render(
         self,

@@ -125,7 +125,9 @@ def preview_spectrograms(
     nearest = _nearest_latents(bundle, clip_log_mel, cancelled)
     # Each by itself: more samples leave the first ones as they are.
     draws = [generator(seed, "preview latents", number) for number in range(samples)]
-    decoded = torch.cat([bundle.decode(nearest), *(bundle.sample(1, each) for each in draws)])
+    decoded = torch.cat(
+        [bundle.reconstruct(clip_log_mel, nearest), *(bundle.sample(1, each) for each in draws)]
+    )
     labels: list[tuple[PreviewKind, str]] = [(PreviewKind.RECONSTRUCTION, PreviewKind.RECONSTRUCTION)]
     labels += [(PreviewKind.SAMPLE, f"{PreviewKind.SAMPLE} {1 + n}") for n in range(samples)]
     return [(kind, label, log_mel) for (kind, label), log_mel in zip(labels, decoded, strict=True)]
@@ -138,7 +140,7 @@ def phase_generator(seed: int, label: str) -> torch.Generator:
 
 def _nearest_latents(bundle: ModelBundle, clip_log_mel: Tensor, cancelled: Callable[[], bool]) -> Tensor:
     """Latents [1, latent] of the clip.  A single sound takes several cores longer than one."""
-    arguments = bundle.model, clip_log_mel, QUICK_REFINEMENT_STEPS, STEP_SIZE, bundle.detail, cancelled
+    arguments = bundle.model, clip_log_mel, QUICK_REFINEMENT_STEPS, STEP_SIZE, cancelled
     if bundle.device.type != "cpu":
         return refine_latents(*arguments)
     with one_core_threads(1, "latents") as executor:

@@ -21,10 +21,9 @@ def refine_latents(
     log_mel: Tensor,
     steps: int = STEPS,
     step_size: float = STEP_SIZE,
-    texture: float = 0.0,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Tensor:
-    """Latents [batch, latent] nearer to `log_mel` [batch, 1, mels, frames] when decoded, with `texture`.
+    """Latents [batch, latent] which decode no farther from `log_mel` [batch, 1, mels, frames].
 
     Gradient steps on the squared error, from the encoder's answer: Kim et al., "Semi-Amortized Variational
     Autoencoders", ICML 2018.  Each keeps the nearest that it came by.  The model stays as it is.
@@ -40,9 +39,7 @@ def refine_latents(
     for step in range(steps + 1):
         if cancelled():
             raise Cancelled
-        squared_error = (model.decode(latent, texture) - log_mel).square().flatten(1).sum(
-            1
-        ) / model.scale.square()
+        squared_error = (model.decode(latent) - log_mel).square().flatten(1).sum(1) / model.scale.square()
         is_nearer = squared_error.detach() < smallest
         smallest = torch.where(is_nearer, squared_error.detach(), smallest)
         nearest = torch.where(is_nearer.unsqueeze(1), latent.detach(), nearest)

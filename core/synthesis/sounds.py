@@ -35,6 +35,11 @@ class TrainingSounds:
         """The spectrograms [batch, 1, mels, frames] of some of the sounds [batch]."""
         return (self.levels[index] * (self.largest[index] / LEVELS).view(-1, 1, 1)).unsqueeze(1)
 
+    def nearest(self, log_mel: Tensor) -> Tensor:
+        """The sound [batch] nearest to each log-mel spectrogram [batch, 1, mels, frames]."""
+        sounds = self.log_mel(torch.arange(len(self), device=self.levels.device))
+        return torch.cdist(log_mel.flatten(1), sounds.flatten(1)).argmin(1)
+
     def state_dict(self) -> dict[str, Any]:
         return {"levels": self.levels, "largest": self.largest}
 

@@ -142,34 +142,6 @@ def test_pca_unet_starts_as_principal_components() -> None:
     assert (covariance - covariance.diag().diag()).abs().max() < 0.02
 
 
-@torch.no_grad()
-def test_texture_keeps_what_the_network_changes_from_frame_to_frame() -> None:
-    vae = make("pca_unet").eval()
-    vae.initialise(torch.rand(20, 1, 128, 94, generator=draws()), draws(1))
-    for weight in vae.refiner.parameters():
-        weight.copy_(0.1 * torch.randn(weight.shape, generator=draws(2)))
-    latent = torch.randn(4, 16, generator=draws(3))
-    linear = vae.from_latent(latent).unflatten(1, (1, 128, 94)) * vae.scale + vae.band_mean
-    plain, half, textured = (vae.decode(latent, texture) - linear for texture in (0.0, 0.5, 1.0))
-    assert torch.allclose(half, (plain + textured) / 2, atol=1e-4)
-    middle = slice(7, -7)  # where the average of 15 frames is all of the sound's
-    for band in (0, 64, 127):
-        averaged = [each[:, 0, band].unfold(1, 15, 1).mean(2) for each in (plain, textured)]
-        fine = [
-            each[:, 0, band, middle] - average
-            for each, average in zip((plain, textured), averaged, strict=True)
-        ]
-        kept = float((fine[1] * fine[0]).sum() / fine[0].square().sum())
-        assert kept == pytest.approx(0.4, abs=0.1)
-
-
-@torch.no_grad()
-def test_a_model_without_a_linear_path_has_no_texture_to_keep() -> None:
-    vae = make("convolutional").eval()
-    latent = torch.randn(2, 16, generator=draws())
-    assert torch.equal(vae.decode(latent, 1.0), vae.decode(latent))
-
-
 def test_directions_without_variance_stay_unused() -> None:
     vae = make("pca_unet").eval()
     few = torch.rand(3, 1, 128, 94, generator=draws())  # of 16 dimensions they fill two

@@ -15,6 +15,7 @@ from core.errors import CheckpointError, ConfigError
 from core.runs import RunDirectory
 from core.seeding import generator
 from core.synthesis import load_bundle
+from core.synthesis.bundle import RECONSTRUCTED_DETAIL
 from core.synthesis.latents import LatentDistribution
 from core.synthesis.previews import phase_generator, preview_spectrograms
 from tests.conftest import MakeRun, create_run, write_tones
@@ -101,11 +102,10 @@ def test_detail_is_what_decoding_leaves_out_of_the_sound_drawn_around(orphan: Ru
     assert repeating.latents.sounds is not None
     training = repeating.latents.sounds.log_mel(sources)
     blurred, half, sharp = (repeating.sample(6, generator(0, "draws"), detail) for detail in (0.0, 0.5, 1.0))
-    assert torch.equal(blurred, replace(repeating, detail=0.0).decode(bundle.latents.means[sources]))
+    assert torch.equal(blurred, repeating.decode(bundle.latents.means[sources]))
     assert torch.allclose(sharp, training, atol=1e-4)
-    softer = replace(repeating, detail=0.5).decode(bundle.latents.means[sources])
-    inside = (half > 0) & (softer > 0)
-    assert torch.allclose(half[inside], ((softer + training) / 2)[inside], atol=1e-4)
+    inside = (half > 0) & (blurred > 0)
+    assert torch.allclose(half[inside], ((blurred + training) / 2)[inside], atol=1e-4)
 
 
 def test_detail_is_of_the_sound_whose_fine_latents_a_new_one_has(orphan: RunDirectory) -> None:
@@ -113,10 +113,26 @@ def test_detail_is_of_the_sound_whose_fine_latents_a_new_one_has(orphan: RunDire
     still = replace(bundle, latents=replace(bundle.latents, bandwidth=0.0, deviation=torch.zeros(4)))
     drawn = still.draw(50, generator(0, "draws"))
     assert not (drawn.partners == drawn.sources).any()
-    varied, sharp = still.decode(drawn.latents), still.sample(50, generator(0, "draws"), 1.0)
-    is_sound = (varied > 0) & (sharp > 0)  # elsewhere there was less than silence
-    error = (sharp - varied - still.residuals(drawn.partners, 1.0)).abs()
+    blurred, sharp = (still.sample(50, generator(0, "draws"), detail) for detail in (0.0, 1.0))
+    is_sound = (blurred > 0) & (sharp > 0)  # elsewhere there was less than silence
+    error = (sharp - blurred - still.residuals(drawn.partners)).abs()
     assert error[is_sound].max() < 1e-4
+
+
+def test_a_reconstruction_gets_detail_of_the_training_sound_nearest_to_it(orphan: RunDirectory) -> None:
+    bundle = load_bundle(orphan.path)
+    assert bundle.latents.sounds is not None
+    sources = torch.tensor([3, 0])
+    given = bundle.latents.sounds.log_mel(sources) + 0.01
+    assert bundle.latents.sounds.nearest(given).tolist() == [3, 0]
+    latent = bundle.latents.means[[1, 2]]
+    plain, textured = bundle.decode(latent), bundle.reconstruct(given, latent)
+    is_sound = (plain > 0) & (textured > 0)  # elsewhere there was less than silence
+    error = (textured - plain - RECONSTRUCTED_DETAIL * bundle.residuals(sources)).abs()
+    assert error[is_sound].max() < 1e-4
+    assert torch.equal(bundle.reconstruct(given, latent, 0.0), plain)
+    without = replace(bundle, latents=replace(bundle.latents, sounds=None))
+    assert torch.equal(without.reconstruct(given, latent), plain)
 
 
 def test_detail_of_the_run_is_the_default(orphan: RunDirectory) -> None:
@@ -126,11 +142,10 @@ def test_detail_of_the_run_is_the_default(orphan: RunDirectory) -> None:
     assert not torch.equal(ours, bundle.sample(2, generator(0, "draws"), 0.0))
 
 
-def test_bundle_without_the_training_sounds_makes_what_its_latents_decode_to(orphan: RunDirectory) -> None:
+def test_bundle_without_the_training_sounds_makes_sounds_without_detail(orphan: RunDirectory) -> None:
     bundle = load_bundle(orphan.path)
     without = replace(bundle, latents=replace(bundle.latents, sounds=None))
-    drawn = without.draw(2, generator(0, "draws"))
-    assert torch.equal(without.sample(2, generator(0, "draws")), without.decode(drawn.latents))
+    assert torch.equal(without.sample(2, generator(0, "draws")), bundle.sample(2, generator(0, "draws"), 0.0))
     with pytest.raises(ValueError, match="not kept"):
         without.residuals(torch.tensor([0]))
 

@@ -17,7 +17,8 @@ from core.model import VAE, build_model
 from core.model.reconstruction import reconstruct
 from core.synthesis.bundle import ModelBundle
 from core.synthesis.latents import fit_latents
-from core.synthesis.previews import QUICK_REFINEMENT_STEPS, PreviewRenderer
+from core.synthesis.previews import QUICK_REFINEMENT_STEPS, PreviewRenderer, preview_spectrograms
+from core.synthesis.sounds import TrainingSounds
 from tests.sounds import tone
 
 SPECTROGRAM = SpectrogramConfig()
@@ -55,6 +56,19 @@ def test_reconstruction_is_nearer_than_one_pass_of_the_encoder(tmp_path: Path, m
     with torch.no_grad():
         one_pass = model.decode(model.encode(log_mel)[0]).clamp(min=0)
     assert (reconstruction - log_mel).square().mean() < 0.997 * (one_pass - log_mel).square().mean()
+
+
+def test_reconstruction_has_detail_of_the_training_sound_nearest_to_it(tmp_path: Path, model: VAE) -> None:
+    """Here it is the clip itself, of which half is left to find."""
+    clip = torch.from_numpy(tone(440.0, 0.25)).float()
+    log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
+    latents = fit_latents(reconstruct(model, log_mel), sounds=TrainingSounds.quantised(log_mel))
+    errors = []
+    for detail in (0.0, 1.0):
+        bundle = ModelBundle(model, SPECTROGRAM, latents, len(clip), detail=detail)
+        (_, _, made), *_ = preview_spectrograms(bundle, log_mel, 0, 0)
+        errors.append(float((made - log_mel).square().mean().sqrt()))
+    assert errors[1] < 0.7 * errors[0]
 
 
 def test_first_previews_hold_the_original_and_all_are_valid_wavs(tmp_path: Path, model: VAE) -> None:
