@@ -3,12 +3,12 @@
 Each turns sounds into points; the distance of two sets of sounds is the squared maximum mean discrepancy of
 their points, x 1000.
 
-`NetworkJudge` is the embedding of a network that tells sound effects apart (Ma & Lerch, "Representation
+`NetworkJudge` is the embedding of a network that classifies sound effects (Ma & Lerch, "Representation
 learning for the automatic indexing of sound effects libraries", ISMIR 2022), of the package `aisfx`, whose
 wheel holds the weights (CC BY 4.0).  It is fetched from the package index once, compared with its hash, and
 kept as plain arrays.
 
-`ModulationJudge` has no learned weights: it has statistics like those by which listeners tell textures apart
+`ModulationJudge` has no learned weights: it has statistics like those by which listeners distinguish textures
 (McDermott & Simoncelli, "Sound texture perception via statistics of the auditory periphery", Neuron 2011):
 moments of each band's envelope, how it moves, and which bands move together.
 """

@@ -194,7 +194,7 @@ class Panel:
 SAMPLE_RATE = SpectrogramConfig().sample_rate
 
 
-def heard(log_mel: Tensor, spectrogram: SpectrogramConfig) -> Tensor:
+def render(log_mel: Tensor, spectrogram: SpectrogramConfig) -> Tensor:
     """The sounds [batch, samples] of spectrograms, by the fast inversion."""
     inverter = MelInverter(spectrogram)
     log_mel = log_mel.clamp(0, spectrogram.largest_log_mel)
@@ -225,7 +225,7 @@ def measure(model: VAE, row: Row, sounds: Sounds) -> Scores:
     nats = gaussian_kl(reconstruction.mean, reconstruction.log_variance).mean(0)
     panel = Panel(sounds)
     chosen = spread(len(held_out), JUDGED)
-    audio = heard(textured[chosen], spectrogram)
+    audio = render(textured[chosen], spectrogram)
     return replace(
         scores,
         **measure_new(bundle, training, reconstruction, panel),
@@ -257,7 +257,7 @@ def measure_new(
     found: dict[str, list[float]] = {}
     for seed in range(SAMPLER_SEEDS):
         new = bundle.sample(JUDGED, generator(seed, "samples"))
-        audio = list(heard(new, bundle.spectrogram).numpy())
+        audio = list(render(new, bundle.spectrogram).numpy())
         prior = bundle.decode(
             torch.randn(JUDGED, bundle.model.config.latent_dim, generator=generator(seed, "prior"))
         )

@@ -78,17 +78,16 @@ class ModelBundle:
         """Latents [batch, latent] to log-mel spectrograms [batch, 1, mels, frames] that can be rendered."""
         return audible(self._decode(latent), self.spectrogram)
 
-    def reconstruct(self, log_mel: Tensor, latent: Tensor, detail: float | None = None) -> Tensor:
+    def reconstruct(self, log_mel: Tensor, latent: Tensor) -> Tensor:
         """Log-mel spectrograms [batch, 1, mels, frames] as their latents decode, ready to be rendered.
 
-        With `detail` (None: the bundle's) they get as many times half of what decoding leaves out of the
-        training sound nearest to each: texture like theirs, which no decoder can predict.
+        They get `detail` times half of what decoding leaves out of the training sound nearest to each:
+        texture like theirs, which no decoder can predict.
         """
         decoded = self._decode(latent)
-        amount = self.detail if detail is None else detail
-        if amount > 0 and self.latents.sounds is not None:
+        if self.detail > 0 and self.latents.sounds is not None:
             nearest = self.latents.sounds.nearest(log_mel.to(self.device))
-            decoded = decoded + RECONSTRUCTED_DETAIL * amount * self.residuals(nearest)
+            decoded = decoded + RECONSTRUCTED_DETAIL * self.detail * self.residuals(nearest)
         return audible(decoded, self.spectrogram)
 
     def sample(self, count: int, generator: torch.Generator, detail: float | None = None) -> Tensor:

@@ -139,13 +139,14 @@ def find_neighbourhoods(log_mel: Tensor) -> Neighbourhoods:
     sounds.
     """
     chunks = len(log_mel)
-    neighbours = nearest_sounds(log_mel, min(chunks, NEIGHBOURS))
+    distances = _distances(log_mel)
+    neighbours = _nearest(distances, min(chunks, NEIGHBOURS))
     share = neighbours.shape[1] / chunks
-    closeness = min(1.0, max(SMALLEST_CLOSENESS, _alikeness(log_mel, neighbours) / USUAL_ALIKENESS))
+    closeness = min(1.0, max(SMALLEST_CLOSENESS, _alikeness(distances, neighbours) / USUAL_ALIKENESS))
     return Neighbourhoods(neighbours, BANDWIDTH * closeness * (1 - share / 2))
 
 
-def _alikeness(log_mel: Tensor, neighbours: Tensor) -> float:
+def _alikeness(distances: Tensor, neighbours: Tensor) -> float:
     """By how much a sound's nearest is nearer than two of its neighbours are to each other.
 
     From 0 for sounds that are all equally far from each other to 1 for duplicates; the mean over all.
@@ -153,8 +154,6 @@ def _alikeness(log_mel: Tensor, neighbours: Tensor) -> float:
     count = neighbours.shape[1]
     if count == 1:
         return 1.0
-    flat = log_mel.flatten(1)
-    distances = torch.cdist(flat, flat)
     nearest = distances.gather(1, neighbours[:, 1:2]).squeeze(1)
     among = distances[neighbours.unsqueeze(2), neighbours.unsqueeze(1)]  # [chunks, count, count]
     usual = (among.square().sum((1, 2)) / (count * (count - 1))).sqrt()
@@ -168,6 +167,15 @@ def pick(things: int, count: int, generator: torch.Generator) -> Tensor:
 
 def nearest_sounds(log_mel: Tensor, count: int) -> Tensor:
     """Indices [chunks, count] of those nearest to each of the sounds [chunks, …], itself first."""
+    return _nearest(_distances(log_mel), count)
+
+
+def _distances(log_mel: Tensor) -> Tensor:
+    """Between all the sounds: [chunks, chunks]."""
     flat = log_mel.flatten(1)
-    distances = torch.cdist(flat, flat).fill_diagonal_(-1.0)  # also before its duplicates
+    return torch.cdist(flat, flat).fill_diagonal_(0.0)
+
+
+def _nearest(distances: Tensor, count: int) -> Tensor:
+    distances = distances.clone().fill_diagonal_(-1.0)  # itself also before its duplicates
     return distances.topk(count, largest=False).indices

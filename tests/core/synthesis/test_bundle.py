@@ -130,7 +130,7 @@ def test_a_reconstruction_gets_detail_of_the_training_sound_nearest_to_it(orphan
     is_sound = (plain > 0) & (textured > 0)  # elsewhere there was less than silence
     error = (textured - plain - RECONSTRUCTED_DETAIL * bundle.residuals(sources)).abs()
     assert error[is_sound].max() < 1e-4
-    assert torch.equal(bundle.reconstruct(given, latent, 0.0), plain)
+    assert torch.equal(replace(bundle, detail=0.0).reconstruct(given, latent), plain)
     without = replace(bundle, latents=replace(bundle.latents, sounds=None))
     assert torch.equal(without.reconstruct(given, latent), plain)
 

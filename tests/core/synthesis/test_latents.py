@@ -45,9 +45,7 @@ def test_draws_have_the_mean_and_covariance_of_kernels_around_the_sounds() -> No
 
 
 def test_a_draw_names_the_sound_it_is_around_and_another_one_like_it() -> None:
-    neighbours = torch.stack(
-        [torch.cat([torch.arange(kind, kind + 10).roll(-n)]) for kind in (0, 10) for n in range(10)]
-    )
+    neighbours = torch.stack([torch.arange(kind, kind + 10).roll(-n) for kind in (0, 10) for n in range(10)])
     means = torch.arange(20.0).unsqueeze(1).repeat(1, COARSE + 1) * 100
     distribution = LatentDistribution(means, neighbours, torch.zeros(COARSE + 1), bandwidth=0.0)
     drawn = distribution.draw(2000, torch.Generator().manual_seed(0))
@@ -124,9 +122,10 @@ def test_of_a_few_sounds_new_ones_are_nearer_to_the_given_ones() -> None:
 
 
 def test_where_no_sound_is_like_another_new_ones_are_nearer_to_the_given_ones() -> None:
-    alike, less, not_at_all = (
-        find_neighbourhoods(kinds(80, spread)).bandwidth for spread in (0.5, 1.2, 50.0)
+    twice, alike, less, not_at_all = (
+        find_neighbourhoods(kinds(80, spread)).bandwidth for spread in (0.0, 0.5, 1.2, 50.0)
     )
+    assert twice == alike
     assert alike == pytest.approx(0.95 * BANDWIDTH)
     assert 0.3 * alike < less < 0.9 * alike
     assert not_at_all == pytest.approx(SMALLEST_CLOSENESS * alike)

@@ -49,13 +49,17 @@ def render(
 
 
 def test_reconstruction_is_nearer_than_one_pass_of_the_encoder(tmp_path: Path, model: VAE) -> None:
+    pitches = np.stack([tone(pitch, 0.25) for pitch in (440.0, 220.0, 330.0, 880.0)])
+    log_mels = LogMelSpectrogram(SPECTROGRAM)(torch.from_numpy(pitches).float())
+    model.initialise(log_mels, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        model.to_latent.weight *= 0.2  # it begins with the nearest latents there are
+    log_mel = log_mels[:1]
     render(renderer(tmp_path), model, 0)
-    clip = torch.from_numpy(tone(440.0, 0.25)).float()
-    log_mel = LogMelSpectrogram(SPECTROGRAM)(clip.unsqueeze(0))
     reconstruction = torch.from_numpy(np.load(tmp_path / "epoch-0000-reconstruction.npy"))
     with torch.no_grad():
         one_pass = model.decode(model.encode(log_mel)[0]).clamp(min=0)
-    assert (reconstruction - log_mel).square().mean() < 0.997 * (one_pass - log_mel).square().mean()
+    assert (reconstruction - log_mel).square().mean() < 0.9 * (one_pass - log_mel).square().mean()
 
 
 def test_reconstruction_has_detail_of_the_training_sound_nearest_to_it(tmp_path: Path, model: VAE) -> None:
