@@ -34,6 +34,7 @@ New sounds are those of three seeds of the sampler.
 """
 
 import argparse
+import hashlib
 import logging
 import math
 import multiprocessing
@@ -305,7 +306,9 @@ class Task:
         if self.models is None:
             return ROWS[name].fit(sounds, self.steps).eval()
         size = self.files or len(self.report.usable_files)
-        file = self.models / f"{self.folder.name}-{size}-{self.steps}-{name}-{sounds.seed}.pt"
+        content = hashlib.sha256("".join(file.content_hash for file in self.report.usable_files).encode())
+        key = f"{self.folder.name}-{content.hexdigest()[:8]}-{size}-{self.steps}-{name}-{sounds.seed}"
+        file = self.models / f"{key}.pt"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             torch.save(ROWS[name].fit(sounds, self.steps).eval(), file)

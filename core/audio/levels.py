@@ -31,3 +31,8 @@ class Level:
     def gain_of(self, peak: float) -> float:
         """The factor for a sound of this peak."""
         return gain_to_normalised(peak) if self.mode == "file" else self.gain
+
+    def gain_of_foreign(self, peak: float) -> float:
+        """The factor for a sound that is not of the dataset: none gets louder than the dataset's loudest."""
+        gain = self.gain_of(peak)
+        return gain if self.mode == "off" else min(gain, gain_to_normalised(peak))

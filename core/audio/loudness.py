@@ -59,8 +59,10 @@ class LoudnessMeter:
         else:
             blocks = np.convolve(steps, np.ones(STEPS_IN_BLOCK) / STEPS_IN_BLOCK, mode="valid")
         blocks = blocks[blocks > SMALLEST_POWER]
-        if len(blocks) == 0:
-            return None
+        if len(blocks) == 0:  # perhaps all of it is in the last step, which is not whole
+            blocks = np.array([self._mean_of_all(steps)])
+            if blocks[0] <= SMALLEST_POWER:
+                return None
         audible = blocks[_loudness(blocks) > ABSOLUTE_GATE_DB]
         blocks = audible if len(audible) else blocks
         gate = _loudness(blocks.mean()) + RELATIVE_GATE_DB

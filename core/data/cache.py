@@ -30,7 +30,7 @@ from core.atomic import write_atomically
 from core.data.report import Excerpt, FileReport, Verdict
 from core.paths import expand
 
-FORMAT = 4  # of the cache; another one when verdicts, decoding or resampling change
+FORMAT = 5  # of the cache; another one when verdicts, decoding or resampling change
 LIMIT_BYTES = 8 * 10**9
 RESERVE_BYTES = 2 * 10**9  # of the disk, for checkpoints
 SETTLED_NS = 2_000_000_000  # a file that changed so recently may change again at the same time of its clock
@@ -185,7 +185,7 @@ def write_with_checksum(path: Path, *body: bytes | memoryview) -> None:
 
 
 def _read(path: Path) -> memoryview:
-    """Read what `_write` wrote.  Raises OSError, and ValueError if it is damaged."""
+    """Read what `write_with_checksum` wrote.  Raises OSError, and ValueError if it is damaged."""
     data = path.read_bytes()
     body = memoryview(data)[CHECKSUM.size :]
     if data[: CHECKSUM.size] != CHECKSUM.pack(zlib.crc32(body)):

@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 
 from core.atomic import write_atomically
+from core.audio.offset import find_offset
 from core.audio.reader import Decoders, Samples, decode_mono
 from core.data.split import QUIETEST_PEAK
 from core.errors import AudioFileError, ConfigError
@@ -38,10 +39,10 @@ def read_clip(path: Path, sample_rate: int, length_samples: int, cancelled: Call
             samples = decode_mono(sound, sample_rate)
     except AudioFileError as error:
         raise _refusal(path, error) from error
-    level = samples - samples.mean(dtype=np.float64) if len(samples) > 1 else samples
-    if np.abs(level).max(initial=0.0) < QUIETEST_PEAK:
+    samples = samples - np.float32(find_offset([samples], sample_rate))
+    if np.abs(samples).max(initial=0.0) < QUIETEST_PEAK:
         raise _refusal(path, "it is silent")
-    start = loudest_start(level, length_samples)
+    start = loudest_start(samples, length_samples)
     excerpt = samples[start : start + length_samples]
     return np.pad(excerpt, (0, length_samples - len(excerpt)))
 

@@ -31,7 +31,7 @@ def with_gains(split: Split, level: Level, files: Iterable[FileReport]) -> Split
 def loud_files_note(files: Sequence[FileReport]) -> str:
     """A message with advice if few files are much louder than the others, else empty."""
     usable = [file for file in files if file.usable]
-    median_db = statistics.median(file.peak_db for file in usable) if usable else 0.0
+    median_db = statistics.median_low(file.peak_db for file in usable) if usable else 0.0
     loud = [file for file in usable if file.peak_db > median_db + LOUD_DB]
     if not loud:
         return ""
@@ -40,6 +40,6 @@ def loud_files_note(files: Sequence[FileReport]) -> str:
     over_db = max(file.peak_db for file in loud) - median_db
     are = "is" if len(loud) == 1 else "are up to"
     return (
-        f"{names}{more} {are} {over_db:.0f} dB louder than half of the files, which stay that quiet; "
-        "level=file brings each to the same peak."
+        f"{names}{more} {are} {over_db:.0f} dB louder than half of the files, which stay that quiet with "
+        "level=dataset; level=file brings each to the same peak."
     )

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from core.audio.offset import find_offset
 from core.audio.reader import Decoders, Samples, SoundReader, mono_blocks
 from core.data.cache import ReportCache, SampleCache, trim_cache
 from core.data.report import Excerpt, Split
@@ -47,13 +48,17 @@ class DecodedExcerpt:
 
     @classmethod
     def from_blocks(cls, blocks: "deque[Samples]", excerpt: Excerpt, sample_rate: int) -> Self:
-        """Make the excerpt of its decoded samples, and empty `blocks` on the way; so no memory is doubled."""
-        peak = max((float(np.abs(block).max(initial=0.0)) for block in blocks), default=0.0) or 1.0
+        """Make the excerpt of its decoded samples, and empty `blocks` on the way; so no memory is doubled.
+
+        A constant offset is taken away: the level is chosen without it, and a gain would raise it too.
+        """
+        offset = find_offset(blocks, sample_rate)
+        peak = max((float(np.abs(block - offset).max(initial=0.0)) for block in blocks), default=0.0) or 1.0
         integers = np.empty(sum(len(block) for block in blocks), np.int16)
         end = 0
         while blocks:
             block = blocks.popleft()
-            integers[end : end + len(block)] = np.round(block * (INT16_FULL_SCALE / peak))
+            integers[end : end + len(block)] = np.round((block - offset) * (INT16_FULL_SCALE / peak))
             end += len(block)
         return cls.from_samples(integers, peak / INT16_FULL_SCALE, excerpt, sample_rate)
 

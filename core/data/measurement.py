@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio.loudness import LoudnessMeter
+from core.audio.offset import LONGEST_PERIOD_S
 from core.audio.reader import Samples, SoundReader
 from core.data.split import PEAK_INTERVAL_S, SILENCE_PEAK
 
 FULL_SCALE = 0.985  # limiters that clip stop a little below 1
-LONGEST_PERIOD_S = 0.05  # of an audible tone: a shorter sound has no mean to leave out
 
 
 class Measurement:

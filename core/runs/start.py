@@ -23,7 +23,8 @@ class StartModel:
 
         The weights fit one architecture.  The seed decides which files are held out: with another one, many
         that this model was trained on would be.  The latents are near the prior already, so that the KL
-        weight need not rise from zero: that would let them drift first.  Raises ConfigError for a value that
+        weight need not rise from zero: that would let them drift first.  The level is the one that it knows
+        sounds at, unless the user gives another.  Raises ConfigError for a value that
         does not fit the weights.
         """
         follow: dict[str, SettingValue] = {name: getattr(self.config, name) for name in ARCHITECTURE}
@@ -34,4 +35,9 @@ class StartModel:
                     f"{name} is {shown} in the model of {printable(self.parent.run)} that the run starts "
                     f"from, and cannot be {other}."
                 )
-        return {"seed": self.config.seed, "kl_warmup_fraction": 0.0, **values, **follow}
+        usual: dict[str, SettingValue] = {
+            "seed": self.config.seed,
+            "kl_warmup_fraction": 0.0,
+            "level": self.config.level,
+        }
+        return {**usual, **values, **follow}

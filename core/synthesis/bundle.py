@@ -57,7 +57,7 @@ class ModelBundle:
         if waveform.shape[1:] != (self.chunk_samples,):
             raise ValueError(f"sounds must be [batch, {self.chunk_samples}], not {list(waveform.shape)}")
         waveform = waveform.to(self.device)
-        gains = [[self.level.gain_of(peak)] for peak in waveform.abs().amax(1).tolist()]
+        gains = [[self.level.gain_of_foreign(peak)] for peak in waveform.abs().amax(1).tolist()]
         log_mel: Tensor = self._analysis(waveform * torch.tensor(gains, device=self.device))
         return log_mel
 
@@ -123,7 +123,9 @@ class ModelBundle:
         quality: str = "fast",
         cancelled: Callable[[], bool] = lambda: False,
     ) -> list[Samples]:
-        """Log-mel spectrograms [batch, 1, mels, frames] to sounds of [chunk_samples] at the original's level.
+        """Log-mel spectrograms [batch, 1, mels, frames] to sounds of [chunk_samples].
+
+        They are at the level of the dataset before its gain; with `level=file` the peak is near -1 dBFS.
 
         `generators`, one for each sound, draw the first phases.  Raises Cancelled within a few iterations.
         """

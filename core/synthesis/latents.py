@@ -15,9 +15,10 @@ NEIGHBOURS = 16  # the training sounds most like one, itself among them
 PARTNERS = 4  # the first of these: sounds so alike that each may have the detail of the other
 COARSE = 32  # leading latents, those of the first principal components, in which new sounds vary
 LARGEST_BANDWIDTH = 4.0
-BANDWIDTH = 1.8  # of the neighbours' deviation: wider ones fit the sounds less, narrower ones repeat them
+BANDWIDTH = 1.3  # of the neighbours' deviation: wider ones fit the sounds less, narrower ones repeat them
 USUAL_ALIKENESS = 0.35  # of drums, loops and instruments: 0.35 to 0.6; of speech 0.12
 SMALLEST_CLOSENESS = 0.25  # of the bandwidth, whatever the sounds
+FEWEST_TO_COMPARE = 8  # neighbours; fewer say nothing of how much alike sounds of this kind are
 
 
 class Drawn(NamedTuple):
@@ -143,7 +144,7 @@ def find_neighbourhoods(log_mel: Tensor) -> Neighbourhoods:
     neighbours = _nearest(distances, min(chunks, NEIGHBOURS))
     share = neighbours.shape[1] / chunks
     closeness = min(1.0, max(SMALLEST_CLOSENESS, _alikeness(distances, neighbours) / USUAL_ALIKENESS))
-    return Neighbourhoods(neighbours, BANDWIDTH * closeness * (1 - share / 2))
+    return Neighbourhoods(neighbours, BANDWIDTH * closeness * (1 - 0.75 * share))
 
 
 def _alikeness(distances: Tensor, neighbours: Tensor) -> float:
@@ -152,8 +153,8 @@ def _alikeness(distances: Tensor, neighbours: Tensor) -> float:
     From 0 for sounds that are all equally far from each other to 1 for duplicates; the mean over all.
     """
     count = neighbours.shape[1]
-    if count == 1:
-        return 1.0
+    if count < FEWEST_TO_COMPARE:
+        return USUAL_ALIKENESS
     nearest = distances.gather(1, neighbours[:, 1:2]).squeeze(1)
     among = distances[neighbours.unsqueeze(2), neighbours.unsqueeze(1)]  # [chunks, count, count]
     usual = (among.square().sum((1, 2)) / (count * (count - 1))).sqrt()

@@ -1,5 +1,6 @@
 """Training a variational autoencoder of log-mel spectrograms."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -181,6 +182,8 @@ class VaeTask:
         latents = LatentDistribution.from_state(state, self.device)
         if latents.means.shape[1] != self._config.latent_dim:
             raise ValueError("its latents are of another model")
+        if not self._config.detail:  # it was changed since: from now on no checkpoint holds sounds
+            return dataclasses.replace(latents, sounds=None)
         return latents
 
     def close(self) -> None:

@@ -23,6 +23,13 @@ def test_only_the_mode_file_asks_for_the_peak() -> None:
     assert Level("off").gain_of(0.5) == 1.0
 
 
+def test_a_sound_from_elsewhere_gets_no_louder_than_the_dataset() -> None:
+    level = Level("dataset", 89.0)
+    assert level.gain_of_foreign(0.01) == 89.0
+    assert 0.5 * level.gain_of_foreign(0.5) == pytest.approx(NORMALISED_PEAK)
+    assert Level("off").gain_of_foreign(2.0) == 1.0
+
+
 def test_decibels_of_silence_are_minus_infinity() -> None:
     assert decibels(0.1) == pytest.approx(-20)
     assert decibels(0.0) == -math.inf

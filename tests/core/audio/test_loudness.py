@@ -60,6 +60,14 @@ def test_a_sound_shorter_than_a_block_has_the_loudness_of_a_longer_one() -> None
     assert short == pytest.approx(long, abs=0.2)
 
 
+def test_a_burst_at_the_very_end_has_a_loudness() -> None:
+    late = np.zeros(23_950)
+    late[-4000:] = tone(1000.0, 1.0)[:4000]
+    assert meter(late).loudness_lufs == pytest.approx(
+        meter(np.append(late, np.zeros(50))).loudness_lufs, abs=1.5
+    )
+
+
 def test_silence_has_no_loudness() -> None:
     assert meter(np.zeros(48_000)).loudness_lufs is None
     assert meter(np.zeros(10)).loudness_lufs is None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from core.data import loading
@@ -150,6 +151,20 @@ def test_a_file_that_needs_more_memory_than_is_free_is_left_out(
     sounds = load(tmp_path, split)
     assert len(sounds.train) == 2
     assert sounds.problems[0].startswith("b.wav is left out: it needs 0.0 GB of memory")
+
+
+def test_an_offset_is_not_raised_with_the_sound(tmp_path: Path) -> None:
+    quiet = 0.01 * tone(440.0, 0.5)
+    for name, offset in (("a.wav", 0.0), ("b.wav", 0.5)):
+        soundfile.write(tmp_path / name, quiet + offset, 48_000, subtype="FLOAT")
+    train, other = (dataclasses.replace(excerpt(name), gain=50.0) for name in ("a.wav", "b.wav"))
+    for _ in range(2):  # the second time from the cache
+        sounds = load(tmp_path, Split("file", "", (train,), (other,)))
+        without, with_offset = (
+            store.chunks(torch.tensor([0]))[0] for store in (sounds.train, sounds.validation)
+        )
+        assert torch.allclose(without, with_offset, atol=2e-3)
+        scan_folder(tmp_path)
 
 
 def test_the_gain_of_an_excerpt_is_applied_whatever_is_in_the_cache(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from core.synthesis.latents import LatentDistribution
 from core.synthesis.previews import phase_generator, preview_spectrograms
 from tests.conftest import MakeRun, create_run, write_tones
 from tests.sounds import tone
-from tests.training import train
+from tests.training import train, train_to
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +154,18 @@ def test_checkpoints_of_a_run_without_detail_hold_no_sounds(make_run: MakeRun) -
     run = make_run("blurred", detail=0)
     train(run)
     assert load_bundle(run.path).latents.sounds is None
+
+
+def test_detail_that_is_set_to_0_leaves_no_sounds_in_new_checkpoints(
+    orphan: RunDirectory, tmp_path: Path
+) -> None:
+    run = create_run(tmp_path, "run", write_tones(tmp_path / "sounds"), {"epochs": 50})
+    train_to(run, 3)
+    assert load_bundle(run.path, "newest").latents.sounds is not None
+    manifest = run.read_manifest()
+    run.change(manifest.with_settings({"detail": 0.0}, 3))
+    train_to(run, 4)
+    assert load_bundle(run.path, "newest").latents.sounds is None
 
 
 def test_latents_of_256_chunks_take_a_fifth_of_a_megabyte() -> None:

@@ -74,7 +74,7 @@ def test_a_new_sound_varies_as_the_sounds_like_it_do(model: VAE) -> None:
     is_quiet = torch.cdist(drawn, quiet_means).amin(1) < torch.cdist(drawn, loud_means).amin(1)
     for of_kind, means in ((drawn[is_quiet], quiet_means), (drawn[~is_quiet], loud_means)):
         ratio = torch.cov(of_kind.T).trace() / torch.cov(means.T).trace()
-        assert 1.5 < ratio < 4  # as the sounds themselves do, and as their neighbours
+        assert 1.3 < ratio < 2.5  # as the sounds themselves do, and as their neighbours
     assert 120 < int(is_quiet.sum()) < 280
 
 
@@ -115,8 +115,8 @@ def kinds(count: int, spread: float) -> torch.Tensor:
 
 def test_of_a_few_sounds_new_ones_are_nearer_to_the_given_ones() -> None:
     many, few = find_neighbourhoods(kinds(80, 0.2)), find_neighbourhoods(kinds(8, 0.2))
-    assert many.bandwidth == pytest.approx(0.95 * BANDWIDTH)
-    assert few.bandwidth == BANDWIDTH / 2
+    assert many.bandwidth == pytest.approx(0.925 * BANDWIDTH)
+    assert few.bandwidth == BANDWIDTH / 4
     assert many.neighbours.shape == (160, 16)
     assert find_neighbourhoods(kinds(1, 0.2)).neighbours.shape == (2, 2)
 
@@ -126,6 +126,6 @@ def test_where_no_sound_is_like_another_new_ones_are_nearer_to_the_given_ones() 
         find_neighbourhoods(kinds(80, spread)).bandwidth for spread in (0.0, 0.5, 1.2, 50.0)
     )
     assert twice == alike
-    assert alike == pytest.approx(0.95 * BANDWIDTH)
+    assert alike == pytest.approx(0.925 * BANDWIDTH)
     assert 0.3 * alike < less < 0.9 * alike
     assert not_at_all == pytest.approx(SMALLEST_CLOSENESS * alike)

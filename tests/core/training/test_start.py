@@ -97,6 +97,7 @@ def test_settings_that_the_weights_are_made_for_follow_from_the_model(
         "epochs": 3,
         "seed": 0,
         "kl_warmup_fraction": 0.0,
+        "level": "dataset",
         "model": "pca_unet",
         "train_pca": False,
         "latent_dim": 4,
@@ -106,6 +107,7 @@ def test_settings_that_the_weights_are_made_for_follow_from_the_model(
         "chunk_duration_s": 0.25,
     }
     assert start.settings({"latent_dim": 4, "seed": 5, "kl_warmup_fraction": 0.5})["seed"] == 5
+    assert start.settings({"level": "off"})["level"] == "off"
     message = "latent_dim is 4 in the model of run that the run starts from, and cannot be 32."
     with pytest.raises(ConfigError, match=message):
         start.settings({"latent_dim": 32})
