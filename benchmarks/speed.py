@@ -21,6 +21,8 @@ Parts; without any, all of them:
   screens  the same with 5, 500 and 5 000 files
   history  redraws of a chart of a thousand steps and of a million
   sound    from a keypress to the first sample in a null sink of PulseAudio
+  listen   training with three pages that listen, relative to none; from a key in the terminal to the sound in
+           the page, in Debian's Chromium; what a page with a hundred previews is sent
 """
 
 import argparse
@@ -31,13 +33,14 @@ from collections.abc import Callable
 from speed_parts.engine import extras, growth, step, usual
 from speed_parts.first import first
 from speed_parts.gpu import gpu
+from speed_parts.listen import listen
 from speed_parts.screen import history, screen, screens
 from speed_parts.sound import sound
 from speed_parts.start import start
 
 PARTS: dict[str, Callable[[], None]] = {
     part.__name__: part
-    for part in (first, start, step, usual, gpu, extras, growth, screen, screens, history, sound)
+    for part in (first, start, step, usual, gpu, extras, growth, screen, screens, history, sound, listen)
 }
 
 

@@ -10,14 +10,14 @@ import os
 import queue
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import runs
 from core.config import SettingValue
-from core.data.report import ScanEvent, ScanProgress
+from core.data.report import ScanEvent, ScanProgress, ScanReport
 from core.errors import Cancelled, NameTakenError, RunError, SdaError
 from core.events import EngineReady, RunEvent, RunState, StateChanged
 from core.runs import EventLog, RunDirectory, RunManifest, StartModel, suggest_branch_name, summarise
@@ -86,6 +86,20 @@ def check_clip(text: str) -> None:
     from core.data.clip import check_clip
 
     check_clip(text)
+
+
+def leave_out(report: ScanReport, paths: Collection[str], seed: int) -> ScanReport:
+    """A scan without some of its files; see `core.data.plan.leave_out`."""
+    from core.data.plan import leave_out
+
+    return leave_out(report, paths, seed)
+
+
+def write_audition(path: Path, target: Path) -> None:
+    """Write a sound of the dataset as WAV, to be played; see `core.data.audition`."""
+    from core.data.audition import write_audition
+
+    write_audition(path, target)
 
 
 def find_sounds(

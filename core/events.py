@@ -185,6 +185,7 @@ class PreviewReady:
     """A sound to listen to.  `kind` is a PreviewKind, and `path` is relative to the run directory.
 
     `envelope` holds the highest absolute sample of each of equally long stretches, 0 to 1, for drawing.
+    `near` is the file of the training sound that a sample is most like, empty in the logs of older versions.
     """
 
     event: ClassVar[str] = "preview"
@@ -195,6 +196,7 @@ class PreviewReady:
     path: str
     duration_s: float
     envelope: tuple[float, ...]
+    near: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from core.data.report import ScanReport
     from core.events import StateChanged
     from core.runs import RunDirectory
-    from sda_tui.playback import Player
+    from sda_tui.listening import Listening
+    from sda_tui.playback import Problem
     from sda_tui.screens.dashboard import DashboardScreen
     from sda_tui.screens.datasets import DatasetScreen
     from sda_tui.screens.runs import RunsScreen
     from sda_tui.screens.settings import SettingsScreen
     from sda_tui.session import RareEvent, Session
 
-NO_SOUND_TOAST_S = 15
 TERMINAL_CHECK_S = 2
 STDIN = 0
 
@@ -63,14 +63,15 @@ class SdaApp(App[Leave]):
     """Shows the screens of a session with its runs in `root`.
 
     `chosen` are the files and folders that it begins with.  The result is how it was left; None if an error
-    ended it.  `on_train` is called with each run as this process begins to train it.
+    ended it.  `on_train` is called with each run as this process begins to train it.  `listen_port` is where
+    the listener page is served, any if there is none.
     """
 
     TITLE = "sda-tui"
     CSS_PATH = "app.tcss"
     BINDINGS = KEYMAP["app"].bindings()
     COMMANDS = {KeyCommands}
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]
 
     class EngineEventReceived(Message):
@@ -80,12 +81,12 @@ class SdaApp(App[Leave]):
             super().__init__()
             self.event = event
 
-    class PlaybackFailed(Message):
-        """A sound could not be played; `reason` is for the user."""
+    class CallWanted(Message):
+        """Something to be done on the app's thread, from another one."""
 
-        def __init__(self, reason: str) -> None:
+        def __init__(self, call: "Callable[[], object]") -> None:
             super().__init__()
-            self.reason = reason
+            self.call = call
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class SdaApp(App[Leave]):
         demo: bool = False,
         attached: "RunDirectory | None" = None,
         on_train: "Callable[[RunDirectory], object]" = lambda _: None,
+        listen_port: int | None = None,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.animation_level = "none"  # nothing here needs it, and every frame goes over the wire
@@ -104,7 +106,8 @@ class SdaApp(App[Leave]):
         self._on_train = on_train
         self._settings: SettingsScreen | None = None
         self._parent_pid = os.getppid()
-        self._has_shown_no_sound = False
+        self._listen_port = listen_port
+        self._has_offered_page = False
 
     @cached_property
     def session(self) -> "Session":
@@ -113,10 +116,16 @@ class SdaApp(App[Leave]):
         return Session(self._root, self._on_train)
 
     @cached_property
-    def player(self) -> "Player":
-        from sda_tui.playback import PortAudioPlayer
+    def listening(self) -> "Listening":
+        from sda_tui.listening import Listening
 
-        return PortAudioPlayer(lambda reason: self.post_message(self.PlaybackFailed(reason)))
+        return Listening(
+            self._listen_port,
+            lambda call: self.post_message(self.CallWanted(call)),
+            self._show_way,
+            self._show_playback_problem,
+            self._offer_page,
+        )
 
     def compose(self) -> ComposeResult:
         yield TitleBar()
@@ -151,7 +160,7 @@ class SdaApp(App[Leave]):
         from sda_tui.screens.datasets import DatasetScreen
 
         self.session.subscribe(lambda event: self.post_message(self.EngineEventReceived(event)))
-        self.push_screen(DatasetScreen(self.session, self._chosen, self._demo))
+        self.push_screen(DatasetScreen(self.session, self.listening, self._chosen, self._demo))
         if self._attached is not None:
             self.push_screen(self._dashboard(self._attached))
         else:
@@ -208,10 +217,34 @@ class SdaApp(App[Leave]):
             case RunState.FAILED:
                 self.notify(change.message, title=f"{name} failed", severity="error", timeout=20)
 
-    def on_sda_app_playback_failed(self, message: PlaybackFailed) -> None:
-        if not self._has_shown_no_sound:  # once: the path of each preview is below the list
-            self._has_shown_no_sound = True
-            self.notify(message.reason, title="No sound", severity="warning", timeout=NO_SOUND_TOAST_S)
+    def on_sda_app_call_wanted(self, message: CallWanted) -> None:
+        message.call()
+
+    # -- sound ------------------------------------------------------------------------------------------
+
+    def _show_way(self) -> None:
+        """The way that sounds take, or what is known of it, changed."""
+        from sda_tui.screens.dashboard import DashboardScreen
+        from sda_tui.screens.listen import ListenScreen
+
+        for screen in self.screen_stack:
+            if isinstance(screen, DashboardScreen | ListenScreen) and screen.is_mounted:
+                screen.show_way()
+
+    def _show_playback_problem(self, problem: "Problem") -> None:
+        self.notify(problem.message, title="No sound", severity="warning")
+
+    def _offer_page(self) -> None:
+        """Show how to listen on another machine, when the first sound is to be played; later l shows it."""
+        from sda_tui.screens.listen import ListenScreen
+
+        if not self._has_offered_page:
+            self._has_offered_page = True
+            self.push_screen(ListenScreen(self.listening))
+
+    def on_unmount(self) -> None:
+        if "listening" in self.__dict__:
+            self.listening.close()
 
     # -- navigation -------------------------------------------------------------------------------------
 
@@ -248,7 +281,7 @@ class SdaApp(App[Leave]):
     def _dashboard(self, run: "RunDirectory") -> "DashboardScreen":
         from sda_tui.screens.dashboard import DashboardScreen
 
-        return DashboardScreen(self.session, run, self.player)
+        return DashboardScreen(self.session, run, self.listening)
 
     def action_help(self) -> None:
         from sda_tui.screens.help import HelpScreen

@@ -95,7 +95,7 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.command == "open":
         from sda_tui.launch import open_app
 
-        return open_app(parsed.sources, parsed.runs, parsed.demo)
+        return open_app(parsed.sources, parsed.runs, parsed.demo, listen_port=parsed.listen_port)
     if parsed.command == "attach":
         from core.paths import default_root
         from core.runs import find_live_run, find_run
@@ -103,7 +103,7 @@ def _run(parsed: argparse.Namespace) -> int:
 
         root = parsed.runs or default_root()
         run = find_run(parsed.run, root) if parsed.run else find_live_run(root)
-        return open_app((), parsed.runs, attached=run)
+        return open_app((), parsed.runs, attached=run, listen_port=parsed.listen_port)
     if parsed.command == "scan":
         from sda_tui.headless.scan import scan_command
 
@@ -112,6 +112,10 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.render import render_command
 
         return render_command(parsed.run, parsed.runs, parsed.inversion, parsed.epoch, parsed.device)
+    if parsed.command == "listen":
+        from sda_tui.headless.listen import listen_command
+
+        return listen_command(parsed.run, parsed.runs, parsed.port)
     if parsed.command == "runs":
         from sda_tui.headless.runs import runs_command
 
@@ -204,6 +208,16 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         "run", nargs="?", type=_text, metavar="RUN", help=f"{RUN_HELP}; the newest live one if left out"
     )
 
+    listen = commands.add_parser("listen", help="a page that plays a run's previews on another machine")
+    listen.add_argument(
+        "run",
+        nargs="?",
+        type=_text,
+        metavar="RUN",
+        help=f"{RUN_HELP}; the newest live one, or newest, if left out",
+    )
+    listen.add_argument("--port", type=_port, metavar="P", help="of the page; the same as last if left out")
+
     render = commands.add_parser("render", help="the previews of a run again, with another inversion")
     render.add_argument("run", type=_text, metavar="RUN", help=RUN_HELP)
     render.add_argument("--inversion", default="best", metavar="Q", help="fast or best (if left out)")
@@ -223,7 +237,9 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         command.add_argument(
             "--device", type=_text, help="cuda, cuda:1, mps or cpu; the best there is if left out"
         )
-    for command in (app, train, resume, attach, render, runs):
+    for command in (app, attach):
+        command.add_argument("--listen-port", type=_port, metavar="P", help="of the listener page")
+    for command in (app, train, resume, attach, listen, render, runs):
         command.add_argument(
             "--runs", type=_path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
         )
@@ -235,6 +251,12 @@ def _text(given: str) -> str:
     if not given.strip():
         raise argparse.ArgumentTypeError("it is empty")
     return given
+
+
+def _port(given: str) -> int:
+    if not given.isdecimal() or not 0 < int(given[:9]) < 1 << 16:
+        raise argparse.ArgumentTypeError(f"'{given}' is no port; it is a number from 1024 to 65535")
+    return int(given)
 
 
 def _path(given: str) -> Path:

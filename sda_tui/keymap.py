@@ -59,6 +59,20 @@ KEYMAP: Mapping[str, Scope] = {
                 "datasets.demo", "d", "demo", "Demo", "Choose the demo sounds, which the program synthesises."
             ),
             Command("datasets.runs", "r", "runs", "Runs", "See all runs; continue one or look at it."),
+            Command(
+                "datasets.play",
+                "space",
+                "play",
+                "Play",
+                "Play the chosen file, its first minute; again: stop.",
+            ),
+            Command(
+                "datasets.leave-out",
+                "x",
+                "leave_out",
+                "Leave out",
+                "Leave the chosen file out of the dataset, or take it in again; the file stays as it is.",
+            ),
             Command("datasets.order", "o", "order", "Order", "Sort the files by the next column."),
             Command("datasets.stop-scan", "escape", "stop_scan", "Stop scan", "Stop the scan in progress."),
         ),
@@ -139,6 +153,29 @@ KEYMAP: Mapping[str, Scope] = {
                 "Play the same preview of the epoch before; again: further back.",
             ),
             Command(
+                "dashboard.listen",
+                "l",
+                "listen",
+                "Listen",
+                "Have previews play on your own computer, in a page that follows this terminal.",
+            ),
+            Command(
+                "dashboard.players",
+                "p",
+                "players",
+                "Players",
+                "Choose what plays: a device of this machine, the listener page, a program.",
+                False,
+            ),
+            Command(
+                "dashboard.copy",
+                "y",
+                "copy",
+                "Copy",
+                "Copy the scp line that brings the chosen preview to your own computer.",
+                False,
+            ),
+            Command(
                 "dashboard.order", "o", "order", "Order", "Show the newest previews first, or last.", False
             ),
             Command(
@@ -151,6 +188,32 @@ KEYMAP: Mapping[str, Scope] = {
             ),
             Command("dashboard.back", "escape", "back", "Back", "Leave the dashboard; training continues."),
         ),
+    ),
+    "listen": Scope(
+        "Listening on your own computer",
+        (
+            Command("listen.tunnel", "y", "copy_tunnel", "Copy line 1", "Copy the ssh line again."),
+            Command("listen.address", "u", "copy_address", "Copy address", "Copy the address of the page."),
+            Command(
+                "listen.edit",
+                "e",
+                "edit",
+                "Edit host",
+                "Change how ssh there calls this machine; it is kept.",
+            ),
+            Command(
+                "listen.open",
+                "o",
+                "open",
+                "Open",
+                "Open the page with $BROWSER, which leads to your own computer in an editor's terminal.",
+            ),
+            Command("listen.back", "escape", "back", "Close", "Close this; the page stays."),
+        ),
+    ),
+    "players": Scope(
+        "What plays",
+        (Command("players.back", "escape,p,q", "back", "Close", "Close this; nothing changes."),),
     ),
     "runs": Scope(
         "Runs",

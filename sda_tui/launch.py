@@ -32,7 +32,11 @@ SWITCH_INTERVAL_S = 0.0005  # the screen gives the interpreter back to the train
 
 
 def open_app(
-    chosen: Sequence[Path], root: Path | None, demo: bool = False, attached: "RunDirectory | None" = None
+    chosen: Sequence[Path],
+    root: Path | None,
+    demo: bool = False,
+    attached: "RunDirectory | None" = None,
+    listen_port: int | None = None,
 ) -> int:
     """Show the app, on a run of another process if one is given, and return the exit status.
 
@@ -51,7 +55,7 @@ def open_app(
     if child == 0:
         status = FAILED
         try:
-            child_process = _Child(handover, parent, before)
+            child_process = _Child(handover, parent, before, listen_port)
             status = child_process.show_safely(chosen, root or default_root(), demo, attached)
         finally:
             os._exit(status)  # whatever happened: beyond this point is the parent's code
@@ -97,13 +101,15 @@ def _describe_end(code: int, path: Path | None) -> str:
 class _Child:
     """The process that shows the app and trains.
 
-    `parent` is the process that the shell waits for, `before` how the terminal was.
+    `parent` is the process that the shell waits for, `before` how the terminal was, `listen_port` where the
+    listener page is served.
     """
 
-    def __init__(self, handover: Handover, parent: int, before: Mode) -> None:
+    def __init__(self, handover: Handover, parent: int, before: Mode, listen_port: int | None) -> None:
         self._handover = handover
         self._parent = parent
         self._before = before
+        self._listen_port = listen_port
         self._log_path = log_path()
         self._log = (self._log_path or Path(os.devnull)).open("a", encoding="utf-8", errors="replace")
 
@@ -134,7 +140,7 @@ class _Child:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         take_as_sigterm()
         with own_terminal(self._log_path):
-            app = SdaApp(expand(root).absolute(), chosen, demo, attached, self._note_run)
+            app = SdaApp(expand(root).absolute(), chosen, demo, attached, self._note_run, self._listen_port)
             leave = self._run(app)
             session = app.session
             # The app handled these while it ran.

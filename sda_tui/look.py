@@ -41,6 +41,7 @@ VERDICTS: Mapping[Verdict, tuple[str, Tone]] = {
     Verdict.MOSTLY_SILENT: ("!", Tone.CAUTION),
     Verdict.CLIPPED: ("!", Tone.CAUTION),
     Verdict.DUPLICATE: ("=", Tone.CAUTION),
+    Verdict.LEFT_OUT: ("–", Tone.NEUTRAL),
     Verdict.UNSUPPORTED: ("✗", Tone.BAD),
     Verdict.UNREADABLE: ("✗", Tone.BAD),
 }

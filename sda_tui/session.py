@@ -1,18 +1,32 @@
 """What the app does, without any screen: the engine, the scan, the run that this process trains."""
 
+import hashlib
 import logging
+import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.config import TrainingConfig
 from core.data.report import ScanEvent, ScanReport
-from core.engine import EngineEvent, Runner, branch_run, create_run, find_sounds, open_start_model, rewind_run
-from core.errors import Cancelled, RunError, SdaError
+from core.engine import (
+    EngineEvent,
+    Runner,
+    branch_run,
+    create_run,
+    find_sounds,
+    leave_out,
+    open_start_model,
+    rewind_run,
+    write_audition,
+)
+from core.errors import Cancelled, DatasetError, RunError, SdaError
 from core.events import DeviceInfo, EngineReady, StateChanged, Warned, WarningKind
 from core.runs import Request, RunDirectory, RunManifest, StartModel
+from core.text import printable
 from sda_tui.advice import explain
 
 logger = logging.getLogger(__name__)
@@ -88,6 +102,8 @@ class Session:
         self._runner = Runner(self._on_event)
         self._notify: Callable[[RareEvent], object] = lambda _: None
         self._scan: Scan | None = None
+        self._lock = threading.Lock()
+        self._auditions: tempfile.TemporaryDirectory[str] | None = None
 
     def subscribe(self, on_event: Callable[[RareEvent], object]) -> None:
         """Have `on_event` called with every rare event, on the engine's thread; it must return quickly."""
@@ -109,6 +125,25 @@ class Session:
         if self._scan is not None:
             self._scan.cancel()
             self._scan = None
+
+    def leave_out(self, report: ScanReport, paths: Collection[str]) -> ScanReport:
+        """The scan without some of its files."""
+        return leave_out(report, paths, TrainingConfig().seed)
+
+    def audition(self, path: Path) -> Path:
+        """A sound of the dataset as WAV, for players; on any thread.  Raises SdaError."""
+        with self._lock:
+            if self._auditions is None:
+                self._auditions = tempfile.TemporaryDirectory(prefix="sda-tui-", ignore_cleanup_errors=True)
+        try:
+            version = f"{path.stat().st_mtime_ns} {os.fspath(path)}"
+            name = hashlib.sha256(os.fsencode(version)).hexdigest()[:16]
+            target = Path(self._auditions.name) / f"{name}.wav"
+            if not target.exists():
+                write_audition(path, target)
+        except OSError as error:
+            raise DatasetError(f"{printable(path.name)} cannot be played ({error.strerror}).") from error
+        return target
 
     def open_start_model(self, run: RunDirectory) -> StartModel:
         """The model of a run at its best; on any thread.  Raises SdaError."""

@@ -196,9 +196,9 @@ def sda_tui(tmp_path: Path) -> Command:
 @pytest.fixture(autouse=True)
 def no_files_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Caches, logs and runs of the tests stay in the tests' own folder."""
-    for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+    for variable in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
-    for variable in ("SDA_RUNS", "SDA_CACHE"):
+    for variable in ("SDA_RUNS", "SDA_CACHE", "SSH_CONNECTION", "PULSE_SERVER", "BROWSER"):
         monkeypatch.delenv(variable, raising=False)
 
 

@@ -118,7 +118,7 @@ async def redraws() -> list[float]:
         for _ in range(REDRAWS):
             for count, series in curves.items():
                 started_s = time.perf_counter()
-                chart.show(series)
+                chart.show(series, is_ended=True)
                 plot.render()
                 times[count].append(time.perf_counter() - started_s)
         return [statistics.median(each) for each in times.values()]

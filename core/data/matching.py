@@ -27,11 +27,12 @@ def match_sounds(
     files: Sequence[DatasetFile],
     cancelled: Callable[[], bool],
     progress: Callable[[ScanProgress], object],
+    left_out: Sequence[DatasetFile] = (),
 ) -> SoundMatch:
     """Find each file, wherever it was moved or renamed to, however often it was touched.
 
     A file of the same path, size and time counts as unchanged.  Only what is left is compared by content, and
-    of that only what the cache does not know is decoded.  Raises Cancelled.
+    of that only what the cache does not know is decoded.  What was `left_out` is not new.  Raises Cancelled.
     """
     locations = {file.path: file.path for file in files if file.is_unchanged_in(sources.folder)}
     gone = [file for file in files if file.path not in locations]
@@ -48,7 +49,7 @@ def match_sounds(
     locations |= {
         file.path: by_content[file.content_hash] for file in gone if file.content_hash in by_content
     }
-    known = {file.content_hash for file in files}
+    known = {file.content_hash for file in (*files, *left_out)}
     new = {
         reports[path].content_hash: path
         for path in present

@@ -1,7 +1,7 @@
 """What a scan means for training: chunks, duplicates, split, preset.  Reads no file, imports no torch."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from core.config import suggest_preset
 from core.data.leveling import loud_files_note
@@ -32,6 +32,13 @@ def replan(report: ScanReport, chunk_duration_s: float, seed: int) -> ScanReport
     return plan(report.folder, report.sources, files, chunk_duration_s, seed, report.notes)
 
 
+def leave_out(report: ScanReport, paths: Collection[str], seed: int) -> ScanReport:
+    """The same scan without some of its usable files; copies of their sounds stay out too."""
+    files = tuple(_left_out(file) if file.usable and file.path in paths else file for file in report.files)
+    notes = tuple(note for note in report.notes if note != loud_files_note(report.files))
+    return plan(report.folder, report.sources, files, report.chunk_duration_s, seed, notes)
+
+
 def with_chunks(file: FileReport, chunk_duration_s: float) -> FileReport:
     """Count the file's chunks, and mark it `padded` where it is otherwise good but shorter than one."""
     if not file.usable:
@@ -45,6 +52,16 @@ def with_chunks(file: FileReport, chunk_duration_s: float) -> FileReport:
         if verdict is Verdict.USED:
             verdict = Verdict.PADDED
     return dataclasses.replace(file, chunks=chunks, verdict=verdict, detail=detail)
+
+
+def _left_out(file: FileReport) -> FileReport:
+    return dataclasses.replace(
+        file,
+        verdict=Verdict.LEFT_OUT,
+        detail=join_remarks("left out by you", file.detail),
+        usable=False,
+        chunks=0,
+    )
 
 
 def find_duplicates(files: Iterable[FileReport]) -> Iterator[FileReport]:

@@ -15,7 +15,10 @@ FEWEST_FILES_FOR_CONFIDENCE = 4  # held out; fewer allow no conclusion about oth
 
 
 class Verdict(StrEnum):
-    """What becomes of a file.  `waiting`: its header is read, its samples are not yet."""
+    """What becomes of a file.
+
+    `waiting`: its header is read, its samples are not yet; `left out`: by the user.
+    """
 
     WAITING = "waiting"
     USED = "used"
@@ -23,6 +26,7 @@ class Verdict(StrEnum):
     MOSTLY_SILENT = "mostly silent"
     CLIPPED = "clipped"
     DUPLICATE = "duplicate"
+    LEFT_OUT = "left out"
     UNSUPPORTED = "unsupported"
     UNREADABLE = "unreadable"
 

@@ -22,6 +22,7 @@ from core.runs.held_out import FILE_ERRORS, HeldOutErrors, KnownErrors, find_kno
 from core.runs.history import RunHistory
 from core.runs.lock import RunLock
 from core.runs.manifest import Parent, RunManifest
+from core.runs.preview_files import SoundFigures, measure_sound, read_log_mel, read_sound, read_spectrogram
 from core.runs.requests import Request, RunRequests
 from core.runs.series import Point, Series
 from core.runs.start import StartModel
@@ -47,6 +48,7 @@ __all__ = [
     "RunRequests",
     "RunSummary",
     "Series",
+    "SoundFigures",
     "StartModel",
     "Target",
     "choose_checkpoint",
@@ -60,7 +62,11 @@ __all__ = [
     "find_target",
     "list_checkpoints",
     "list_runs",
+    "measure_sound",
     "read_events",
+    "read_log_mel",
+    "read_sound",
+    "read_spectrogram",
     "suggest_branch_name",
     "suggest_name",
     "summarise",

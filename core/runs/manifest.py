@@ -3,7 +3,7 @@
 import dataclasses
 import importlib.metadata
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -13,7 +13,7 @@ from core.audio.levels import LARGEST_GAIN, Level
 from core.config import ResolvedConfig, SettingValue, SpectrogramConfig, TrainingConfig, find_setting
 from core.data.leveling import dataset_level, with_gains
 from core.data.plan import replan
-from core.data.report import DatasetFile, Excerpt, ScanReport, Split
+from core.data.report import DatasetFile, Excerpt, FileReport, ScanReport, Split, Verdict
 from core.errors import ConfigError, RunError
 from core.paths import expand, is_folder, source_paths
 from core.records import (
@@ -46,7 +46,8 @@ class RunManifest:
     """What a run does, on which sounds.
 
     `gain` is that of the dataset, which a sound from elsewhere gets too.  `sources` as in `ScanReport`;
-    `parent` says from where, if it is a branch of another run or starts from its model.
+    `parent` says from where, if it is a branch of another run or starts from its model.  `left_out` are the
+    sounds that the user left out of the dataset.
     """
 
     preset: str
@@ -60,6 +61,7 @@ class RunManifest:
     created: str = ""
     software: Mapping[str, str] = dataclasses.field(default_factory=dict)
     parent: Parent | None = None
+    left_out: tuple[DatasetFile, ...] = ()
 
     @classmethod
     def from_scan(
@@ -81,10 +83,8 @@ class RunManifest:
             spectrogram=config.spectrogram,
             folder=report.folder,
             sources=report.sources,
-            files=tuple(
-                DatasetFile(file.path, file.size_bytes, file.modified_ns, file.content_hash)
-                for file in report.usable_files
-            ),
+            files=_dataset_files(report.usable_files),
+            left_out=_dataset_files(file for file in report.files if file.verdict is Verdict.LEFT_OUT),
             split=with_gains(report.split, level, report.files),
             gain=level.gain,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -158,7 +158,8 @@ class RunManifest:
                     train=_excerpts(split["train"]),
                     validation=_excerpts(split["validation"]),
                 ),
-                # Older versions did not write these three.
+                # Older versions did not write these four.
+                left_out=tuple(map(_dataset_file, read_list(record.get("left_out", [])))),
                 gain=_gain(record.get("gain", 1.0)),
                 sources=tuple(map(_path_inside, read_list(record.get("sources", [])))),
                 parent=_parent(record.get("parent")),
@@ -189,6 +190,12 @@ class RunManifest:
             for name, version in _software().items()
             if self.software.get(name, version) != version
         ]
+
+
+def _dataset_files(reports: Iterable[FileReport]) -> tuple[DatasetFile, ...]:
+    return tuple(
+        DatasetFile(file.path, file.size_bytes, file.modified_ns, file.content_hash) for file in reports
+    )
 
 
 def _software() -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Previews of a run rendered again from the spectrograms beside them, with another inversion."""
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,12 @@ from core.config import SpectrogramConfig
 from core.device import choose_device
 from core.errors import Cancelled, RunError
 from core.events import PreviewKind, PreviewReady
-from core.files import read_bounded
-from core.runs import RunDirectory, read_events
+from core.runs import RunDirectory, read_events, read_log_mel
 from core.synthesis.previews import phase_generator
 from core.synthesis.render import SoundRenderer
 from core.text import printable
 
 GPU_BATCH = 8
-LARGEST_MEL_BYTES = 1 << 20  # the largest that settings allow has 240 kB
 SHOWN_EPOCHS = 6
 
 
@@ -98,13 +95,11 @@ def _read_mel(run: RunDirectory, preview: PreviewReady, spectrogram: Spectrogram
     path = _file(run, preview).with_suffix(".npy")
     name = printable(path.name)
     try:
-        log_mel = np.load(io.BytesIO(read_bounded(path, LARGEST_MEL_BYTES)), allow_pickle=False)
-    except OSError as error:
-        raise ValueError(f"{name} cannot be read ({error.strerror})") from error
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{name} is damaged") from error
-    if log_mel.ndim != 2 or log_mel.shape[0] != spectrogram.n_mels or log_mel.dtype != np.float32:
+        log_mel = read_log_mel(path)
+    except RunError as error:
+        raise ValueError(str(error).rstrip(".")) from error
+    if log_mel.shape[0] != spectrogram.n_mels:
         raise ValueError(f"{name} is not of this run")
     if not np.isfinite(log_mel).all():
         raise ValueError(f"{name} is damaged")
-    return torch.from_numpy(log_mel).unsqueeze(0)
+    return torch.from_numpy(log_mel.copy()).unsqueeze(0)

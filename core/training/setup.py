@@ -79,7 +79,7 @@ def build_setup(context: SetupContext) -> TrainingSetup:
         _initialise(model, batches, config.seed, cancelled, context.emit)
 
     if own_clip is not None:
-        clip = own_clip * manifest.level.gain_of(float(own_clip.abs().max()))
+        clip = own_clip * manifest.level.gain_of_foreign(float(own_clip.abs().max()))
         clip_name = f"{Path(config.preview_clip).name} (own file)"
     else:
         loudest = sounds.validation.loudest(cancelled)
@@ -97,6 +97,7 @@ def build_setup(context: SetupContext) -> TrainingSetup:
         gain=manifest.gain,
         seed=config.seed,
         is_substitute=bool(clip_problem),
+        training_files=_paths_of_chunks(sounds.train),
     )
     return TrainingSetup(
         model=model,
@@ -196,6 +197,11 @@ def _fixed_chunks(
 ) -> Tensor:
     batches = torch.split(_spread(len(store), limit), SPECTROGRAM_BATCH)
     return torch.cat([_log_mel(store, index, spectrogram, device, cancelled) for index in batches])
+
+
+def _paths_of_chunks(store: ChunkStore) -> list[str]:
+    """The file that each of the fixed chunks is from."""
+    return [printable(store.path_of(chunk)) for chunk in _spread(len(store), EVALUATION_CHUNKS).tolist()]
 
 
 def _files_of_chunks(store: ChunkStore, paths: Sequence[str]) -> Tensor:

@@ -22,7 +22,8 @@ def find_sounds(
     folder, count = Path(manifest.folder), len(manifest.files)
     if not folder.is_dir():
         raise SoundsNotFoundError(run.path, f"The folder {printable(manifest.folder)} is gone.")
-    match = match_sounds(Sources(folder, manifest.sources), manifest.files, cancelled, progress)
+    sources = Sources(folder, manifest.sources)
+    match = match_sounds(sources, manifest.files, cancelled, progress, manifest.left_out)
     if not any(excerpt.path in match.locations for excerpt in manifest.split.train):
         which = f"the {count} sounds of {run.name}" if not match.locations else "its training sounds"
         raise SoundsNotFoundError(run.path, f"None of {which} is in {printable(manifest.folder)}.")

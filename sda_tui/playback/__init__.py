@@ -1,6 +1,17 @@
 """Playing sounds: one Player protocol, and its implementations."""
 
-from sda_tui.playback.player import Player, Playing
-from sda_tui.playback.portaudio import PortAudioPlayer
+from sda_tui.playback.outputs import Outputs
+from sda_tui.playback.player import Player, Playing, Problem
+from sda_tui.playback.portaudio import Device, PortAudioPlayer
+from sda_tui.playback.program import PROGRAMS, ProgramPlayer
 
-__all__ = ["Player", "Playing", "PortAudioPlayer"]
+__all__ = [
+    "PROGRAMS",
+    "Device",
+    "Outputs",
+    "Player",
+    "Playing",
+    "PortAudioPlayer",
+    "Problem",
+    "ProgramPlayer",
+]

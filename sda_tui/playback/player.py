@@ -14,14 +14,30 @@ class Playing:
     duration_s: float
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Why a sound was not played; `message` is for the user.
+
+    `is_of_player`: no other sound would be played either, by the player of this name.
+    """
+
+    player: str
+    message: str
+    is_of_player: bool = True
+
+
 class Player(Protocol):
-    """Plays one sound at a time; no call blocks."""
+    """Plays one sound at a time; no call but `probe` blocks."""
 
-    def prepare(self) -> None:
-        """Load what is needed, so that the first sound starts as soon as any other."""
+    @property
+    def name(self) -> str:
+        """What the user knows it by."""
 
-    def play(self, path: Path) -> None:
-        """Stop what is playing and play this file from its start."""
+    def probe(self) -> str:
+        """Why it cannot play here, empty if it can.  May take a while; called on a thread of its own."""
+
+    def play(self, path: Path, is_switch: bool = False) -> None:
+        """Play a WAV file instead of what is playing: from its start, or on a switch from where that is."""
 
     def stop(self) -> None:
         """Stop what is playing."""

@@ -18,10 +18,12 @@ from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.followed_run import FollowedRun
 from sda_tui.keymap import KEYMAP
+from sda_tui.listening import Listening
 from sda_tui.look import describe_hardest, describe_state
-from sda_tui.playback import Player
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.go_back import GoBackScreen
+from sda_tui.screens.listen import ListenScreen
+from sda_tui.screens.players import PlayersScreen
 from sda_tui.session import Session
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.metric_table import MetricTable
@@ -54,13 +56,17 @@ class DashboardScreen(Screen[None]):
             self.run = run
 
     def __init__(
-        self, session: Session, run: RunDirectory, player: Player, clock: Callable[[], float] = time.monotonic
+        self,
+        session: Session,
+        run: RunDirectory,
+        listening: Listening,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self.run = run
         self.followed = FollowedRun(run, session.trains, session.is_waiting, clock)
         self._session = session
-        self._player = player
+        self._listening = listening
         self._clock = clock
         self._must_draw = False
         self._drawn_s = -math.inf
@@ -77,7 +83,7 @@ class DashboardScreen(Screen[None]):
                 yield Line(id="best")
                 yield Line(id="hardest")
                 yield MetricTable(id="metrics")
-            yield PreviewPanel(self.run.path, self.run.find_preview, self._player, id="previews")
+            yield PreviewPanel(self.run, self._listening, id="previews")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -143,6 +149,9 @@ class DashboardScreen(Screen[None]):
         self.query_one("#hardest", Line).show(describe_hardest(errors))
         self.query_one(MetricTable).metrics = metric_rows(history, self._eta_s)
         self._previews.show(history.previews, self._why_no_previews())
+        if not followed.is_reading:
+            best = history.last_epoch.best_epoch if history.last_epoch else 0
+            self._listening.show_run(self.run, state, best, history.previews)
 
     def _title(self) -> list[str]:
         history, state, manifest = self.history, self.state, self.followed.manifest
@@ -205,6 +214,24 @@ class DashboardScreen(Screen[None]):
 
     def action_order(self) -> None:
         self._previews.reverse_order()
+
+    def show_way(self) -> None:
+        """Show the way that sounds take; it changed."""
+        self._previews.show_way()
+
+    def action_listen(self) -> None:
+        self.app.push_screen(ListenScreen(self._listening))
+
+    def action_players(self) -> None:
+        self.app.push_screen(PlayersScreen(self._listening))
+
+    def action_copy(self) -> None:
+        """Copy the command that brings the chosen preview to the user's own machine."""
+        path = self._previews.chosen_path
+        if path is not None:
+            line = self._listening.copy_line(path.absolute())
+            self.app.copy_to_clipboard(line)
+            self.notify(f"Copied, to be pasted on your own computer: {line}")
 
     # -- requests ---------------------------------------------------------------------------------------
 

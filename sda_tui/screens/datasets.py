@@ -19,6 +19,7 @@ from core.runs import KnownErrors, RunSummary, find_known_errors, list_runs
 from core.text import join_remarks, printable
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
+from sda_tui.listening import Listening
 from sda_tui.look import describe_known_error, describe_sources, show_path, summary_lines
 from sda_tui.session import ScanDelivery, ScanFailed, Session
 from sda_tui.widgets.folder_picker import FolderPicker
@@ -68,14 +69,18 @@ class DatasetScreen(Screen[None]):
             self.number = number
             self.found = found
 
-    def __init__(self, session: Session, chosen: Sequence[Path], demo: bool) -> None:
+    def __init__(self, session: Session, listening: Listening, chosen: Sequence[Path], demo: bool) -> None:
         super().__init__()
+        self._listening = listening
         self._session = session
         self._first_chosen = chosen
         self._first_demo = demo
         self._chosen: Sequence[Path] = ()
         self._scan_number = 0
         self._report: ScanReport | None = None
+        self._whole_report: ScanReport | None = None  # with the files that are left out
+        self._left_out: set[str] = set()
+        self._auditioned: tuple[str, Path] | None = None  # the file that was played last, and its WAV
         self._summaries: Sequence[RunSummary] = ()
         self._known_errors = KnownErrors("", {})
 
@@ -112,7 +117,9 @@ class DatasetScreen(Screen[None]):
     def choose(self, chosen: Sequence[Path]) -> None:
         """Scan files and folders; a scan in progress is dropped."""
         self._chosen = chosen
-        self._report = None
+        self._report = self._whole_report = None
+        self._left_out.clear()
+        self._listening.stop()
         self.query_one(ScanTable).empty()
         self._show_known_errors()
         self.query_one("#totals", Static).update("")
@@ -133,6 +140,9 @@ class DatasetScreen(Screen[None]):
                 case ScanProgress():
                     self._show_progress(event)
                 case ScanReport():
+                    self._set_scanning(False)
+                    self.query_one(ScanTable).sort_rows()
+                    self._whole_report = event
                     self._show_report(event)
                 case ScanFailed():
                     self._set_scanning(False)
@@ -143,22 +153,23 @@ class DatasetScreen(Screen[None]):
         self._show_status(f"{describe_sources(self._chosen)}: {PHASES[progress.phase]}, esc stops")
 
     def _show_report(self, report: ScanReport) -> None:
-        self._set_scanning(False)
-        self.query_one(ScanTable).sort_rows()
+        self._report = None
+        self.query_one("#proceed", Button).disabled = True
         first, *rest = summary_lines(report)
         self._show_status(first)
         self.query_one("#totals", Static).update(Text("\n".join(rest)))
         if not report.usable_files:
+            advice = "take some in again (x)" if self._left_out else "choose a folder with sounds"
             self._show_status(
-                f"{first}. None of them can be used: see why in the list, and choose a folder with sounds.",
-                is_error=True,
+                f"{first}. None of them can be used: see why in the list, and {advice}.", is_error=True
             )
             return
         self._report = report
         self._show_known_errors()
         proceed = self.query_one("#proceed", Button)
         proceed.disabled = False
-        proceed.focus()
+        if report is self._whole_report and not self.query_one(ScanTable).has_focus:
+            proceed.focus()
 
     @on(DataTable.RowHighlighted, "#files")
     def show_detail(self) -> None:
@@ -254,7 +265,47 @@ class DatasetScreen(Screen[None]):
             return bool(self.query("#scan-progress")) and self.query_one("#scan-progress").display
         if action == "order":
             return bool(self._chosen)
+        if action in ("play", "leave_out"):
+            return self._whole_report is not None
         return True
+
+    def action_play(self) -> None:
+        """Play the chosen file, or stop it if it plays."""
+        file = self.query_one(ScanTable).chosen
+        if file is None or self._whole_report is None:
+            return
+        playing = self._listening.playing
+        if playing and self._auditioned == (file.path, playing.path):
+            self._listening.stop()
+            return
+        self._listening.prepare()
+        path = Path(self._whole_report.folder) / file.path
+
+        def play(sound: Path) -> None:
+            self._auditioned = (file.path, sound)
+            self._listening.play_file(sound, file.path)
+
+        read_beside(
+            self, lambda: self._session.audition(path), play, lambda why: self.notify(why, severity="warning")
+        )
+
+    def action_leave_out(self) -> None:
+        """Leave the chosen file out of the dataset, or take it in again."""
+        table = self.query_one(ScanTable)
+        file, whole = table.chosen, self._whole_report
+        if file is None or whole is None:
+            return
+        if file.path in self._left_out:
+            self._left_out.remove(file.path)
+        elif file.usable:
+            self._left_out.add(file.path)
+        else:
+            self.notify(f"{file.printable_path} is not used anyway: {file.detail or file.verdict.value}.")
+            return
+        report = self._session.leave_out(whole, self._left_out)
+        table.add_files(report.files)
+        self._show_report(report)
+        self.show_detail()
 
     def action_order(self) -> None:
         self.query_one(ScanTable).sort_by_next()

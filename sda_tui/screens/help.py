@@ -21,9 +21,9 @@ KEY_NAMES = {
 }
 
 ABOUT = """\
-Previews play on the machine that trains.  Training continues when the connection drops or you choose so
-on leaving; Runs (r on the first screen) shows it.  Everything of a run lies in its folder:
-checkpoints, previews (WAV), events.jsonl and run.log."""
+Previews play on the machine that trains, or on your own computer (l).  Training continues when the
+connection drops or you choose so on leaving; Runs (r on the first screen) shows it.  Everything of a run
+lies in its folder: checkpoints, previews (WAV), events.jsonl and run.log."""
 
 
 class HelpScreen(ModalScreen[None]):

@@ -85,6 +85,13 @@ class PreviewList(OptionList, inherit_bindings=False):
                 return next(same_epoch, None)
         return self._original_of(chosen)
 
+    def original_of_chosen(self) -> PreviewReady | None:
+        """The clip that the chosen preview was made from; None if it is that itself, or a sample."""
+        chosen = self.chosen
+        if chosen is None or chosen.kind in (PreviewKind.ORIGINAL, PreviewKind.SAMPLE):
+            return None
+        return self._original_of(chosen)
+
     def earlier(self) -> PreviewReady | None:
         """The same preview as the chosen one, of the newest earlier epoch that has it."""
         chosen = self.chosen

@@ -15,6 +15,7 @@ from core.events import EpochFinished, StepFinished
 from core.runs import EventLog, RunDirectory
 from sda_tui.app import Leave, SdaApp
 from sda_tui.launch import SWITCH_INTERVAL_S
+from sda_tui.playback import Playing
 from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.runs import RunsScreen
@@ -25,12 +26,37 @@ from tests.conftest import TINY
 WIDE, NARROW = (120, 36), (80, 24)
 
 
+class RecordingPlayer:
+    """Notes what it is asked to do."""
+
+    name = "recording"
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.playing: Playing | None = None
+
+    def probe(self) -> str:
+        return ""
+
+    def play(self, path: Path, is_switch: bool = False) -> None:
+        self.calls.append(f"{'switch to' if is_switch else 'play'} {path.name}")
+        self.playing = Playing(path, 0.25, 1.0)
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+        self.playing = None
+
+
 @asynccontextmanager
 async def running(
-    tmp_path: Path, folder: Path | None = None, size: tuple[int, int] = WIDE, demo: bool = False
+    tmp_path: Path,
+    folder: Path | None = None,
+    size: tuple[int, int] = WIDE,
+    demo: bool = False,
+    listen_port: int | None = None,
 ) -> AsyncIterator[tuple[SdaApp, Pilot[Leave]]]:
     """The app in a terminal of this size; the engine is stopped afterwards."""
-    app = SdaApp(tmp_path / "runs", [folder] if folder else [], demo)
+    app = SdaApp(tmp_path / "runs", [folder] if folder else [], demo, listen_port=listen_port)
     sys.setswitchinterval(SWITCH_INTERVAL_S)  # as the program does
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: isinstance(app.screen, DatasetScreen), "first screen")

@@ -198,7 +198,7 @@ async def test_a_preview_outside_of_the_run_is_not_played(tmp_path: Path, make_r
         await until(pilot, lambda: bool(screen.history.previews))
         await pilot.press("right")
         await until(pilot, lambda: any("is not in the run's directory" in toast for toast in toasts(app)))
-        assert app.player.playing is None
+        assert app.listening.playing is None
 
 
 async def test_a_user_who_does_not_exist_is_reported(tmp_path: Path) -> None:

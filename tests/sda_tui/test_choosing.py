@@ -18,8 +18,19 @@ from sda_tui.screens.settings import SettingsScreen
 from sda_tui.widgets.preset_chooser import PresetChooser
 from sda_tui.widgets.scan_table import ScanTable
 from sda_tui.widgets.setting_row import SettingRow
-from tests.conftest import MakeRun
-from tests.sda_tui.driving import NARROW, WIDE, an_epoch, running, text, to_settings, toasts, until, write_run
+from tests.conftest import TINY, MakeRun, read_wav
+from tests.sda_tui.driving import (
+    NARROW,
+    WIDE,
+    RecordingPlayer,
+    an_epoch,
+    running,
+    text,
+    to_settings,
+    toasts,
+    until,
+    write_run,
+)
 from tests.sounds import write_tone
 
 # -- datasets ---------------------------------------------------------------------------------------------
@@ -396,3 +407,67 @@ async def test_a_start_that_cannot_be_read_is_refused(
         await until(pilot, lambda: any("best.pt is damaged" in toast for toast in toasts(app)))
         assert screen.query_one("#start-model", Select).value == ""
         assert screen.manifest().parent is None
+
+
+async def test_a_file_is_played_before_training(tmp_path: Path, sounds: Path) -> None:
+    """Any format, as WAV; the same key stops it."""
+    write_tone(sounds / "a.flac", 440.0, 0.5, samplerate=44_100)
+    async with running(tmp_path, sounds) as (app, pilot):
+        player = RecordingPlayer()
+        app.listening.outputs.players = [player]
+        screen = app.screen
+        await until(pilot, lambda: isinstance(screen, DatasetScreen) and screen.is_ready, "scan")
+        screen.query_one(ScanTable).focus()
+        await pilot.press("home", "space")
+        await until(pilot, lambda: player.playing is not None, "a sound")
+        assert player.playing is not None
+        samples, rate = read_wav(player.playing.path)
+        assert (rate, len(samples)) == (48_000, 24_000)
+        assert app.listening.page.library.describe_sound(0)["label"] == "a.flac"
+        await pilot.press("space")
+        assert player.playing is None
+        (sounds / "a.flac").unlink()
+        await pilot.press("space")
+        await until(pilot, lambda: any("a.flac cannot be played" in each for each in toasts(app)), "why")
+
+
+async def test_a_file_is_left_out_and_taken_in_again(tmp_path: Path, sounds: Path) -> None:
+    write_tone(sounds / "a.wav", 470.0)
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = app.screen
+        await until(pilot, lambda: isinstance(screen, DatasetScreen) and screen.is_ready, "scan")
+        table = screen.query_one(ScanTable)
+        table.focus()
+        count = table.row_count
+        await pilot.press("home", "x")
+        assert f"{count - 1} used, 1 left out" in text(app, "#scan-status")
+        assert f"Usable: {count - 1} files" in text(app, "#totals")
+        await pilot.press("x")
+        assert f"({count} used)" in text(app, "#scan-status")
+        await pilot.press("x", "n")
+        await until(pilot, lambda: isinstance(app.screen, SettingsScreen), "settings")
+        for name, value in {**TINY, "epochs": 5000}.items():
+            row = app.screen.query_one(f"#setting-{name}", SettingRow)
+            row.query_one(Input).value = SETTINGS[name].show(value)  # type: ignore[arg-type]
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen), "dashboard")
+        assert isinstance(app.screen, DashboardScreen)
+        manifest = app.screen.run.read_manifest()
+        assert [file.path for file in manifest.left_out] == ["a.wav"]
+        assert "a.wav" not in {file.path for file in manifest.files}
+
+
+async def test_a_dataset_with_all_files_left_out_cannot_be_trained(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = app.screen
+        await until(pilot, lambda: isinstance(screen, DatasetScreen) and screen.is_ready, "scan")
+        table = screen.query_one(ScanTable)
+        table.focus()
+        await pilot.press("home")
+        for _ in range(table.row_count):
+            await pilot.press("x", "down")
+        assert "take some in again (x)" in text(app, "#scan-status")
+        assert app.screen.query_one("#proceed", Button).disabled
+        await pilot.press("n")
+        assert app.screen is screen

@@ -13,33 +13,14 @@ from textual.widgets import Sparkline
 from textual_plotext import PlotextPlot
 
 from core.events import PreviewReady, RunState, StateChanged
-from sda_tui.playback.player import Playing
 from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.widgets.charts import LossChart
 from sda_tui.widgets.metric_table import MetricTable
 from sda_tui.widgets.waveform import Waveform
 from tests.conftest import MakeRun
-from tests.sda_tui.driving import a_step, an_epoch, open_dashboard, running, until, write_run
+from tests.sda_tui.driving import RecordingPlayer, a_step, an_epoch, open_dashboard, running, until, write_run
 
 BRAILLE, QUADRANTS = re.compile("[\u2801-\u28ff]"), re.compile("[▖▗▘▙▚▛▜▝▞▟▀▄▌▐█]")
-
-
-class RecordingPlayer:
-    """Notes what it is asked to do."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.playing: Playing | None = None
-
-    def prepare(self) -> None: ...
-
-    def play(self, path: Path) -> None:
-        self.calls.append(f"play {path.name}")
-        self.playing = Playing(path, 0.25, 1.0)
-
-    def stop(self) -> None:
-        self.calls.append("stop")
-        self.playing = None
 
 
 async def test_numbers_of_the_dashboard_are_those_of_the_run(tmp_path: Path, make_run: MakeRun) -> None:
@@ -108,7 +89,8 @@ async def test_keys_play_and_stop_what_is_chosen(tmp_path: Path, make_run: MakeR
     write_run(run, a_step(1, 1.0), *previews)
     player = RecordingPlayer()
     async with running(tmp_path) as (app, pilot):
-        await app.push_screen(DashboardScreen(app.session, run, player))
+        app.listening.outputs.players = [player]
+        await app.push_screen(DashboardScreen(app.session, run, app.listening))
         await until(pilot, lambda: len(app.screen.history.previews) == 4)  # type: ignore[attr-defined]
         await pilot.pause(0.3)
         for keys, expected in (

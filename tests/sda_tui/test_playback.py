@@ -14,7 +14,9 @@ import pytest
 import soundfile
 
 from core.runs import RunDirectory, summarise
-from sda_tui.playback import PortAudioPlayer
+from sda_tui.playback import PROGRAMS, PortAudioPlayer, Problem, ProgramPlayer
+from sda_tui.playback.portaudio import _Playback, resample
+from sda_tui.playback.program import Program
 from tests.conftest import MakeRun, need
 from tests.sounds import wav_that_hangs_libsndfile, write_tone
 from tests.terminal import Terminal
@@ -160,7 +162,7 @@ def player(
         sounddevice._terminate()
     sounddevice._initialize()
     problems: list[str] = []
-    player = PortAudioPlayer(problems.append)
+    player = PortAudioPlayer(lambda problem: problems.append(problem.message))
     yield player, problems
     player.stop()
     for thread in threading.enumerate():
@@ -249,21 +251,190 @@ def test_a_pipe_is_not_waited_for(player: tuple[PortAudioPlayer, list[str]], tmp
     assert "not a regular file" in problems[0]
 
 
-def test_without_a_sound_card_one_toast_reports_it_and_all_else_works(
+def test_without_a_sound_card_the_page_is_offered_once_and_all_else_works(
     start: Callable[..., AbstractContextManager[Terminal]], tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with start(HOME=str(home), XDG_RUNTIME_DIR=str(home)) as terminal:
         terminal.press("right")
-        terminal.wait_for("No sound", "with scp. The file is")
+        terminal.wait_for("Listen on your own computer", "ssh -N -L", "?token=", "Waiting for the page")
         assert b"ALSA lib" not in terminal.output
+        terminal.press("escape")
+        terminal.wait_until(lambda: "ssh -N" not in terminal.text, "the offer is closed")
         terminal.press("right", "down")
         step = last_step(tmp_path)
         terminal.wait_until(lambda: last_step(tmp_path) > step, "training continues")
+        assert "♪ l plays on your computer" in terminal.text
+        assert "ssh -N" not in terminal.text
 
 
-def test_without_portaudio_the_toast_names_the_package_to_install(
+def test_a_b_continues_at_the_same_position(
+    player: tuple[PortAudioPlayer, list[str]], tmp_path: Path
+) -> None:
+    plays, problems = player
+    first, second = (write_tone(tmp_path / f"{name}.wav", 440.0, 30.0) for name in "ab")
+    plays.play(first)
+    deadline_s = time.monotonic() + 20
+    while (now := plays.playing) is None or now.position_s < 0.5:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    plays.play(second, is_switch=True)
+    now = plays.playing
+    assert now is not None
+    assert now.path == second
+    deadline_s = time.monotonic() + 20
+    while (now := plays.playing) is None or now.duration_s == 0:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    assert 0.4 < now.position_s < 5
+    plays.stop()
+    assert problems == []
+
+
+def test_devices_are_listed_and_one_that_is_gone_is_named(
+    player: tuple[PortAudioPlayer, list[str]], tmp_path: Path
+) -> None:
+    plays, problems = player
+    names = [device.name for device in plays.devices()]
+    assert any("pulse" in name for name in names)
+    assert [device.is_default for device in plays.devices()].count(True) <= 1
+    assert plays.probe() == ""
+    path = write_tone(tmp_path / "a.wav", 440.0, 0.3)
+    plays.device = next(name for name in names if "pulse" in name)
+    plays.play(path)
+    wait_until_silent(plays)
+    assert problems == []
+    plays.device = "Interface (ALSA)"
+    plays.play(path)
+    wait_until_silent(plays)
+    assert problems == ["The output Interface (ALSA) does not work (it is not there)."]
+
+
+class OneRateDevice:
+    """sounddevice, of a machine whose output takes 44 100 Hz and two channels alone."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self) -> None:
+        self.written: list[np.ndarray] = []
+        self.latency = 0.0
+
+    def check_output_settings(self, device: object, channels: int, dtype: str, samplerate: int) -> None:
+        if (channels, samplerate) != (2, 44_100):
+            raise self.PortAudioError("Invalid sample rate")
+
+    def query_devices(self, device: object, kind: str) -> dict[str, float]:
+        return {"default_samplerate": 44_100.0, "max_output_channels": 2}
+
+    def OutputStream(self, **settings: object) -> "OneRateDevice":
+        assert (settings["samplerate"], settings["channels"]) == (44_100, 2)
+        return self
+
+    def __enter__(self) -> "OneRateDevice":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def write(self, block: np.ndarray) -> None:
+        self.written.append(block)
+
+    def stop(self) -> None: ...
+
+
+def test_a_sound_is_converted_to_what_the_device_takes(tmp_path: Path) -> None:
+    device = OneRateDevice()
+    path = tmp_path / "a.wav"
+    soundfile.write(
+        path, 0.5 * np.sin(2 * np.pi * 440.0 * np.arange(4800) / 48_000), 48_000, subtype="PCM_16"
+    )
+    _Playback(path, 0.0).run(device, None)
+    played = np.concatenate(device.written)
+    assert played.shape == (4410, 2)
+    assert (played[:, 0] == played[:, 1]).all()
+    expected = np.sin(2 * np.pi * 440.0 * np.arange(4410) / 44_100)
+    assert np.corrcoef(played[400:-400, 0], expected[400:-400])[0, 1] > 0.999
+
+
+@pytest.mark.parametrize(
+    ("rate", "new_rate"), [(48_000, 44_100), (44_100, 48_000), (48_000, 96_000), (48_000, 8000)]
+)
+def test_resampling_keeps_a_tone(rate: int, new_rate: int) -> None:
+    samples = np.round(10_000 * np.sin(2 * np.pi * 1000 * np.arange(rate) / rate)).astype(np.int16)[:, None]
+    again = resample(samples, rate, new_rate)
+    assert again.shape == (new_rate, 1)
+    expected = 10_000 * np.sin(2 * np.pi * 1000 * np.arange(new_rate) / new_rate)
+    middle = slice(new_rate // 10, -new_rate // 10)
+    assert np.abs(again[middle, 0] - expected[middle]).max() < 30
+
+
+@pytest.mark.parametrize("name", ["paplay", "ffplay", "aplay"])
+def test_a_program_of_the_system_plays(
+    name: str, sound_server: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for variable, value in sound_server.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("SDL_AUDIODRIVER", "pulseaudio")
+    need(shutil.which(name) is not None, name)
+    problems: list[Problem] = []
+    player = ProgramPlayer(next(each for each in PROGRAMS if each.name == name), problems.append)
+    assert player.probe() == ""
+    path = write_tone(tmp_path / "a.wav", 440.0, 1.0)
+    recording = Recording(sound_server, tmp_path / "recorded")
+    recording.wait_for_start()
+    player.play(path)
+    now = player.playing
+    assert now is not None
+    assert (now.path, now.duration_s) == (path, 1.0)
+    deadline_s = time.monotonic() + 20
+    while player.playing is not None:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    time.sleep(0.3)
+    recorded, played = recording.stop(), soundfile.read(path)[0]
+    assert problems == []
+    assert correlation_after_alignment(recorded, played) > 0.9
+
+
+def test_a_program_that_finds_no_server_is_reported_and_one_that_is_missing_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    need(shutil.which("paplay") is not None, "pulseaudio-utils")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    problems: list[Problem] = []
+    player = ProgramPlayer(Program("paplay", (), "pulse"), problems.append)
+    assert player.probe() == "it finds no sound server and no sound card"
+    player.play(write_tone(tmp_path / "a.wav"))
+    deadline_s = time.monotonic() + 20
+    while not problems:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    assert problems[0].is_of_player
+    assert problems[0].message.startswith("paplay could not play (")
+    absent = ProgramPlayer(Program("no-such-player", (), "any"), problems.append)
+    assert absent.probe() == "it is not installed"
+    player.play(tmp_path / "gone.wav")
+    assert not problems[-1].is_of_player
+    assert "gone.wav" in problems[-1].message
+
+
+def test_a_program_is_stopped(
+    sound_server: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for variable, value in sound_server.items():
+        monkeypatch.setenv(variable, value)
+    problems: list[Problem] = []
+    player = ProgramPlayer(Program("paplay", (), "pulse"), problems.append)
+    player.play(write_tone(tmp_path / "a.wav", 440.0, 30.0))
+    assert player.playing is not None
+    player.stop()
+    assert player.playing is None
+    time.sleep(0.3)
+    assert problems == []
+
+
+def test_without_portaudio_the_package_to_install_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As sounddevice fails where the library is not installed."""
@@ -277,10 +448,10 @@ def test_without_portaudio_the_toast_names_the_package_to_install(
         return real_import(name, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", without_portaudio)
-    problems: list[str] = []
+    problems: list[Problem] = []
     player = PortAudioPlayer(problems.append)
-    path = write_tone(tmp_path / "a.wav")
-    player.play(path)
+    player.play(write_tone(tmp_path / "a.wav"))
     wait_until_silent(player)
-    assert "PortAudio is missing; install PortAudio with `sudo apt install libportaudio2`" in problems[0]
-    assert str(path) in problems[0]
+    assert problems[0].is_of_player
+    for message in (problems[0].message, player.probe()):
+        assert "PortAudio is missing; install PortAudio with `sudo apt install libportaudio2`" in message

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -33,6 +34,7 @@ from core.events import (
 )
 from core.runs import RunDirectory
 from sda_tui.app import Leave, SdaApp
+from sda_tui.playback import Outputs
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.continue_with import ContinueScreen
 from sda_tui.screens.go_back import GoBackScreen
@@ -40,6 +42,7 @@ from sda_tui.screens.help import HelpScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
 from sda_tui.widgets.charts import Plot
+from sda_tui.widgets.preview_panel import PreviewPanel
 from sda_tui.widgets.title_bar import TitleBar
 from tests.conftest import create_run
 from tests.sda_tui.driving import NARROW, WIDE, a_step, an_epoch, text, until
@@ -81,8 +84,14 @@ def write_sounds(folder: Path) -> None:
 def look(
     snap_compare: Snapshot, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[SdaApp, Ready], None]:
-    """Compares the screen with its snapshot once it is ready, at a size, without an engine."""
+    """Compares the screen with its snapshot once it is ready, at a size, without an engine.
+
+    In full colour, and as if a sound card were there.
+    """
     monkeypatch.setattr(Runner, "load", lambda _: None)
+    monkeypatch.setattr(Outputs, "prepare", lambda _: None)
+    monkeypatch.setattr("textual.constants.COLOR_SYSTEM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
 
     def compare(app: SdaApp, ready: Ready) -> None:
         async def prepare(pilot: Pilot[Leave]) -> None:
@@ -229,6 +238,8 @@ def until_drawn(words: str) -> Ready:
         await until(
             pilot, lambda: all(plot.is_drawn for plot in app.screen.query(Plot) if plot.size), "charts"
         )
+        panel = app.screen.query_one(PreviewPanel)
+        await until(pilot, lambda: panel.chosen_path is None or panel.has_drawn, "the spectrogram")
 
     return ready
 
@@ -322,12 +333,24 @@ def make_run(home: Path, name: str, events: Iterable[RunEvent], age_s: float = 0
     """A run on the drums with this log, a checkpoint's worth of bytes, and last touched so long ago."""
     settings = {"epochs": EPOCHS, "chunk_duration_s": 1.0}
     run = create_run(home / "runs", name, home / "sounds" / "drums", settings)
+    events = list(events)
     lines = (to_json(event, NOW_S + STEP_TIME_S * number) for number, event in enumerate(events))
+    for event in events:
+        if isinstance(event, PreviewReady):
+            write_files_of(run, event)
     run.events.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     with (run.checkpoints / "best.pt").open("wb") as file:
         file.truncate(CHECKPOINT_BYTES)
     os.utime(run.events, (NOW_S - age_s, NOW_S - age_s))
     return run
+
+
+def write_files_of(run: RunDirectory, preview: PreviewReady) -> None:
+    """A tone, and a picture of a glide with its overtone."""
+    path = write_tone(run.path / preview.path)
+    time, mel = np.arange(94), np.arange(128)[:, None]
+    glides = (np.exp(-(((mel - partial * (20 + time / 4)) / 4) ** 2)) for partial in (1, 2))
+    np.save(path.with_suffix(".npy"), (8 * sum(glides) * np.exp(-time / 40)).astype(np.float32))
 
 
 @contextmanager

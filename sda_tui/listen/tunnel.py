@@ -1,0 +1,50 @@
+"""The lines that a user pastes on the own machine."""
+
+import getpass
+import os
+import re
+import shlex
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from sda_tui.listen.access import LOOPBACK
+
+LONGEST_LOGIN = 200
+
+
+def guess_login(environment: Mapping[str, str] = os.environ) -> str:
+    """This machine as `ssh` on the user's own machine may know it: the address that it connected to.
+
+    Behind a jump host or in a container it is another one, which only the user knows.
+    """
+    words = environment.get("SSH_CONNECTION", "").split()
+    host, port = (words[2], words[3]) if len(words) == 4 else (socket.gethostname(), "22")
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        user = "root"
+    return f"{user}@{host}" if port == "22" else f"-p {port} {user}@{host}"
+
+
+def is_login(text: str) -> bool:
+    """Whether this may stand in a command: a host, perhaps with a user and options before it."""
+    return 0 < len(text) <= LONGEST_LOGIN and re.fullmatch(r"[\w@.:%+,=/\[\]~ -]+", text) is not None
+
+
+def tunnel_line(port: int, login: str) -> str:
+    """The command that connects a port of the user's machine to the page's."""
+    return f"ssh -N -L {port}:{LOOPBACK}:{port} {login}"
+
+
+def copy_line(path: Path, login: str) -> str:
+    """The command that copies a file to the user's machine."""
+    *options, host = login.split(" ")
+    words = ["-P" if word == "-p" else word for word in options]
+    return " ".join(["scp", *words, shlex.quote(f"{_bracketed(host)}:{path}"), "."])
+
+
+def _bracketed(host: str) -> str:
+    """A host as scp writes it: an IPv6 address in brackets."""
+    user, at, name = host.rpartition("@")
+    return f"{user}{at}[{name}]" if ":" in name and not name.startswith("[") else host

@@ -1,0 +1,460 @@
+"""What the page's server gives to whom: real connections to a real server."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from core.errors import SdaError
+from core.events import PreviewReady, RunState
+from core.runs import RunDirectory
+from sda_tui.listen.access import cookie_name, new_token
+from sda_tui.listen.library import Library
+from sda_tui.listen.server import (
+    LARGEST_MESSAGE_BYTES,
+    MOST_CONNECTIONS,
+    MOST_PAGES,
+    ListenServer,
+    PortTakenError,
+)
+from tests.conftest import need
+from tests.sda_tui.listen.conftest import Served, path_of, write_preview
+
+PATHS = (
+    "/",
+    "/page.js",
+    "/page.css",
+    "/sound/0",
+    "/spectrogram/1",
+    "/live",
+    "/nothing",
+    "/sound/../run.json",
+)
+
+
+async def ask(
+    server: ListenServer, path: str, method: str = "GET", body: bytes = b"", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of one request, written as it is given: no client tidies it."""
+    given = {"Host": f"127.0.0.1:{server.port}", "Connection": "close", **headers}
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in given.items()),
+    ]
+    return await send(server, "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+
+async def send(server: ListenServer, data: bytes) -> tuple[int, dict[str, str], bytes]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(data)
+    answer = await asyncio.wait_for(reader.read(), 30)
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if not head:
+        return 0, {}, b""
+    status, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return int(status.split()[1]), headers, body
+
+
+def cookie(server: ListenServer, token: str | None = None) -> str:
+    return f"{cookie_name(server.token)}={server.token if token is None else token}"
+
+
+async def connect(server: ListenServer, **headers: str) -> WebSocketClientConnection:
+    origin = f"http://127.0.0.1:{server.port}"
+    return await websocket_connect(
+        HTTPRequest(
+            f"ws://127.0.0.1:{server.port}/live",
+            headers={"Origin": origin, "Cookie": cookie(server), **headers},
+        )
+    )
+
+
+async def receive(connection: WebSocketClientConnection) -> dict[str, Any]:
+    text = await asyncio.wait_for(connection.read_message(), 30)
+    assert text is not None
+    message: dict[str, Any] = json.loads(text)
+    return message
+
+
+async def test_the_token_is_exchanged_for_a_cookie_and_leaves_the_address(serve: Served) -> None:
+    server = serve()
+    status, headers, _ = await ask(server, server.address.split(str(server.port))[1])
+    assert status == 303
+    assert headers["location"] == "/"
+    given = headers["set-cookie"]
+    assert given.startswith(cookie(server))
+    for flag in ("HttpOnly", "SameSite=Strict", "Path=/"):
+        assert flag in given
+    status, headers, body = await ask(server, "/", Cookie=given.split(";")[0])
+    assert status == 200
+    assert b"Let the terminal play here" in body
+    assert server.token.encode() not in body
+
+
+async def test_without_the_token_every_address_answers_alike(serve: Served) -> None:
+    server = serve()
+    wrong = new_token()
+    answers = set()
+    for path in PATHS:
+        for headers in ({}, {"Cookie": cookie(server, wrong)}, {"Cookie": cookie(server, "")}):
+            status, got, body = await ask(server, path, **headers)
+            got.pop("date")
+            answers.add((status, tuple(sorted(got.items())), body))
+    status, got, body = await ask(server, f"/?token={wrong}")
+    got.pop("date")
+    answers.add((status, tuple(sorted(got.items())), body))
+    assert len(answers) == 1
+    status, headers, body = answers.pop()
+    assert (status, body) == (404, b"Not found\n")
+    assert "sda" not in str(headers).lower()
+    assert "tornado" not in str(headers).lower()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.0.1", ""])
+async def test_another_host_name_gets_nothing(serve: Served, host: str) -> None:
+    """A page elsewhere whose name resolves to 127.0.0.1 (DNS rebinding) sends its own name."""
+    server = serve()
+    for path in ("/", "/sound/0", f"/?token={server.token}"):
+        status, headers, _ = await ask(server, path, Host=host, Cookie=cookie(server))
+        assert status in (400, 404)
+        assert "set-cookie" not in headers
+
+
+async def test_any_port_of_the_tunnel_works(serve: Served) -> None:
+    server = serve()
+    for host in ("localhost:1234", "127.0.0.1", "[::1]:99"):
+        assert (await ask(server, "/", Host=host, Cookie=cookie(server)))[0] == 200
+
+
+async def test_a_foreign_origin_gets_nothing_and_no_socket(serve: Served) -> None:
+    server = serve()
+    for origin in ("http://evil.example", "null", "http://127.0.0.1:1"):
+        assert (await ask(server, "/sound/0", Cookie=cookie(server), Origin=origin))[0] == 404
+        with pytest.raises(Exception, match="404"):
+            await connect(server, Origin=origin)
+    with pytest.raises(Exception, match="404"):
+        await connect(server, Cookie="")
+    assert server.pages == 0
+
+
+async def test_the_page_may_load_nothing_from_elsewhere(serve: Served) -> None:
+    server = serve()
+    for path in ("/", "/page.js", "/page.css", "/sound/0", "/missing"):
+        _, headers, body = await ask(server, path, Cookie=cookie(server))
+        policy = headers["content-security-policy"]
+        assert policy.startswith(
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
+        )
+        assert "frame-ancestors 'none'" in policy
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-content-type-options"] == "nosniff"
+        if path in ("/", "/page.js", "/page.css"):
+            assert not re.search(rb"(https?:)?//[a-z]", re.sub(rb"// .*|ws://\$", b"", body))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/sound/..",
+        "/sound/../../run.json",
+        "/sound/%2e%2e%2frun.json",
+        "/sound/..%2f..%2frun.json",
+        "/sound/0/../../run.json",
+        "/sound/0%00",
+        "/sound/0%00.wav",
+        "/sound//etc/passwd",
+        "//etc/passwd",
+        "/page.js/../../server.py",
+        "/%70age.js%00",
+        "/sound/99",
+        "/sound/-1",
+        "/sound/999999999999999999",
+        "/sound/٣",
+        "/spectrogram/99",
+    ],
+)
+async def test_no_path_reaches_the_disk(serve: Served, path: str) -> None:
+    server = serve()
+    quoted = path.encode().decode("latin-1")
+    status, _, body = await ask(server, quoted, Cookie=cookie(server))
+    assert status in (400, 404)
+    assert b"format_version" not in body
+    assert b"root:" not in body
+
+
+async def test_a_sound_is_the_file_in_whole_and_in_part(
+    serve: Served, run: RunDirectory, previews: list[PreviewReady]
+) -> None:
+    server = serve()
+    data = path_of(run, previews[2]).read_bytes()
+    status, headers, body = await ask(server, "/sound/2", Cookie=cookie(server))
+    assert (status, headers["content-type"], body) == (200, "audio/wav", data)
+    for asked, first, stop in (
+        ("bytes=0-99", 0, 100),
+        ("bytes=1000-", 1000, len(data)),
+        ("bytes=-50", len(data) - 50, len(data)),
+        ("bytes=10-999999999999999", 10, len(data)),
+    ):
+        status, headers, body = await ask(server, "/sound/2", Cookie=cookie(server), Range=asked)
+        assert (status, body) == (206, data[first:stop])
+        assert headers["content-range"] == f"bytes {first}-{stop - 1}/{len(data)}"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "bytes=0-1,2-3",
+        "bytes=" + ",".join(f"{n}-{n}" for n in range(500)),
+        "bytes=-",
+        "bytes=-0",
+        "bytes=5-2",
+        "bytes=99999999999-",
+        "bytes=99999999999999999999999999-",
+        "lines=0-1",
+        "bytes=a-b",
+    ],
+    ids=range(9),
+)
+async def test_many_and_senseless_ranges_are_refused(serve: Served, asked: str) -> None:
+    server = serve()
+    status, _, body = await ask(server, "/sound/2", Cookie=cookie(server), Range=asked)
+    assert status == 416
+    assert len(body) < 100
+
+
+async def test_other_methods_and_large_bodies_are_refused(serve: Served) -> None:
+    server = serve()
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
+        status, _, _ = await ask(server, "/sound/2", method, Cookie=cookie(server), Content_Length="0")
+        assert status in (403, 404, 405)
+    body = b"x" * (LARGEST_MESSAGE_BYTES + 1)
+    status, _, _ = await ask(server, "/", "POST", body, Cookie=cookie(server), Content_Length=str(len(body)))
+    assert status in (0, 400, 413)
+
+
+async def test_what_is_no_request_is_refused_and_the_next_one_answered(serve: Served) -> None:
+    server = serve()
+    for data in (
+        b"\x16\x03\x01\x02",
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 9000 + b"\r\n",
+        b"\0" * 100 + b"\r\n\r\n",
+    ):
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(data)
+            writer.write_eof()
+            await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+    assert (await ask(server, "/", Cookie=cookie(server)))[0] == 200
+
+
+async def test_a_preview_that_is_gone_or_a_link_is_not_served(
+    serve: Served, run: RunDirectory, previews: list[PreviewReady], tmp_path: Path
+) -> None:
+    server = serve()
+    secret = tmp_path / "secret.wav"
+    secret.write_bytes(path_of(run, previews[0]).read_bytes())
+    first, second = path_of(run, previews[2]), path_of(run, previews[3])
+    first.unlink()
+    second.unlink()
+    second.symlink_to(secret)
+    for number in (2, 3):
+        assert (await ask(server, f"/sound/{number}", Cookie=cookie(server)))[0] == 404
+    second.unlink()
+    os.mkfifo(second)
+    assert (await ask(server, "/sound/3", Cookie=cookie(server)))[0] == 404
+
+
+async def test_a_run_that_was_deleted_leaves_the_page_standing(serve: Served, run: RunDirectory) -> None:
+    import shutil
+
+    server = serve()
+    shutil.rmtree(run.path)
+    assert (await ask(server, "/", Cookie=cookie(server)))[0] == 200
+    assert (await ask(server, "/sound/0", Cookie=cookie(server)))[0] == 404
+    assert (await ask(server, "/spectrogram/2", Cookie=cookie(server)))[0] == 404
+
+
+async def test_a_spectrogram_has_a_byte_for_each_cell(serve: Served) -> None:
+    server = serve()
+    status, headers, body = await ask(server, "/spectrogram/2", Cookie=cookie(server))
+    assert (status, headers["x-mels"], headers["x-frames"]) == (200, "128", "94")
+    assert len(body) == 128 * 94
+    assert body[0] == 0
+    assert max(body) == 255
+
+
+async def test_a_page_gets_the_list_then_what_changes(
+    serve: Served, library: Library, run: RunDirectory, previews: list[PreviewReady]
+) -> None:
+    server = serve()
+    page = await connect(server)
+    first = await receive(page)
+    assert (first["type"], first["name"], first["state"], first["best"]) == ("run", "kicks", "training", 2)
+    assert [each["number"] for each in first["previews"]] == list(range(len(previews)))
+    new = write_preview(run, 6, "sample", "sample 1", 700.0)
+    for message in library.show_run(run, RunState.TRAINING, 2, [*previews, new]):
+        server.send(message)
+    added = await receive(page)
+    assert [each["label"] for each in added["previews"]] == ["sample 1"]
+    assert library.show_run(run, RunState.TRAINING, 2, [*previews, new]) == []
+    for message in library.show_run(run, RunState.FINISHED, 6, [*previews, new]):
+        server.send(message)
+    assert await receive(page) == {"type": "state", "state": "finished", "best": 6}
+
+
+async def test_several_pages_get_the_same_and_may_leave(serve: Served) -> None:
+    server = serve()
+    pages = [await connect(server) for _ in range(3)]
+    for page in pages:
+        assert (await receive(page))["type"] == "run"
+    pages[0].close()
+    while server.pages > 2:
+        await asyncio.sleep(0.01)
+    server.send({"type": "stop"})
+    for page in pages[1:]:
+        assert await receive(page) == {"type": "stop"}
+
+
+async def test_more_pages_than_there_may_be_are_refused(serve: Served) -> None:
+    server = serve()
+    pages = [await connect(server) for _ in range(MOST_PAGES)]
+    with pytest.raises(Exception, match="503"):
+        await connect(server)
+    pages[0].close()
+    while server.pages == MOST_PAGES:
+        await asyncio.sleep(0.01)
+    await connect(server)
+
+
+async def test_what_a_page_sends_is_taken_as_data(serve: Served) -> None:
+    received: list[dict[str, Any]] = []
+    server = serve(on_message=lambda _page, message: received.append(message))
+    page = await connect(server)
+    for text in ("", "[", "[]", "7", "null", '"x"', "[" * 2000, '{"type": ["x"]}', '{"type": "ready"}'):
+        await page.write_message(text)
+    while not any(message.get("type") == "ready" for message in received):
+        await asyncio.sleep(0.01)
+    assert server.ready_pages == 1
+    await page.write_message("x" * (LARGEST_MESSAGE_BYTES + 1))
+    while server.pages:
+        await asyncio.sleep(0.01)
+
+
+async def test_a_page_that_does_not_read_is_left_behind(serve: Served) -> None:
+    server = serve()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1)
+    key = "dGhlIHNhbXBsZSBub25jZQ=="
+    writer.write(
+        f"GET /live HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nCookie: {cookie(server)}\r\n"
+        f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    while not server.pages:
+        await asyncio.sleep(0.01)
+    for _ in range(4000):
+        server.send({"type": "note", "text": "x" * 20_000})
+        await asyncio.sleep(0)
+        if not server.pages:
+            break
+    else:
+        pytest.fail("it is still waited for")
+    del reader
+    writer.close()
+
+
+async def test_two_hundred_connections_leave_room_for_the_page(serve: Served) -> None:
+    server = serve()
+    many = []
+    for _ in range(200):
+        with contextlib.suppress(OSError):
+            many.append(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.2)
+    open_ones = sum(_is_open(each) for each in many)
+    assert open_ones <= MOST_CONNECTIONS
+    for each in many:
+        each.close()
+    await asyncio.sleep(0.2)
+    assert (await ask(server, "/", Cookie=cookie(server)))[0] == 200
+
+
+def _is_open(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+async def test_no_log_has_the_token(serve: Served, caplog: pytest.LogCaptureFixture) -> None:
+    server = serve()
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger("tornado").setLevel(logging.DEBUG)
+        await ask(server, f"/?token={server.token}")
+        await ask(server, f"/?token={server.token}", Host="evil.example")
+        await ask(server, f"/missing?token={server.token}", Cookie=cookie(server))
+        await ask(server, f"/sound/2?token={server.token}&x=%", Cookie=cookie(server), Range="bytes=9-1")
+        server.library.read_sound = lambda _: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+        assert (await ask(server, f"/sound/2?token={server.token}", Cookie=cookie(server)))[0] == 500
+    assert "ZeroDivisionError" in caplog.text
+    assert server.token not in caplog.text
+
+
+async def test_only_the_loopback_interface_is_listened_at(serve: Served) -> None:
+    server = serve()
+    found = (
+        subprocess.run(["ss", "-ltnH"], capture_output=True, text=True, check=False) if _has_ss() else None
+    )
+    need(found is not None, "ss")
+    assert found is not None
+    ours = [
+        line.split()[3] for line in found.stdout.splitlines() if line.split()[3].endswith(f":{server.port}")
+    ]
+    assert ours == [f"127.0.0.1:{server.port}"]
+
+
+def _has_ss() -> bool:
+    import shutil
+
+    return shutil.which("ss") is not None
+
+
+async def test_a_port_that_is_taken_is_named(serve: Served) -> None:
+    server = serve()
+    with pytest.raises(PortTakenError, match=f"port {server.port} .*choose another"):
+        serve(server.port)
+    with pytest.raises(SdaError):
+        serve(70_000)
+
+
+async def test_the_usual_port_is_left_when_it_is_taken(library: Library, serve: Served) -> None:
+    server = serve()
+    second = ListenServer(library, server.token)
+    second.start(None, server.port)
+    assert second.port not in (0, server.port)
+    second.stop("")
+
+
+async def test_a_page_gets_the_reason_why_the_server_ends(serve: Served) -> None:
+    server = serve()
+    page = await connect(server)
+    await receive(page)
+    server.stop("The terminal was left.")
+    assert await receive(page) == {"type": "farewell", "reason": "The terminal was left."}
+    assert await asyncio.wait_for(page.read_message(), 30) is None
