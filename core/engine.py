@@ -95,11 +95,11 @@ def leave_out(report: ScanReport, paths: Collection[str], seed: int) -> ScanRepo
     return leave_out(report, paths, seed)
 
 
-def write_audition(path: Path, target: Path) -> None:
+def write_audition(path: Path, target: Path, cancelled: Callable[[], bool]) -> None:
     """Write a sound of the dataset as WAV, to be played; see `core.data.audition`."""
     from core.data.audition import write_audition
 
-    write_audition(path, target)
+    write_audition(path, target, cancelled)
 
 
 def find_sounds(

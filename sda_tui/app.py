@@ -4,6 +4,7 @@ The top imports only what the first paint needs, which halves the time to it.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -181,6 +182,23 @@ class SdaApp(App[Leave]):
         """Show a toast.  No message here is written in markup, and names in it may look like some."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy by the terminal's own sequence (OSC 52), and by tmux, which does not pass that on."""
+        super().copy_to_clipboard(text)
+        if "TMUX" in os.environ:
+            import subprocess
+
+            with contextlib.suppress(OSError):
+                tmux = subprocess.Popen(
+                    ["tmux", "load-buffer", "-w", "-"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+                assert tmux.stdin is not None
+                tmux.stdin.write(text.encode())
+                tmux.stdin.close()
+
     # -- events -----------------------------------------------------------------------------------------
 
     def on_sda_app_engine_event_received(self, message: EngineEventReceived) -> None:
@@ -236,15 +254,16 @@ class SdaApp(App[Leave]):
 
     def _offer_page(self) -> None:
         """Show how to listen on another machine, when the first sound is to be played; later l shows it."""
-        from sda_tui.screens.listen import ListenScreen
-
         if not self._has_offered_page:
-            self._has_offered_page = True
-            self.push_screen(ListenScreen(self.listening))
+            self.action_listen()
+        else:
+            self.notify("No page is open to play it; l shows how to listen on your own computer.")
 
     def on_unmount(self) -> None:
         if "listening" in self.__dict__:
             self.listening.close()
+        if "session" in self.__dict__:
+            self.session.close()
 
     # -- navigation -------------------------------------------------------------------------------------
 
@@ -282,6 +301,18 @@ class SdaApp(App[Leave]):
         from sda_tui.screens.dashboard import DashboardScreen
 
         return DashboardScreen(self.session, run, self.listening)
+
+    def action_listen(self) -> None:
+        """Show how to listen on another machine."""
+        from sda_tui.screens.listen import ListenScreen
+
+        self._has_offered_page = True
+        self.push_screen(ListenScreen(self.listening))
+
+    def action_players(self) -> None:
+        from sda_tui.screens.players import PlayersScreen
+
+        self.push_screen(PlayersScreen(self.listening))
 
     def action_help(self) -> None:
         from sda_tui.screens.help import HelpScreen

@@ -255,7 +255,7 @@ def _text(given: str) -> str:
 
 def _port(given: str) -> int:
     if not given.isdecimal() or not 0 < int(given[:9]) < 1 << 16:
-        raise argparse.ArgumentTypeError(f"'{given}' is no port; it is a number from 1024 to 65535")
+        raise argparse.ArgumentTypeError(f"'{given}' is no port; it is a number from 1 to 65535")
     return int(given)
 
 

@@ -66,6 +66,26 @@ KEYMAP: Mapping[str, Scope] = {
                 "Play",
                 "Play the chosen file, its first minute; again: stop.",
             ),
+            Command("datasets.previous", "up", "cursor_up", "Previous", "Choose the file above.", False),
+            Command(
+                "datasets.next-file", "down", "cursor_down", "Next file", "Choose the file below.", False
+            ),
+            Command(
+                "datasets.listen",
+                "l",
+                "app.listen",
+                "Listen",
+                "Have sounds play on your own computer, in a page that follows this terminal.",
+                False,
+            ),
+            Command(
+                "datasets.players",
+                "p",
+                "app.players",
+                "Players",
+                "Choose what plays: a device of this machine, the listener page, a program.",
+                False,
+            ),
             Command(
                 "datasets.leave-out",
                 "x",
@@ -155,14 +175,14 @@ KEYMAP: Mapping[str, Scope] = {
             Command(
                 "dashboard.listen",
                 "l",
-                "listen",
+                "app.listen",
                 "Listen",
                 "Have previews play on your own computer, in a page that follows this terminal.",
             ),
             Command(
                 "dashboard.players",
                 "p",
-                "players",
+                "app.players",
                 "Players",
                 "Choose what plays: a device of this machine, the listener page, a program.",
                 False,
@@ -212,8 +232,7 @@ KEYMAP: Mapping[str, Scope] = {
         ),
     ),
     "players": Scope(
-        "What plays",
-        (Command("players.back", "escape,p,q", "back", "Close", "Close this; nothing changes."),),
+        "What plays", (Command("players.back", "escape,p", "back", "Close", "Close this; nothing changes."),)
     ),
     "runs": Scope(
         "Runs",

@@ -54,7 +54,7 @@ class Listening:
 
     def play_file(self, path: Path, label: str) -> None:
         """Play a WAV file that is not of a run, which the page shows under this label."""
-        self.page.library.number_of(path, label)
+        self.page.library.add_file(path, label)
         self.play(path)
 
     def stop(self) -> None:
@@ -97,14 +97,14 @@ class Listening:
         if active is not self.page:
             return self.card.device or active.name if active is self.card else active.name
         if not self.page.ready_pages:
-            return "page open: click in it" if self.page.pages else "l plays on your computer"
+            return "page is open: click in it" if self.page.pages else "l plays on your computer"
         more = f" ({self.page.ready_pages})" if self.page.ready_pages > 1 else ""
-        return f"listener page{more}"
+        return f"page on your computer{more}"
 
     def close(self) -> None:
         """Stop what plays, and serve no page any more."""
         self.stop()
-        self.page.close("The terminal was left. Training may continue; open the app again to listen.")
+        self.page.close("The terminal was left.")
 
 
 def order_players(

@@ -1,8 +1,7 @@
 """What the app does, without any screen: the engine, the scan, the run that this process trains."""
 
-import hashlib
 import logging
-import os
+import shutil
 import tempfile
 import threading
 import time
@@ -102,8 +101,8 @@ class Session:
         self._runner = Runner(self._on_event)
         self._notify: Callable[[RareEvent], object] = lambda _: None
         self._scan: Scan | None = None
-        self._lock = threading.Lock()
-        self._auditions: tempfile.TemporaryDirectory[str] | None = None
+        self._auditioning = threading.Lock()
+        self._auditions: Path | None = None
 
     def subscribe(self, on_event: Callable[[RareEvent], object]) -> None:
         """Have `on_event` called with every rare event, on the engine's thread; it must return quickly."""
@@ -130,20 +129,28 @@ class Session:
         """The scan without some of its files."""
         return leave_out(report, paths, TrainingConfig().seed)
 
-    def audition(self, path: Path) -> Path:
-        """A sound of the dataset as WAV, for players; on any thread.  Raises SdaError."""
-        with self._lock:
-            if self._auditions is None:
-                self._auditions = tempfile.TemporaryDirectory(prefix="sda-tui-", ignore_cleanup_errors=True)
-        try:
-            version = f"{path.stat().st_mtime_ns} {os.fspath(path)}"
-            name = hashlib.sha256(os.fsencode(version)).hexdigest()[:16]
-            target = Path(self._auditions.name) / f"{name}.wav"
-            if not target.exists():
-                write_audition(path, target)
-        except OSError as error:
-            raise DatasetError(f"{printable(path.name)} cannot be played ({error.strerror}).") from error
-        return target
+    def audition(self, path: Path, cancelled: Callable[[], bool]) -> Path:
+        """A sound of the dataset as WAV, for players; on any thread.  Raises SdaError, Cancelled.
+
+        Those of before are deleted, all of them by `close`.
+        """
+        with self._auditioning:  # one at a time
+            if cancelled():
+                raise Cancelled
+            try:
+                self.close()
+                folder = Path(tempfile.mkdtemp(prefix="sda-tui-"))
+                self._auditions = folder
+                write_audition(path, folder / "audition.wav", cancelled)
+            except OSError as error:
+                raise DatasetError(f"{printable(path.name)} cannot be played ({error.strerror}).") from error
+            return folder / "audition.wav"
+
+    def close(self) -> None:
+        """Delete what was made to be played."""
+        if self._auditions is not None:
+            shutil.rmtree(self._auditions, ignore_errors=True)
+            self._auditions = None
 
     def open_start_model(self, run: RunDirectory) -> StartModel:
         """The model of a run at its best; on any thread.  Raises SdaError."""

@@ -14,7 +14,7 @@ SAMPLE_RATE = 48_000
 LONGEST_S = 60.0
 
 
-def write_audition(path: Path, target: Path, cancelled: Callable[[], bool] = lambda: False) -> None:
+def write_audition(path: Path, target: Path, cancelled: Callable[[], bool]) -> None:
     """Write the first minute of a sound file as WAV, mono at 48 kHz, its peak at -1 dBFS.
 
     Raises DatasetError if it cannot be decoded, OSError, Cancelled.

@@ -22,7 +22,14 @@ from core.runs.held_out import FILE_ERRORS, HeldOutErrors, KnownErrors, find_kno
 from core.runs.history import RunHistory
 from core.runs.lock import RunLock
 from core.runs.manifest import Parent, RunManifest
-from core.runs.preview_files import SoundFigures, measure_sound, read_log_mel, read_sound, read_spectrogram
+from core.runs.preview_files import (
+    SoundFigures,
+    measure_sound,
+    open_wave,
+    read_log_mel,
+    read_sound,
+    read_spectrogram,
+)
 from core.runs.requests import Request, RunRequests
 from core.runs.series import Point, Series
 from core.runs.start import StartModel
@@ -63,6 +70,7 @@ __all__ = [
     "list_checkpoints",
     "list_runs",
     "measure_sound",
+    "open_wave",
     "read_events",
     "read_log_mel",
     "read_sound",

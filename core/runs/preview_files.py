@@ -6,7 +6,7 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from core.audio.levels import decibels
 from core.errors import RunError
@@ -59,7 +59,7 @@ def read_log_mel(path: Path) -> "npt.NDArray[np.float32]":
         rest = data.read()
     except OSError as error:
         raise RunError(f"{name} cannot be read ({error.strerror}).") from error
-    except (EOFError, SyntaxError, TokenError, TypeError, ValueError) as error:
+    except (EOFError, MemoryError, RecursionError, SyntaxError, TokenError, TypeError, ValueError) as error:
         raise RunError(f"{name} is not a spectrogram.") from error
     is_picture = len(shape) == 2 and min(shape) > 0 and not is_fortran
     if not is_picture or dtype != np.float32 or len(rest) != math.prod(shape) * dtype.itemsize:
@@ -85,16 +85,24 @@ def read_spectrogram(run: RunDirectory, path: str) -> "npt.NDArray[np.uint8]":
     return levels
 
 
+def open_wave(file: BinaryIO) -> wave.Wave_read:
+    """A preview to read: WAV, PCM of 16 bits.  Raises EOFError and wave.Error for anything else."""
+    sound: wave.Wave_read = wave.open(file)  # noqa: SIM115  (the caller closes it)
+    if sound.getsampwidth() != PCM_16_BYTES or sound.getframerate() < 1:
+        sound.close()
+        raise wave.Error("it is not a preview")
+    return sound
+
+
 def measure_sound(run: RunDirectory, path: str) -> SoundFigures:
     """The level of a preview.  Raises RunError if it cannot be read."""
     import numpy as np
 
     try:
-        with wave.open(io.BytesIO(read_sound(run, path))) as sound:
-            if sound.getsampwidth() != PCM_16_BYTES:
-                raise RunError(f"{path} is not a preview.")
+        with open_wave(io.BytesIO(read_sound(run, path))) as sound:
             rate = sound.getframerate()
-            samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").astype(np.float64)
+            data = sound.readframes(sound.getnframes())
+            samples = np.frombuffer(data, "<i2", len(data) // PCM_16_BYTES).astype(np.float64)
     except (EOFError, wave.Error) as error:
         raise RunError(f"{path} is not a preview ({str(error) or 'it is cut short'}).") from error
     sizes = np.abs(samples)

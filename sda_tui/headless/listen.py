@@ -10,6 +10,7 @@ from core.paths import default_root
 from core.runs import RunDirectory, find_run, list_runs
 from core.text import printable
 from sda_tui.followed_run import FollowedRun
+from sda_tui.listen.library import Library
 from sda_tui.listen.player import PagePlayer
 from sda_tui.listen.remembered import Remembered
 from sda_tui.listen.tunnel import guess_login, tunnel_line
@@ -43,7 +44,9 @@ async def _serve(followed: FollowedRun, port: int | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopped.set)
     remembered = Remembered.load()
-    page = PagePlayer(remembered, port, lambda _: None, lambda: None, lambda: None)
+    page = PagePlayer(
+        remembered, port, lambda _: None, lambda: None, lambda: None, Library(has_terminal=False)
+    )
     server = page.serve()
     print(tunnel_line(server.port, remembered.login or guess_login()))
     print(server.address, flush=True)
@@ -65,6 +68,8 @@ async def _serve(followed: FollowedRun, port: int | None) -> None:
             except TimeoutError:
                 continue
     finally:
-        page.close("`sda-tui listen` was stopped.")
+        page.close("The page is not served any more.")
         await asyncio.sleep(0)  # for the farewell to leave
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # after the ^C of the terminal
         followed.close()

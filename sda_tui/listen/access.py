@@ -30,6 +30,11 @@ def is_same(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode(errors="surrogatepass"), token.encode())
 
 
+def sign(token: str, text: str) -> str:
+    """A proof of knowing the token that does not give it away: HMAC-SHA256, in hexadecimal."""
+    return hmac.new(token.encode(), text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+
+
 def cookie_name(token: str) -> str:
     """Cookies are shared by all ports of a host: each token has a name of its own."""
     return f"sda-tui-{hashlib.sha256(token.encode()).hexdigest()[:16]}"

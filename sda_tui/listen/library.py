@@ -55,11 +55,13 @@ class _File:
 class Library:
     """The sounds that pages may ask for, and the messages that describe them.  Owned by one thread.
 
-    Numbers are never used twice, so that an old page cannot get another sound than it shows.
+    Numbers are never used twice, so that an old page cannot get another sound than it shows.  `has_terminal`:
+    play keys elsewhere sound in the pages.
     """
 
-    def __init__(self) -> None:
-        self._sounds: list[_Preview | _File] = []
+    def __init__(self, has_terminal: bool = True) -> None:
+        self._has_terminal = has_terminal
+        self._sounds: list[_Preview | _File | None] = []  # None: of a run that was shown before
         self._numbers: dict[Path, int] = {}
         self._run: RunDirectory | None = None
         self._previews: list[PreviewReady] = []
@@ -75,6 +77,8 @@ class Library:
         listed = list({preview.path: preview for preview in previews}.values())
         known = len(self._previews)
         is_grown = self._run is not None and self._run.path == run.path and listed[:known] == self._previews
+        if not is_grown:
+            self._sounds = [None] * len(self._sounds)
         self._run, self._previews = run, listed
         for preview in listed[known if is_grown else 0 :]:
             self._number(_Preview(run, preview))
@@ -89,15 +93,15 @@ class Library:
             changed.append({"type": "state", **new_state})
         return changed
 
-    def number_of(self, path: Path, label: str = "") -> int:
-        """The number of a sound of the run shown, or of a file that this program wrote, which it gets now."""
-        if path not in self._numbers:
-            return self._number(_File(path, label or path.name))
-        return self._numbers[path]
+    def add_file(self, path: Path, label: str) -> int:
+        """Number a WAV file that this program wrote; those added before can be had no more."""
+        self._sounds = [None if isinstance(each, _File) else each for each in self._sounds]
+        return self._number(_File(path, label))
 
-    def path_of(self, number: int) -> Path:
-        """Raises RunError if there is no such sound."""
-        return self._sound(number).path
+    def find(self, path: Path) -> int | None:
+        """The number of a sound, if it is of the run that is shown or was added."""
+        number = self._numbers.get(path)
+        return number if number is not None and self._sounds[number] is not None else None
 
     def describe_sound(self, number: int) -> Message:
         """What a page shows of a sound.  Raises RunError if there is none."""
@@ -111,6 +115,7 @@ class Library:
         return {
             "type": "run",
             "instance": self._instance,
+            "terminal": self._has_terminal,
             "name": printable(self._run.name) if self._run else "",
             **self._state,
             "previews": [self._describe(each) for each in self._previews],
@@ -133,9 +138,10 @@ class Library:
         return levels.tobytes(), mels, frames
 
     def _sound(self, number: int) -> _Preview | _File:
-        if 0 <= number < len(self._sounds):
-            return self._sounds[number]
-        raise RunError("There is no such sound.")
+        sound = self._sounds[number] if 0 <= number < len(self._sounds) else None
+        if sound is None:
+            raise RunError("There is no such sound.")
+        return sound
 
     def _number(self, sound: _Preview | _File) -> int:
         self._numbers[sound.path] = number = len(self._sounds)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sda_tui.listen.server import ListenServer
 
 NAME = "listener page"
+LONGEST_S = 1e6
 SILENT_S = 3.0  # after which a page that says nothing of a sound does not play it
 
 
@@ -29,6 +30,7 @@ class _Asked:
     position_s: float = 0.0
     duration_s: float = 0.0
     page: int = 0  # the one whose reports count: the first that reported
+    failures: int = 0  # of pages, before one reported that it plays
 
 
 class PagePlayer:
@@ -46,9 +48,10 @@ class PagePlayer:
         on_problem: Callable[[Problem], object],
         on_offer: Callable[[], object],
         on_change: Callable[[], object],
+        library: Library | None = None,
     ) -> None:
         self.remembered = remembered
-        self.library = Library()
+        self.library = library or Library()
         self._port = port
         self._on_problem = on_problem
         self._on_offer = on_offer
@@ -74,6 +77,11 @@ class PagePlayer:
         """How many are open."""
         return self._server.pages if self._server else 0
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the usual port was taken, so that tunnels and pages of before do not lead here."""
+        return self._server is not None and self._port is None and self._server.port != self.remembered.port
+
     def serve(self) -> "ListenServer":
         """Start serving the page, unless it is served.  Raises PortTakenError."""
         if self._server is None:
@@ -95,15 +103,20 @@ class PagePlayer:
 
     def choose(self, path: Path) -> None:
         """Have the pages load what may be played next."""
-        if self.ready_pages and self._server:
-            self._server.send({"type": "choose", "number": self.library.number_of(path)})
+        number = self.library.find(path)
+        if number is not None and self.ready_pages and self._server:
+            self._server.send({"type": "choose", "number": number})
 
     def play(self, path: Path, is_switch: bool = False) -> None:
         if not self.ready_pages or self._server is None:
             self._on_offer()
             return
+        number = self.library.find(path)
+        if number is None:
+            why = f"The run is still being read; play {printable(path.name)} again in a moment."
+            self._on_problem(Problem(NAME, why, is_of_player=False))
+            return
         self._count += 1
-        number = self.library.number_of(path)
         self._asked = _Asked(self._count, number, path, time.monotonic())
         self._server.send(
             {
@@ -115,8 +128,8 @@ class PagePlayer:
         )
 
     def stop(self) -> None:
-        if self._asked is not None and self._server is not None:
-            self._server.send({"type": "stop"})
+        if self._server is not None:
+            self._server.send({"type": "stop"})  # also what was begun in a page
         self._asked = None
 
     @property
@@ -144,6 +157,9 @@ class PagePlayer:
             case "ended" if asked.page in (0, page):
                 self._asked = None
             case "failed" if asked.page == 0:
+                asked.failures += 1
+                if asked.failures < self.ready_pages:
+                    return
                 self._asked = None
                 reason = printable(str(message.get("reason", "")))[:200]
                 shown = printable(asked.path.name)
@@ -152,4 +168,5 @@ class PagePlayer:
 
 def _seconds(value: object) -> float:
     """A time from a page, which may send anything."""
-    return min(max(0.0, float(value)), 1e6) if isinstance(value, int | float) and value == value else 0.0
+    is_number = isinstance(value, int | float) and 0 <= value <= LONGEST_S
+    return float(value) if is_number and isinstance(value, int | float) else 0.0

@@ -9,29 +9,43 @@ import json
 import logging
 import re
 import socket
+import time
 from collections.abc import Callable
 from importlib import resources
 from typing import Any, NoReturn
 
+from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
+from tornado.ioloop import PeriodicCallback
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from core.errors import RunError, SdaError
-from sda_tui.listen.access import LOOPBACK, cookie_name, is_local_host, is_own_origin, is_same
+from sda_tui.listen.access import (
+    LOOPBACK,
+    cookie_name,
+    is_local_host,
+    is_own_origin,
+    is_same,
+    new_token,
+    sign,
+)
 from sda_tui.listen.library import Library, Message
 
 logger = logging.getLogger(__name__)
 
 
 MOST_PAGES = 16
-MOST_CONNECTIONS = 128
+MOST_CONNECTIONS = 64
 MOST_UNSENT = 64  # messages for one page: a slower one is disconnected
 LARGEST_MESSAGE_BYTES = 4096  # from a page
 LARGEST_HEADER_BYTES = 16 << 10
-IDLE_S = 60.0
+IDLE_S = 10.0  # until a connection has sent its request
+ALIVE_S = 5.0  # between two messages that say no more than that the connection is alive
+PROOF_S = 30.0  # how old the proof of a page may be that knows the token
+CODE_S = 60.0  # how long an address for one use is valid
 SLOWEST_WRITE_S = 20.0
 PING_S = 15.0
 BLOCK_BYTES = 64 << 10
@@ -75,6 +89,8 @@ class ListenServer:
         self.port = 0
         self._on_message = on_message
         self._on_pages = on_pages
+        self._session = new_token()
+        self._codes: dict[str, float] = {}  # addresses for one use, and until when they are valid
         self._pages: dict[int, _Live] = {}
         self._count = 0
         self._http: _BoundedServer | None = None
@@ -91,6 +107,8 @@ class ListenServer:
             (r"/(|page\.js|page\.css)", _Part, {"server": self}),
             (r"/sound/(\d{1,9})", _Sound, {"server": self}),
             (r"/spectrogram/(\d{1,9})", _Spectrogram, {"server": self}),
+            (r"/key", _Key, {"server": self}),
+            (r"/again", _Again, {"server": self}),
             (r"/live", _Live, {"server": self}),
             (r".*", _Nothing, {"server": self}),
         ]
@@ -109,11 +127,19 @@ class ListenServer:
             body_timeout=IDLE_S,
         )
         self._http.add_sockets([found])
+        self._heartbeat = PeriodicCallback(lambda: self.send({"type": "alive"}), 1000 * ALIVE_S)
+        self._heartbeat.start()
 
     @property
     def address(self) -> str:
         """What to open in the browser the first time, through a tunnel with the same port at both ends."""
         return f"http://{LOOPBACK}:{self.port}/?token={self.token}"
+
+    def new_address(self) -> str:
+        """The same for one use within a minute: others may see the command that opens it."""
+        code = new_token()
+        self._codes[code] = time.monotonic() + CODE_S
+        return f"http://{LOOPBACK}:{self.port}/?token={code}"
 
     @property
     def pages(self) -> int:
@@ -137,10 +163,38 @@ class ListenServer:
         for page in list(self._pages.values()):
             page.close(1001, "closed")
         if self._http is not None:
+            self._heartbeat.stop()
             self._http.stop()
-            self._closing = asyncio.ensure_future(self._http.close_all_connections())
+            self._http.close_streams()
 
     # -- called by the handlers -------------------------------------------------------------------------
+
+    def admits(self, request: HTTPServerRequest) -> bool:
+        """Whether a request names this machine, comes from the page or the address bar, and has the cookie.
+
+        The cookie is of this start alone: browsers send it to every port of the machine.
+        """
+        cookie = request.cookies.get(cookie_name(self.token))
+        return is_ours(request) and cookie is not None and is_same(cookie.value, self._session)
+
+    def opens(self, given: str) -> bool:
+        """Whether this is the token, or a code that was not used yet."""
+        now_s = time.monotonic()
+        self._codes = {code: until_s for code, until_s in self._codes.items() if until_s > now_s}
+        used = next((code for code in self._codes if is_same(given, code)), None)
+        if used is not None:
+            del self._codes[used]
+        return used is not None or is_same(given, self.token)
+
+    def proves(self, host: str, time_s: str, proof: str) -> bool:
+        """Whether a page of an earlier start knows the token: it signs the time, which the answers have."""
+        if not re.fullmatch(r"\d{1,12}", time_s) or abs(time.time() - int(time_s)) > PROOF_S:
+            return False
+        return is_same(proof, sign(self.token, f"{host} {time_s}"))
+
+    def give_cookie(self, handler: RequestHandler) -> None:
+        name = cookie_name(self.token)
+        handler.set_cookie(name, self._session, path="/", httponly=True, samesite="Strict")
 
     def join(self, page: "_Live") -> int:
         """Send the library to a page that was opened, and return its number."""
@@ -159,7 +213,7 @@ class ListenServer:
         if page is None:
             return
         if message.get("type") == "ready":
-            page.is_ready = True
+            page.is_ready = message.get("ready") is True
             self._on_pages()
         self._on_message(number, message)
 
@@ -177,6 +231,11 @@ class _BoundedServer(HTTPServer):
         self._open.append(stream)
         super().handle_stream(stream, address)
 
+    def close_streams(self) -> None:
+        """Close all connections at once; the loop may end before it could wait for anything."""
+        for stream in getattr(self, "_open", []):
+            stream.close()
+
 
 class _Guarded(RequestHandler):
     """Lets nobody in without the token, and says nothing about what there is."""
@@ -190,15 +249,20 @@ class _Guarded(RequestHandler):
             self.set_header(name, value)
 
     def prepare(self) -> None:
-        if not self._is_admitted():
+        if not self.server.admits(self.request):
             raise HTTPError(404)
 
-    def _is_admitted(self) -> bool:
-        given = self.get_cookie(cookie_name(self.server.token), "") or ""
-        return _is_own(self.request) and is_same(given, self.server.token)
+    def on_finish(self) -> None:
+        """Answer who has no token once for each connection: opening one costs them more than asking again."""
+        connection = self.request.connection
+        if isinstance(connection, HTTP1Connection) and not self.server.admits(self.request):
+            connection.close()
 
     def write_error(self, status_code: int, **_: Any) -> None:
-        """Always the same: the reason is nobody's business who may not know what there is."""
+        """Always the same for who may not know what there is."""
+        if not self.server.admits(self.request):
+            status_code = 404
+            self.set_status(status_code)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish("Not found\n" if status_code == 404 else f"{status_code}\n")
 
@@ -224,8 +288,7 @@ class _Part(_Guarded):
 
     def get(self, name: str) -> None:
         if self._is_first():
-            token = self.server.token
-            self.set_cookie(cookie_name(token), token, path="/", httponly=True, samesite="Strict")
+            self.server.give_cookie(self)
             self.redirect("/", status=303)
             return
         file, kind = PARTS[name]
@@ -233,8 +296,32 @@ class _Part(_Guarded):
         self.write(resources.files("sda_tui.listen").joinpath("page", file).read_bytes())
 
     def _is_first(self) -> bool:
-        given = self.get_query_argument("token", "") if self.request.path == "/" else ""
-        return bool(given) and _is_own(self.request) and is_same(given, self.server.token)
+        """Whether the address has the token, which is not asked twice: a code is used up."""
+        if not hasattr(self, "_has_token"):
+            given = self.get_query_argument("token", "") if self.request.path == "/" else ""
+            self._has_token = bool(given) and is_ours(self.request) and self.server.opens(given)
+        return self._has_token
+
+
+class _Key(_Guarded):
+    """The token, for the page to come back after another start; its script alone keeps it."""
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.write(self.server.token)
+
+
+class _Again(_Guarded):
+    """A new cookie for a page of an earlier start that proves to know the token."""
+
+    def prepare(self) -> None:
+        time_s, proof = (self.get_query_argument(name, "") for name in ("time", "proof"))
+        if not (is_ours(self.request) and self.server.proves(self.request.host, time_s, proof)):
+            raise HTTPError(404)
+
+    def get(self) -> None:
+        self.server.give_cookie(self)
+        self.set_status(204)
 
 
 class _Sound(_Guarded):
@@ -324,7 +411,7 @@ class _Live(_Guarded, WebSocketHandler):
             sent.exception()  # a page that is gone is noticed by `on_close`
 
 
-def _is_own(request: HTTPServerRequest) -> bool:
+def is_ours(request: HTTPServerRequest) -> bool:
     """Whether a request names this machine, and comes from the page or from the address bar."""
     origin = request.headers.get("Origin")
     return is_local_host(request.host) and (origin is None or is_own_origin(origin, request.host))

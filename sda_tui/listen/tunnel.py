@@ -11,6 +11,8 @@ from pathlib import Path
 from sda_tui.listen.access import LOOPBACK
 
 LONGEST_LOGIN = 200
+# The options that scp has too: a port, a jump host, a key.
+_LOGIN = re.compile(r"(-p \d{1,5} |-[Ji] [\w@.:,/~][\w@.:,/~-]* )*([\w.+-]+@)?[\w\[][\w.:%\[\]-]*")
 
 
 def guess_login(environment: Mapping[str, str] = os.environ) -> str:
@@ -28,8 +30,8 @@ def guess_login(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def is_login(text: str) -> bool:
-    """Whether this may stand in a command: a host, perhaps with a user and options before it."""
-    return 0 < len(text) <= LONGEST_LOGIN and re.fullmatch(r"[\w@.:%+,=/\[\]~ -]+", text) is not None
+    """Whether this may stand in a command: a host, perhaps with a user, `-p`, `-J` or `-i` before it."""
+    return len(text) <= LONGEST_LOGIN and _LOGIN.fullmatch(text) is not None
 
 
 def tunnel_line(port: int, login: str) -> str:

@@ -1,10 +1,14 @@
 """Which of the players is used: the one that the user chose, else the first that works."""
 
+import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from core.text import printable
 from sda_tui.playback.player import Player, Playing, Problem
+
+logger = logging.getLogger(__name__)
 
 
 class Outputs:
@@ -51,7 +55,7 @@ class Outputs:
         """Use this player from now on; with an empty name the first that works."""
         self.stop()
         self.chosen = name
-        self._reasons.pop(name, None)
+        self._reasons.clear()
         self._on_change()
 
     def play(self, path: Path, is_switch: bool = False) -> None:
@@ -88,10 +92,23 @@ class Outputs:
         elif self._wanted is not None:
             self.active.play(self._wanted)
 
-    def _probe(self) -> None:
-        found = {player.name: player.probe() for player in self.players}
-        self._call(lambda: self._take(found))
-
-    def _take(self, found: dict[str, str]) -> None:
-        self._reasons.update(found)
+    def take(self, reasons: Mapping[str, str]) -> None:
+        """What was found out of the players: why each cannot play, empty if it can."""
+        self._reasons.update(reasons)
         self._on_change()
+
+    def _probe(self) -> None:
+        found = probe_all(self.players)
+        self._call(lambda: self.take(found))
+
+
+def probe_all(players: Sequence[Player]) -> dict[str, str]:
+    """Why each of these cannot play here, empty if it can; may take a while."""
+    reasons = {}
+    for player in players:
+        try:
+            reasons[player.name] = player.probe()
+        except Exception as error:  # it must not hide what is known of the others
+            logger.exception("%s cannot be probed", player.name)
+            reasons[player.name] = printable(f"it cannot be probed ({error})")
+    return reasons

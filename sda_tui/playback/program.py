@@ -125,17 +125,24 @@ class _Sounding:
 def _is_reachable(needs: str) -> bool:
     """Whether there seems to be something to play through; only playing shows it for sure."""
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
-    has_pulse = bool(os.environ.get("PULSE_SERVER")) or (runtime / "pulse" / "native").exists()
+    has_pulse = bool(os.environ.get("PULSE_SERVER")) or _exists(runtime / "pulse" / "native")
     match needs:
         case "macos":
             return sys.platform == "darwin"
         case "pipewire":
-            return bool(os.environ.get("PIPEWIRE_REMOTE")) or (runtime / "pipewire-0").exists()
+            return bool(os.environ.get("PIPEWIRE_REMOTE")) or _exists(runtime / "pipewire-0")
         case "pulse":
             return has_pulse
         case "alsa":
-            return _has_cards() or (has_pulse and Path("~/.asoundrc").expanduser().exists())
+            return _has_cards() or (has_pulse and _exists(Path(os.path.expanduser("~/.asoundrc"))))  # noqa: PTH111  (that of Path may raise)
     return sys.platform == "darwin" or has_pulse or _has_cards()
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # of another user, whose environment this one has
+        return False
 
 
 def _has_cards() -> bool:

@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-PCM_16_BYTES = 2
+from core.runs import open_wave
 
 
 @contextlib.contextmanager
 def open_wav(path: Path) -> Iterator[wave.Wave_read]:
     """A preview to read.  Raises OSError, EOFError and wave.Error for any other file."""
-    with _open_regular(path) as file, wave.open(file) as sound:
-        if sound.getsampwidth() != PCM_16_BYTES:
-            raise wave.Error("it is not a preview")
+    with _open_regular(path) as file, open_wave(file) as sound:
         yield sound
 
 

@@ -22,8 +22,6 @@ from sda_tui.listening import Listening
 from sda_tui.look import describe_hardest, describe_state
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.go_back import GoBackScreen
-from sda_tui.screens.listen import ListenScreen
-from sda_tui.screens.players import PlayersScreen
 from sda_tui.session import Session
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.metric_table import MetricTable
@@ -219,19 +217,13 @@ class DashboardScreen(Screen[None]):
         """Show the way that sounds take; it changed."""
         self._previews.show_way()
 
-    def action_listen(self) -> None:
-        self.app.push_screen(ListenScreen(self._listening))
-
-    def action_players(self) -> None:
-        self.app.push_screen(PlayersScreen(self._listening))
-
     def action_copy(self) -> None:
         """Copy the command that brings the chosen preview to the user's own machine."""
         path = self._previews.chosen_path
         if path is not None:
             line = self._listening.copy_line(path.absolute())
             self.app.copy_to_clipboard(line)
-            self.notify(f"Copied, to be pasted on your own computer: {line}")
+            self.notify(f"To be pasted on your own computer: {line}", title="Copied", timeout=20)
 
     # -- requests ---------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from sda_tui.keymap import KEYMAP
 from sda_tui.listening import Listening
 from sda_tui.look import describe_known_error, describe_sources, show_path, summary_lines
 from sda_tui.session import ScanDelivery, ScanFailed, Session
+from sda_tui.widgets.audition import Audition
 from sda_tui.widgets.folder_picker import FolderPicker
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.scan_table import ScanTable
@@ -80,7 +81,6 @@ class DatasetScreen(Screen[None]):
         self._report: ScanReport | None = None
         self._whole_report: ScanReport | None = None  # with the files that are left out
         self._left_out: set[str] = set()
-        self._auditioned: tuple[str, Path] | None = None  # the file that was played last, and its WAV
         self._summaries: Sequence[RunSummary] = ()
         self._known_errors = KnownErrors("", {})
 
@@ -92,6 +92,7 @@ class DatasetScreen(Screen[None]):
                 yield Static(WELCOME, id="scan-status")
                 yield ProgressLine(id="scan-progress")
                 yield ScanTable(id="files")
+                yield Audition(self._session, self._listening, id="audition")
                 yield Static(id="file-detail")
                 yield Static(id="totals")
                 yield Button("Continue with these sounds  ⏎", id="proceed", variant="primary", disabled=True)
@@ -119,7 +120,7 @@ class DatasetScreen(Screen[None]):
         self._chosen = chosen
         self._report = self._whole_report = None
         self._left_out.clear()
-        self._listening.stop()
+        self.query_one(Audition).stop()
         self.query_one(ScanTable).empty()
         self._show_known_errors()
         self.query_one("#totals", Static).update("")
@@ -168,7 +169,7 @@ class DatasetScreen(Screen[None]):
         self._show_known_errors()
         proceed = self.query_one("#proceed", Button)
         proceed.disabled = False
-        if report is self._whole_report and not self.query_one(ScanTable).has_focus:
+        if report is self._whole_report:  # else the cursor stays in the list
             proceed.focus()
 
     @on(DataTable.RowHighlighted, "#files")
@@ -246,6 +247,7 @@ class DatasetScreen(Screen[None]):
     @on(Button.Pressed, "#proceed")
     def action_proceed(self) -> None:
         if self._report is not None:
+            self.query_one(Audition).stop()
             self.post_message(self.Proceed(self._report))
         else:
             self.notify("Choose a folder with sounds first.", severity="warning")
@@ -272,22 +274,15 @@ class DatasetScreen(Screen[None]):
     def action_play(self) -> None:
         """Play the chosen file, or stop it if it plays."""
         file = self.query_one(ScanTable).chosen
-        if file is None or self._whole_report is None:
-            return
-        playing = self._listening.playing
-        if playing and self._auditioned == (file.path, playing.path):
-            self._listening.stop()
-            return
-        self._listening.prepare()
-        path = Path(self._whole_report.folder) / file.path
+        if file is not None and self._whole_report is not None:
+            path = Path(self._whole_report.folder) / file.path
+            self.query_one(Audition).toggle(path, file.path)
 
-        def play(sound: Path) -> None:
-            self._auditioned = (file.path, sound)
-            self._listening.play_file(sound, file.path)
+    def action_cursor_up(self) -> None:
+        self.query_one(ScanTable).action_cursor_up()
 
-        read_beside(
-            self, lambda: self._session.audition(path), play, lambda why: self.notify(why, severity="warning")
-        )
+    def action_cursor_down(self) -> None:
+        self.query_one(ScanTable).action_cursor_down()
 
     def action_leave_out(self) -> None:
         """Leave the chosen file out of the dataset, or take it in again."""

@@ -19,7 +19,8 @@ from sda_tui.listen.tunnel import is_login, tunnel_line
 from sda_tui.listening import Listening
 from sda_tui.widgets.line import Line
 
-COPIED = "Copied, if this terminal passes copies on; else select it with the mouse (shift held)."
+COPIED = "Copied, if your terminal takes copies; else select it with the mouse (hold shift)."
+OTHER_PORT = "Another sda-tui serves at the usual port {}, so this page has one of its own."
 
 
 class ListenScreen(ModalScreen[None]):
@@ -38,12 +39,14 @@ class ListenScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="listen"):
             yield Label("Listen on your own computer", id="listen-title")
-            yield Static("1  There, in another terminal window (it stays open, and prints nothing):")
+            yield Static("1  On your computer, in another terminal window (prints nothing, stays open):")
             yield Static(id="tunnel", classes="paste")
-            yield Static("2  There, in a browser:")
+            yield Static("2  On your computer, in a browser:")
             yield Static(id="address", classes="paste")
-            yield Static("3  In the page, click “Let the terminal play here”. Then play keys sound there.")
-            yield Input(id="login", placeholder="user@host, as ssh there knows this machine")
+            yield Static(
+                "3  In the page, click “Let the terminal play here”. From then on play keys sound there."
+            )
+            yield Input(id="login", placeholder="user@host, as you write it after ssh")
             yield Static(id="listen-keys")
             yield Line(id="listen-note")
             yield Line(id="pages")
@@ -63,6 +66,9 @@ class ListenScreen(ModalScreen[None]):
         self._show()
         if not self._problem:
             self.action_copy_tunnel()
+            if self._listening.page.is_elsewhere:
+                usual = self._listening.page.remembered.port
+                self.query_one("#listen-note", Line).show(OTHER_PORT.format(usual))
 
     @property
     def _tunnel(self) -> str:
@@ -110,6 +116,7 @@ class ListenScreen(ModalScreen[None]):
 
     def action_edit(self) -> None:
         """Change how ssh there calls this machine."""
+        self.query_one("#listen-note", Line).show("")
         login = self.query_one("#login", Input)
         login.value = self._listening.login
         login.display = True
@@ -136,8 +143,9 @@ class ListenScreen(ModalScreen[None]):
             return
         try:
             command = shlex.split(browser.split(os.pathsep)[0])
-            words = [word.replace("%s", self._address) for word in command]
-            words += [] if words != command else [self._address]
+            address = self._listening.page.serve().new_address()
+            words = [word.replace("%s", address) for word in command]
+            words += [] if words != command else [address]
             subprocess.Popen(
                 words,
                 stdin=subprocess.DEVNULL,
@@ -155,6 +163,7 @@ class ListenScreen(ModalScreen[None]):
 
     def action_back(self) -> None:
         if self.query_one("#login").display:
+            self.query_one("#listen-note", Line).show("")
             self.query_one("#login").display = False
             self.set_focus(None)
         else:

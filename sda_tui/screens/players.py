@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import AUTOMATIC, Listening
-from sda_tui.playback import Device, Player
+from sda_tui.playback import Device, Player, probe_all
 
 RESCAN_INTERVAL_S = 3.0
 
@@ -54,13 +54,14 @@ class PlayersScreen(ModalScreen[None]):
         card, players = self._listening.card, self._players
 
         def look() -> tuple[list[Device], dict[str, str]]:
-            reasons = {player.name: player.probe() for player in players}
+            reasons = probe_all(players)
             return ([] if reasons[card.name] else card.devices()), reasons
 
         def take(found: tuple[list[Device], dict[str, str]]) -> None:
             devices, reasons = found
             if (devices, reasons) != (self._devices, self._reasons) and self.is_attached:
                 self._reasons = reasons
+                self._listening.outputs.take(reasons)
                 self._show(devices)
 
         read_beside(self, look, take, lambda _: None)
@@ -68,7 +69,9 @@ class PlayersScreen(ModalScreen[None]):
     def _show(self, devices: Sequence[Device]) -> None:
         self._devices = devices
         listening = self._listening
-        lines: list[tuple[str, str, str, str]] = [(AUTOMATIC, "", "the first of these that works", "")]
+        lines: list[tuple[str, str, str, str]] = [
+            (AUTOMATIC, "", "automatic: the first of these that works", "")
+        ]
         for player in self._players:
             reason = self._reasons.get(player.name, "")
             lines.append((player.name, "", self._label(player), reason))

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -186,7 +187,10 @@ class PreviewPanel(Vertical):
         ours = self.query_one("#spectrogram", Spectrogram)
         original = self.query_one("#original-spectrogram", Spectrogram)
         ours.levels, original.levels = picture.levels, picture.original
-        ours.border_title, original.border_title = printable(preview.label) if preview else "", "original"
+        ours.border_title = (
+            Text(printable(preview.label)) if preview else ""
+        )  # no markup: it may look like some
+        original.border_title = "original"
         original.set_class(picture.original is not None, "-known")
         self.query_one("#pictures").set_class(picture.levels is not None, "-known")
         figures = _describe(picture.figures, preview) if preview is not None and picture.figures else ""
@@ -230,13 +234,15 @@ def _read(run: RunDirectory, preview: PreviewReady, original: PreviewReady | Non
 
 
 def _describe(figures: SoundFigures, preview: PreviewReady) -> str:
-    parts = [f"peak {_level(figures.peak_db)} dB", f"RMS {_level(figures.rms_db)} dB"]
-    if figures.clipped_samples:
-        parts.append(f"! {fmt.count(figures.clipped_samples, 'sample')} clipped")
+    parts = [f"peak {_level(figures.peak_db)}, RMS {_level(figures.rms_db)} dB"]
     if preview.kind == PreviewKind.SAMPLE and preview.near:
-        parts.append(f"near {printable(preview.near)}")
+        parts.insert(0, f"near {printable(Path(preview.near).name)}")
+    if figures.clipped_samples:
+        parts.insert(0, f"! {fmt.count(figures.clipped_samples, 'sample')} clipped")
     return " · ".join(parts)
 
 
 def _level(level_db: float) -> str:
-    return f"{level_db:.1f}".replace("-", fmt.MINUS) if math.isfinite(level_db) else f"{fmt.MINUS}∞"
+    if not math.isfinite(level_db):
+        return f"{fmt.MINUS}∞"
+    return f"{round(level_db, 1) + 0.0:.1f}".replace("-", fmt.MINUS)

@@ -59,14 +59,11 @@ class Spectrogram(Widget):
             self._column = column
             self.refresh()
 
-    def on_resize(self) -> None:
-        self._cells = None
-
     def render_line(self, y: int) -> Strip:
         width, height = self.content_size
         if self.levels is None or y >= height or not width:
             return Strip.blank(width, self.rich_style)
-        if self._cells is None:
+        if self._cells is None or self._cells.shape != (2 * height, width):
             self._cells = pool(self.levels, 2 * height, width)
         upper, lower = self._cells[2 * y].tolist(), self._cells[2 * y + 1].tolist()
         has_colour = self.app.console.color_system in FULL_COLOUR and not self.app.no_color

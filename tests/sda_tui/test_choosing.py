@@ -424,11 +424,41 @@ async def test_a_file_is_played_before_training(tmp_path: Path, sounds: Path) ->
         samples, rate = read_wav(player.playing.path)
         assert (rate, len(samples)) == (48_000, 24_000)
         assert app.listening.page.library.describe_sound(0)["label"] == "a.flac"
+        await until(pilot, lambda: text(app, "#audition").startswith("▶ a.flac  0.2 / 1.0 s"), "the line")
+        folder = player.playing.path.parent
         await pilot.press("space")
         assert player.playing is None
+        await until(pilot, lambda: text(app, "#audition") == "", "no line")
         (sounds / "a.flac").unlink()
         await pilot.press("space")
         await until(pilot, lambda: any("a.flac cannot be played" in each for each in toasts(app)), "why")
+    assert not folder.exists()
+
+
+async def test_the_arrows_choose_a_file_wherever_the_focus_is(tmp_path: Path, sounds: Path) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = app.screen
+        await until(pilot, lambda: isinstance(screen, DatasetScreen) and screen.is_ready, "scan")
+        table = screen.query_one(ScanTable)
+        assert not table.has_focus
+        await pilot.press("down", "down", "up")
+        assert table.cursor_row == 1
+
+
+async def test_of_files_asked_for_in_quick_succession_the_last_plays(
+    tmp_path: Path, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, sounds) as (app, pilot):
+        screen = app.screen
+        await until(pilot, lambda: isinstance(screen, DatasetScreen) and screen.is_ready, "scan")
+        labels: list[str] = []
+        monkeypatch.setattr(app.listening, "play_file", lambda path, label: labels.append(label))
+        table = screen.query_one(ScanTable)
+        await pilot.press("space", "down", "space", "down", "space")
+        assert table.chosen is not None
+        await until(pilot, lambda: bool(labels), "a sound")
+        await pilot.pause(0.5)
+        assert labels == [table.chosen.path]
 
 
 async def test_a_file_is_left_out_and_taken_in_again(tmp_path: Path, sounds: Path) -> None:

@@ -1,9 +1,12 @@
 """Which way sounds take, and what is shown of it."""
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.content import Content
 
 from core.events import PreviewReady
 from sda_tui.app import SdaApp
@@ -13,6 +16,7 @@ from sda_tui.playback import Outputs, Playing, Problem
 from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.listen import ListenScreen
 from sda_tui.screens.players import PlayersScreen
+from sda_tui.widgets.spectrogram import Spectrogram
 from tests.conftest import MakeRun
 from tests.sda_tui.driving import a_step, open_dashboard, running, text, toasts, until, write_run
 from tests.sda_tui.listen.conftest import write_previews
@@ -175,6 +179,54 @@ async def test_the_scp_line_of_a_preview_is_copied(tmp_path: Path, make_run: Mak
         assert app.clipboard == f"scp -P 2222 ada@box:{path} ."
 
 
+@pytest.mark.parametrize("label", ["pad [key=C#m].wav", "[/b]", "[@click=app.quit]x", "[red]x"])
+async def test_a_label_that_looks_like_markup_is_shown_as_it_is(
+    tmp_path: Path, make_run: MakeRun, label: str
+) -> None:
+    run = make_run("run")
+    previews = [replace(each, label=label) for each in write_previews(run)[-1:]]
+    write_run(run, a_step(1, 1.0), *previews)
+    async with running(tmp_path, size=(170, 50)) as (app, pilot):
+        use(app, FakePlayer("card"))
+        screen = await open_dashboard(app, pilot, run)
+        picture = screen.query_one("#spectrogram", Spectrogram)
+        await until(pilot, lambda: picture.levels is not None, "the spectrogram")
+        assert Content.from_markup(str(picture.border_title)).plain == label
+
+
+async def test_after_the_first_offer_a_play_key_without_a_page_says_what_to_do(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    run = make_run("run")
+    write_run(run, a_step(1, 1.0), *write_previews(run))
+    async with running(tmp_path) as (app, pilot):
+        app.listening.outputs.players = [app.listening.page]
+        screen = await open_dashboard(app, pilot, run)
+        await until(pilot, lambda: bool(screen.history.previews), "previews")
+        await pilot.pause(0.3)
+        await pilot.press("right")
+        await until(pilot, lambda: isinstance(app.screen, ListenScreen), "the offer")
+        await pilot.press("escape", "right")
+        assert app.screen is screen
+        assert toasts(app) == ["No page is open to play it; l shows how to listen on your own computer."]
+
+
+async def test_tmux_copies_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not pass the terminal's own sequence on, as it is set up by default."""
+    script = tmp_path / "bin" / "tmux"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\ncat > {tmp_path}/copied\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+    async with running(tmp_path) as (app, pilot):
+        app.copy_to_clipboard("ssh -N -L 1:127.0.0.1:1 box")
+        copied = tmp_path / "copied"
+        await until(pilot, lambda: copied.exists() and bool(copied.read_text()), "the copy")
+        assert copied.read_text() == "ssh -N -L 1:127.0.0.1:1 box"
+        assert (tmp_path / "arguments").read_text() == "load-buffer -w -\n"
+
+
 async def test_the_host_is_edited_and_kept(tmp_path: Path, make_run: MakeRun) -> None:
     run = make_run("run")
     async with running(tmp_path) as (app, pilot):
@@ -211,7 +263,9 @@ async def test_browser_opens_the_page(
         await until(pilot, lambda: isinstance(app.screen, ListenScreen), "the offer")
         await pilot.press("o")
         await until(pilot, lambda: opened.exists() and bool(opened.read_text()), "the browser")
-        assert opened.read_text() == app.listening.page.serve().address
+        server = app.listening.page.serve()
+        assert opened.read_text().startswith(f"http://127.0.0.1:{server.port}/?token=")
+        assert server.token not in opened.read_text()  # others see the command
 
 
 async def test_a_port_that_is_taken_is_reported_and_nothing_is_lost(

@@ -25,17 +25,23 @@ SINK = "sda_test"
 SAMPLE_RATE = 48_000
 
 
+class SoundServer(dict[str, str]):
+    """The environment in which a sound server is found, and its process."""
+
+    process: "subprocess.Popen[bytes]"
+
+
 @pytest.fixture
-def sound_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """PulseAudio with a null sink as the default output; the environment in which it is found."""
+def sound_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoundServer]:
+    """PulseAudio with a null sink as the default output."""
     need(shutil.which("pulseaudio") is not None, "PulseAudio")
     need(shutil.which("parec") is not None, "pulseaudio-utils")
     home = tmp_path_factory.mktemp("home")
     runtime = home / "runtime"
     runtime.mkdir(mode=0o700)
     (home / ".asoundrc").write_text("pcm.!default pulse\nctl.!default pulse\n")
-    environment = {"HOME": str(home), "XDG_RUNTIME_DIR": str(runtime)}
-    server = subprocess.Popen(
+    environment = SoundServer(HOME=str(home), XDG_RUNTIME_DIR=str(runtime))
+    environment.process = server = subprocess.Popen(
         [
             "pulseaudio",
             "-n",
@@ -207,6 +213,26 @@ def test_a_new_sound_replaces_the_one_that_plays(
     plays.stop()
     wait_until_silent(plays)
     assert problems == []
+
+
+def test_an_output_that_goes_away_while_it_plays_is_reported(
+    player: tuple[PortAudioPlayer, list[str]], sound_server: SoundServer, tmp_path: Path
+) -> None:
+    """As when a USB device is unplugged.  The next sound finds no output, and that is reported too."""
+    plays, problems = player
+    path = write_tone(tmp_path / "a.wav", 440.0, 8.0)
+    plays.play(path)
+    deadline_s = time.monotonic() + 20
+    while (now := plays.playing) is None or now.position_s < 0.5:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    sound_server.process.kill()
+    sound_server.process.wait()
+    wait_until_silent(plays)
+    plays.play(path)
+    wait_until_silent(plays)
+    assert problems
+    assert "no working sound output" in problems[-1]
 
 
 def test_a_file_that_is_gone_is_reported(player: tuple[PortAudioPlayer, list[str]], tmp_path: Path) -> None:

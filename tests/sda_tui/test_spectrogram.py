@@ -71,6 +71,19 @@ async def test_the_position_is_one_column_that_moves(monkeypatch: pytest.MonkeyP
         assert "│" not in picture.render_line(1).text
 
 
+async def test_a_size_that_has_just_changed_is_drawn_as_it_is() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        picture = app.query_one(Spectrogram)
+        picture.levels = corner()
+        await pilot.pause()
+        for width, height in ((3, 1), (20, 9), (8, 3)):
+            picture.styles.width, picture.styles.height = width, height
+            await pilot.pause()
+            picture._cells = pool(corner(), 2, 2)  # of another size, as between a resize and its message
+            assert picture.render_line(height - 1).cell_length == width
+
+
 async def test_no_picture_is_an_empty_one() -> None:
     app = PictureApp()
     async with app.run_test():

@@ -60,7 +60,7 @@ def test_the_whole_path_by_keys(sounds: Path, tmp_path: Path) -> None:
         terminal.press("s")
         terminal.wait_for("Saved at step")
         (saved,) = (run / "checkpoints").glob("*-saved.pt")
-        terminal.press("down", "space")
+        terminal.press("down")
         terminal.press("c")
         terminal.wait_for("Stop training?")
         terminal.press("y")

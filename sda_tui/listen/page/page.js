@@ -7,6 +7,9 @@ const MOST_PRELOADED = 16; // of an epoch
 const REPORT_MS = 100;
 const SHORTEST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 5000;
+const ANSWER_MS = 3000;
+const SILENT_MS = 15000; // a connection over which nothing comes is dead
+const LARGEST_SKEW_MS = 600000; // between the two clocks; more, and a proof could be kept for later
 const LEVELS = 35; // of an outline, a base-36 digit each
 const PALETTE = [[0, 0, 4], [40, 11, 84], [101, 21, 110], [159, 42, 99], [212, 72, 66], [245, 125, 21],
   [250, 193, 39], [252, 255, 164]];
@@ -20,20 +23,25 @@ const byId = (id) => document.getElementById(id);
 const previews = new Map(); // number → what the program says of it
 const extras = new Map(); // sounds of the dataset that the terminal plays: not in the list
 const rows = new Map(); // number → its button
+const sections = new Map(); // epoch → the element that holds its rows
 const sounds = new Map(); // number → promise of an AudioBuffer, the oldest first
 const pictures = new Map(); // number → promise of a canvas with a pixel for each cell, or null
 const context = new AudioContext({ sampleRate: SAMPLE_RATE });
 
 let instance = "";
+let hasTerminal = true; // whether play keys somewhere else sound here
 let best = 0;
 let newestFirst = true;
 let chosen = null;
 let compared = null; // the reconstruction that the original was chosen after
 let playing = null; // { number, source, startS, buffer, id, rest }
+let isFollowed = false; // whether each frame draws the position
 let wanted = 0; // counts requests to play, so that a slow one does not replace a later one
 let socket = null;
 let retryMs = SHORTEST_RETRY_MS;
 let farewell = "";
+let receivedMs = 0;
+let key = ""; // the token, from the program
 
 // -- sounds ---------------------------------------------------------------------------------------------
 
@@ -67,10 +75,14 @@ async function play(number, { atS = 0, id = 0, rest = [] } = {}) {
   try {
     buffer = await load(number);
   } catch (error) {
-    if (request === wanted) fail(number, id, error.message);
+    if (request !== wanted) return;
+    if (rest.length) play(rest[0], { id, rest: rest.slice(1) });
+    else fail(number, id, error.message);
     return;
   }
   if (request !== wanted) return; // another one was asked for meanwhile
+  if (context.state !== "running") await Promise.race([context.resume(), pause(SHORTEST_RETRY_MS)]);
+  if (request !== wanted) return;
   if (context.state !== "running") {
     fail(number, id, "The browser waits for a click on “Let the terminal play here”.");
     return;
@@ -82,13 +94,16 @@ async function play(number, { atS = 0, id = 0, rest = [] } = {}) {
   source.onended = () => finish(source);
   const when = context.currentTime;
   release(when);
+  if (playing && playing.id !== id) send({ type: "ended", id: playing.id, number: playing.number });
   source.start(when, offset);
   playing = { number, source, buffer, id, rest, startS: when - offset };
   if (rest.length) load(rest[0]).catch(() => {});
   mark();
   report();
-  requestAnimationFrame(follow);
+  if (!isFollowed) follow();
 }
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 function release(when) {
   if (!playing) return;
@@ -205,7 +220,9 @@ const actions = {
   },
   order: () => {
     newestFirst = !newestFirst;
+    clear();
     list();
+    rows.get(chosen)?.scrollIntoView({ block: "nearest" });
   },
   up: () => move(-1),
   down: () => move(1),
@@ -244,16 +261,33 @@ function say(text) {
   byId("message").textContent = text;
 }
 
+// A section for each epoch; what is there already stays, and keeps the focus.
 function list() {
-  const section = byId("previews");
-  section.textContent = "";
-  rows.clear();
-  for (const [epoch, each] of listed()) {
-    const heading = document.createElement("h2");
-    heading.textContent = (epoch === 0 ? "epoch 0, untrained" : `epoch ${epoch}`) + (epoch && epoch === best ? " · best" : "");
-    section.append(heading, ...each.map(row));
-  }
+  for (const each of ascending()) if (!rows.has(each.number)) section(each.epoch).append(row(each));
+  for (const [epoch, element] of sections) element.firstChild.textContent = heading(epoch);
   mark();
+}
+
+function heading(epoch) {
+  return (epoch === 0 ? "epoch 0, untrained" : `epoch ${epoch}`) + (epoch && epoch === best ? " · best" : "");
+}
+
+function section(epoch) {
+  if (!sections.has(epoch)) {
+    const element = document.createElement("div");
+    element.append(document.createElement("h2"));
+    const later = [...sections.keys()].filter((each) => (newestFirst ? each < epoch : each > epoch));
+    const next = later.length ? sections.get(newestFirst ? Math.max(...later) : Math.min(...later)) : null;
+    byId("previews").insertBefore(element, next);
+    sections.set(epoch, element);
+  }
+  return sections.get(epoch);
+}
+
+function clear() {
+  byId("previews").textContent = "";
+  rows.clear();
+  sections.clear();
 }
 
 function row(preview) {
@@ -268,15 +302,11 @@ function row(preview) {
   const length = document.createElement("span");
   length.className = "length";
   length.textContent = `${preview.duration.toFixed(1)} s`;
-  const picture = small(120, 32);
-  const outline = small(120, 32);
-  drawOutline(outline, preview.outline);
-  button.append(name, length, outline, picture);
+  button.append(name, length);
   button.addEventListener("click", () => {
     allow();
     play(preview.number);
   });
-  button.picture = picture;
   button.number = preview.number;
   seen.observe(button);
   rows.set(preview.number, button);
@@ -291,12 +321,16 @@ function small(width, height) {
   return canvas;
 }
 
-// Nothing is fetched before it is seen.
+// Nothing is drawn or fetched before it is seen.
 const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
     seen.unobserve(target);
-    picture(target.number).then((cells) => cells && paint(target.picture, cells));
+    const outline = small(120, 32);
+    const spectrogram = small(120, 32);
+    target.append(outline, spectrogram);
+    drawOutline(outline, previews.get(target.number).outline);
+    picture(target.number).then((cells) => cells && paint(spectrogram, cells));
   }
 });
 
@@ -356,6 +390,11 @@ async function draw() {
   const canvas = byId("spectrogram");
   canvas.hidden = !cells;
   byId("waveform").hidden = !(preview && preview.outline);
+  byId("actions").hidden = !preview;
+  const link = byId("save");
+  link.hidden = number === null;
+  if (number !== null) link.href = `/sound/${number}`;
+  link.download = preview ? preview.file : "sound.wav";
   if (cells) paint(canvas, cells);
   const isPlaying = playing && playing.number === number;
   const part = isPlaying ? position() / playing.buffer.duration : 0;
@@ -371,7 +410,8 @@ async function draw() {
 
 function follow() {
   draw();
-  if (playing) requestAnimationFrame(follow);
+  isFollowed = playing !== null;
+  if (isFollowed) requestAnimationFrame(follow);
 }
 
 function mark() {
@@ -406,7 +446,8 @@ context.addEventListener("statechange", showAllowed);
 function showAllowed() {
   const isAllowed = context.state === "running";
   byId("allow").hidden = isAllowed;
-  if (isAllowed) send({ type: "ready" });
+  send({ type: "ready", ready: isAllowed });
+  if (isAllowed) say(hasTerminal ? "Sound is on: play keys in the terminal sound here." : "");
 }
 
 function showState(state) {
@@ -453,16 +494,20 @@ function replace(message) {
     pictures.clear();
   }
   instance = message.instance;
+  hasTerminal = message.terminal;
+  byId("allow").textContent = hasTerminal ? "Let the terminal play here" : "Turn sound on";
   previews.clear();
   for (const each of message.previews) previews.set(each.number, each);
   byId("name").textContent = message.name || "sda-tui";
   document.title = message.name ? `${message.name} · sda-tui` : "sda-tui";
   best = message.best;
   chosen = null;
+  clear();
   showState(message);
   list();
   const same = ascending().find((each) => each.file === file);
   if (previews.size) choose(same ? same.number : newest());
+  else draw();
 }
 
 function connect() {
@@ -470,27 +515,62 @@ function connect() {
   socket.onopen = () => {
     retryMs = SHORTEST_RETRY_MS;
     farewell = "";
-    byId("connection").textContent = "Connected to the terminal.";
+    receivedMs = Date.now();
+    byId("connection").textContent = "Connected.";
     document.body.classList.remove("lost");
     showAllowed();
+    if (!key) fetch("/key").then(async (answer) => { key = answer.ok ? await answer.text() : ""; }, () => {});
   };
-  socket.onmessage = (event) => receive(JSON.parse(event.data));
+  socket.onmessage = (event) => {
+    receivedMs = Date.now();
+    receive(JSON.parse(event.data));
+  };
   socket.onclose = async () => {
     document.body.classList.add("lost");
-    byId("connection").textContent = await whyLost();
+    byId("connection").textContent = `${farewell || "The connection is lost."} Trying to connect again…`;
+    const why = await whyRefused();
+    if (why) byId("connection").textContent = why;
     setTimeout(connect, retryMs);
     retryMs = Math.min(LONGEST_RETRY_MS, 2 * retryMs);
   };
 }
 
-async function whyLost() {
+// The program says something every few seconds; a tunnel that is half dead does not say that it is.
+setInterval(() => {
+  if (socket.readyState === WebSocket.OPEN && Date.now() - receivedMs > SILENT_MS) socket.close();
+}, REPORT_MS);
+
+// After another start the cookie is not valid any more: prove to know the token, without sending it.
+async function whyRefused() {
   try {
-    const answer = await fetch("/page.css", { method: "GET" });
-    if (answer.status === 404) return "This address is of an earlier start. Open the one that the terminal shows now.";
+    const answer = await fetch("/page.css", { signal: AbortSignal.timeout(ANSWER_MS) });
+    if (answer.status !== 404) return "";
+    const now = Date.parse(answer.headers.get("Date"));
+    if (key && Math.abs(now - Date.now()) < LARGEST_SKEW_MS) {
+      const time = String(Math.floor(now / 1000));
+      const proof = await sign(`${location.host} ${time}`);
+      const again = await fetch(`/again?time=${time}&proof=${proof}`, { signal: AbortSignal.timeout(ANSWER_MS) });
+      if (again.ok) return "";
+    }
+    return "This address is of an earlier start. Open the one that the terminal shows now.";
   } catch {
-    // neither the terminal nor the tunnel answers
+    return ""; // neither the program nor the tunnel answers
   }
-  return `${farewell || "The connection is lost."} Trying to connect again…`;
 }
+
+async function sign(text) {
+  const bytes = new TextEncoder();
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const secret = await crypto.subtle.importKey("raw", bytes.encode(key), algorithm, false, ["sign"]);
+  const signature = new Uint8Array(await crypto.subtle.sign("HMAC", secret, bytes.encode(text)));
+  return [...signature].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// The outlines have the colours of the page.
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  clear();
+  list();
+  draw();
+});
 
 connect();

@@ -78,9 +78,10 @@ def test_what_is_no_spectrogram_is_refused(run: RunDirectory, picture: np.ndarra
         b"\x93NUMPY\x09\x00\x10\x00" + b" " * 16,
         HEADER + b"{'descr': '<f4', 'fortran_order': False, 'shape': (9999, 9999), }".ljust(117) + b"\n",
         HEADER + b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), 'more': 1}".ljust(117) + b"\n",
+        b"\x93NUMPY\x01\x00" + (9001).to_bytes(2, "little") + b"-" * 9000 + b"1",
         HEADER + b"{'descr': '|O', 'fortran_order': False, 'shape': (2, 2), }".ljust(117) + b"\n",
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_damaged_files_are_refused_in_one_line(run: RunDirectory, content: bytes) -> None:
     path = write(run, "a", np.zeros(480))
@@ -88,6 +89,17 @@ def test_damaged_files_are_refused_in_one_line(run: RunDirectory, content: bytes
     with pytest.raises(RunError, match="is not a spectrogram"):
         read_spectrogram(run, path)
     (run.previews / "a.wav").write_bytes(content)
+    with pytest.raises(RunError, match="is not a preview"):
+        measure_sound(run, path)
+
+
+def test_a_wav_of_no_rate_or_of_half_a_sample_is_no_error(run: RunDirectory) -> None:
+    path = write(run, "a", np.ones(480) / 2)
+    data = bytearray((run.previews / "a.wav").read_bytes())
+    (run.previews / "a.wav").write_bytes(data[:-1])
+    assert measure_sound(run, path).peak_db == pytest.approx(-6.02, abs=0.01)
+    data[24:28] = bytes(4)  # the rate
+    (run.previews / "a.wav").write_bytes(data)
     with pytest.raises(RunError, match="is not a preview"):
         measure_sound(run, path)
 

@@ -77,7 +77,7 @@ class Tmux:
         home = folder / "home"
         home.mkdir(exist_ok=True)
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}},
             "HOME": str(home),
             "XDG_RUNTIME_DIR": str(home),
             "SSH_CONNECTION": "192.0.2.7 50000 192.0.2.1 22",
@@ -141,7 +141,7 @@ async def test_a_key_in_the_terminal_sounds_at_the_other_end_of_the_tunnel(
         await page.open(f"http://127.0.0.1:{there}{address[2]}")
         await asyncio.to_thread(terminal.wait_for, "A page is open; click")
         await page.click("#allow")
-        await asyncio.to_thread(terminal.wait_for, "♪ listener page")
+        await asyncio.to_thread(terminal.wait_for, "♪ page on your computer")
 
         await play_and_compare(terminal, page, run, previews)
         terminal.press("Left")
@@ -154,9 +154,12 @@ async def test_a_key_in_the_terminal_sounds_at_the_other_end_of_the_tunnel(
         terminal = Tmux(tmp_path, "attach", run.path)
         await asyncio.to_thread(terminal.wait_for, "finished", "♪ l plays on your computer")
         terminal.press("l")
-        await page.wait_for("byId('connection').textContent === 'Connected to the terminal.'")
-        await asyncio.to_thread(terminal.wait_for, "♪ listener page")
+        await page.wait_for("byId('connection').textContent === 'Connected.'")
+        await asyncio.to_thread(terminal.wait_for, "♪ page on your computer")
         await play_and_compare(terminal, page, run, previews)
+
+        terminal.close()  # with everything in it
+        await page.wait_for("document.body.classList.contains('lost')")
     finally:
         terminal.close()
         if tunnel is not None:

@@ -176,8 +176,86 @@ async def test_a_new_preview_appears_without_a_reload_and_does_not_play(
     ]
 
 
+async def test_the_first_click_in_the_page_sounds_at_once(opened: Opened) -> None:
+    page = await opened()
+    await page.click(".preview")
+    assert await page.wait_for(PLAYING) == "epoch-0004-reconstruction.wav"
+
+
+async def test_the_focus_stays_where_it_is_when_a_preview_arrives(terminal: Terminal, page: Browser) -> None:
+    await page.click("#previews div:last-child .preview")
+    label = await page.evaluate("document.activeElement.title")
+    terminal.previews.append(write_preview(terminal.run, 6, "sample", "sample 1", 900.0))
+    terminal.show(RunState.TRAINING, 6)
+    await page.wait_for("rows.size === 9")
+    assert await page.evaluate("document.activeElement.title") == label == "original.wav"
+
+
+async def test_the_position_is_drawn_once_a_frame_however_often_is_played(page: Browser) -> None:
+    for _ in range(10):
+        await page.evaluate("play(5)")
+    await page.evaluate(
+        "window.frames_ = 0; const ask_ = requestAnimationFrame;"
+        "window.requestAnimationFrame = (call) => { frames_++; return ask_(call); }"
+    )
+    await asyncio.sleep(0.4)
+    assert 0 < await page.evaluate("frames_") < 60
+
+
+async def test_outlines_follow_the_colours_of_the_page(page: Browser) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        await page.call(
+            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+        )
+        await page.wait_for("document.querySelector('.preview canvas') !== null")
+        await asyncio.sleep(0.3)
+        colours.append(
+            await page.evaluate(
+                "Math.max(...document.querySelector('.preview canvas').getContext('2d')"
+                ".getImageData(1, 0, 4, 32).data.filter((_, i) => i % 4 < 3))"
+            )
+        )
+    assert colours[0] < 100 < colours[1]
+
+
+async def test_evolve_passes_over_what_is_gone(terminal: Terminal, page: Browser) -> None:
+    path_of(terminal.run, terminal.previews[4]).unlink()
+    await page.evaluate("choose(2)")
+    await page.press("e")
+    await page.wait_for("playing && playing.number === 6")
+
+
+async def test_a_sound_begun_in_the_page_is_stopped_from_the_terminal(
+    terminal: Terminal, page: Browser
+) -> None:
+    await page.click(".preview")
+    await page.wait_for(PLAYING)
+    terminal.player.stop()
+    await page.wait_for("playing === null")
+
+
+async def test_a_page_that_cannot_sound_does_not_hide_one_that_does(
+    terminal: Terminal, page: Browser, opened: Opened
+) -> None:
+    other = await opened()
+    await other.evaluate("send({ type: 'ready', ready: true })")  # and yet its sound is not allowed
+    await eventually(lambda: terminal.player.ready_pages == 2, "both say so")
+    terminal.play(5)
+    await page.wait_for(PLAYING)
+    assert terminal.player.playing is not None
+    await other.wait_for("byId('message').textContent.startsWith('The browser waits')")
+    assert terminal.problems == []
+
+
+async def test_a_connection_over_which_nothing_comes_is_given_up(page: Browser) -> None:
+    await page.evaluate("receivedMs -= SILENT_MS")
+    await page.wait_for("document.body.classList.contains('lost')")
+    await page.wait_for("byId('connection').textContent === 'Connected.'")
+
+
 async def test_a_click_and_the_keys_of_the_terminal_play(page: Browser) -> None:
-    await page.click(".preview:nth-of-type(2)")
+    await page.click("#previews div .preview:nth-of-type(2)")
     assert await page.wait_for(PLAYING) == "epoch-0004-sample-1.wav"
     for key, expected in (
         ("ArrowLeft", None),
@@ -258,7 +336,7 @@ async def test_the_page_comes_back_after_the_program_was_started_again(
     terminal.play(2)  # nothing listens
     again = Terminal(terminal.run, terminal.previews)
     assert again.player.serve().port == port
-    await page.wait_for("byId('connection').textContent === 'Connected to the terminal.'")
+    await page.wait_for("byId('connection').textContent === 'Connected.'")
     await eventually(lambda: again.player.ready_pages == 1, "ready without another click")
     assert await page.evaluate("previews.get(chosen).file") == "epoch-0002-sample-1.wav"
     again.play(3)
@@ -268,7 +346,7 @@ async def test_the_page_comes_back_after_the_program_was_started_again(
 
 async def test_a_page_of_an_earlier_token_says_what_to_do(terminal: Terminal, page: Browser) -> None:
     server = terminal.player.serve()
-    server.token = server.token[::-1]
+    server.token, server._session = server.token[::-1], server._session[::-1]
     next(iter(server._pages.values())).close()
     await page.wait_for("byId('connection').textContent.startsWith('This address is of an earlier start.')")
 
@@ -360,6 +438,6 @@ async def test_the_keyboard_alone_reaches_everything(page: Browser) -> None:
 async def test_a_sound_of_the_dataset_plays_too(terminal: Terminal, page: Browser, tmp_path: Path) -> None:
     wav = tmp_path / "0123456789abcdef.wav"
     wav.write_bytes(path_of(terminal.run, terminal.previews[0]).read_bytes())
-    terminal.player.library.number_of(wav, "snare.flac")
+    terminal.player.library.add_file(wav, "snare.flac")
     terminal.player.play(wav)
     await page.wait_for("playing && byId('label').textContent === 'snare.flac'")

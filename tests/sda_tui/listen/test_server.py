@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from core.errors import SdaError
 from core.events import PreviewReady, RunState
 from core.runs import RunDirectory
-from sda_tui.listen.access import cookie_name, new_token
+from sda_tui.listen.access import cookie_name, new_token, sign
 from sda_tui.listen.library import Library
 from sda_tui.listen.server import (
     LARGEST_MESSAGE_BYTES,
@@ -37,6 +38,9 @@ PATHS = (
     "/sound/0",
     "/spectrogram/1",
     "/live",
+    "/key",
+    "/again",
+    "/again?time=0&proof=0",
     "/nothing",
     "/sound/../run.json",
 )
@@ -67,8 +71,9 @@ async def send(server: ListenServer, data: bytes) -> tuple[int, dict[str, str], 
     return int(status.split()[1]), headers, body
 
 
-def cookie(server: ListenServer, token: str | None = None) -> str:
-    return f"{cookie_name(server.token)}={server.token if token is None else token}"
+def cookie(server: ListenServer, value: str | None = None) -> str:
+    """What a browser sends that has opened the address, or another value of that name."""
+    return f"{cookie_name(server.token)}={server._session if value is None else value}"
 
 
 async def connect(server: ListenServer, **headers: str) -> WebSocketClientConnection:
@@ -95,6 +100,7 @@ async def test_the_token_is_exchanged_for_a_cookie_and_leaves_the_address(serve:
     assert headers["location"] == "/"
     given = headers["set-cookie"]
     assert given.startswith(cookie(server))
+    assert server.token not in given
     for flag in ("HttpOnly", "SameSite=Strict", "Path=/"):
         assert flag in given
     status, headers, body = await ask(server, "/", Cookie=given.split(";")[0])
@@ -112,14 +118,68 @@ async def test_without_the_token_every_address_answers_alike(serve: Served) -> N
             status, got, body = await ask(server, path, **headers)
             got.pop("date")
             answers.add((status, tuple(sorted(got.items())), body))
-    status, got, body = await ask(server, f"/?token={wrong}")
-    got.pop("date")
-    answers.add((status, tuple(sorted(got.items())), body))
+    for path, method in (
+        (f"/?token={wrong}", "GET"),
+        ("/", "FOO"),
+        ("/sound/0", "POST"),
+        ("/sound/0", "HEAD"),
+    ):
+        status, got, body = await ask(server, path, method, Content_Length="0")
+        got.pop("date")
+        answers.add((status, tuple(sorted(got.items())), body or b"Not found\n"))
     assert len(answers) == 1
     status, headers, body = answers.pop()
     assert (status, body) == (404, b"Not found\n")
     assert "sda" not in str(headers).lower()
     assert "tornado" not in str(headers).lower()
+
+
+async def test_who_has_no_token_gets_one_answer_for_each_connection(serve: Served) -> None:
+    server = serve()
+    request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{{}}\r\n".format
+    assert (await send(server, 5 * request("").encode()))[2].count(b"Not found") == 1
+    admitted = request(f"Cookie: {cookie(server)}\r\n") + request(
+        f"Connection: close\r\nCookie: {cookie(server)}\r\n"
+    )
+    assert (await send(server, admitted.encode()))[2].count(b"<!doctype html>") == 2
+
+
+async def test_the_token_itself_is_no_cookie(serve: Served) -> None:
+    """Browsers send cookies to every port of a machine: another program there must not get the token."""
+    server = serve()
+    assert (await ask(server, "/", Cookie=cookie(server, server.token)))[0] == 404
+
+
+async def test_an_address_for_one_use_is_good_for_one_use(serve: Served) -> None:
+    server = serve()
+    address = server.new_address()
+    assert server.token not in address
+    path = address.split(str(server.port))[1]
+    assert (await ask(server, path, Host="evil.example"))[0] in (400, 404)
+    assert (await ask(server, path))[0] == 303
+    assert (await ask(server, path))[0] == 404
+
+
+async def test_a_page_of_an_earlier_start_proves_to_know_the_token(serve: Served) -> None:
+    server = serve()
+    assert (await ask(server, "/key", Cookie=cookie(server)))[2].decode() == server.token
+    host, now = f"127.0.0.1:{server.port}", round(time.time())
+
+    async def again(host: str, now: int, proof: str) -> int:
+        status, headers, _ = await ask(server, f"/again?time={now}&proof={proof}", Host=host)
+        assert ("set-cookie" in headers) == (status == 204)
+        return status
+
+    assert await again(host, now, sign(server.token, f"{host} {now}")) == 204
+    for given_host, given_time, proof in (
+        (host, now, sign(new_token(), f"{host} {now}")),
+        (host, now - 120, sign(server.token, f"{host} {now - 120}")),
+        (host, now + 120, sign(server.token, f"{host} {now + 120}")),
+        ("localhost:1", now, sign(server.token, f"{host} {now}")),
+        (host, now, server.token),
+        (host, now, ""),
+    ):
+        assert await again(given_host, given_time, proof) == 404
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.0.1", ""])
@@ -344,11 +404,22 @@ async def test_what_a_page_sends_is_taken_as_data(serve: Served) -> None:
     received: list[dict[str, Any]] = []
     server = serve(on_message=lambda _page, message: received.append(message))
     page = await connect(server)
-    for text in ("", "[", "[]", "7", "null", '"x"', "[" * 2000, '{"type": ["x"]}', '{"type": "ready"}'):
+    for text in (
+        "",
+        "[",
+        "[]",
+        "7",
+        "null",
+        '"x"',
+        "[" * 2000,
+        '{"type": ["x"]}',
+        '{"type": "ready", "ready": true}',
+    ):
         await page.write_message(text)
     while not any(message.get("type") == "ready" for message in received):
         await asyncio.sleep(0.01)
     assert server.ready_pages == 1
+    await page.write_message('{"type": "progress", "id": 1, "number": 0, "position": ' + "9" * 400 + "}")
     await page.write_message("x" * (LARGEST_MESSAGE_BYTES + 1))
     while server.pages:
         await asyncio.sleep(0.01)
@@ -376,7 +447,10 @@ async def test_a_page_that_does_not_read_is_left_behind(serve: Served) -> None:
     writer.close()
 
 
-async def test_two_hundred_connections_leave_room_for_the_page(serve: Served) -> None:
+async def test_of_two_hundred_connections_few_are_open_and_not_for_long(
+    serve: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sda_tui.listen.server.IDLE_S", 1.0)
     server = serve()
     many = []
     for _ in range(200):
@@ -386,10 +460,22 @@ async def test_two_hundred_connections_leave_room_for_the_page(serve: Served) ->
     await asyncio.sleep(0.2)
     open_ones = sum(_is_open(each) for each in many)
     assert open_ones <= MOST_CONNECTIONS
+    await asyncio.sleep(1.5)  # those that ask nothing are closed
+    assert (await ask(server, "/", Cookie=cookie(server)))[0] == 200
     for each in many:
         each.close()
-    await asyncio.sleep(0.2)
-    assert (await ask(server, "/", Cookie=cookie(server)))[0] == 200
+
+
+async def test_nothing_stays_open_when_the_server_ends(serve: Served) -> None:
+    server = serve()
+    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(10)]
+    await connect(server)
+    await asyncio.sleep(0.1)
+    server.stop("The terminal was left.")
+    await asyncio.sleep(0)
+    assert not any(_is_open(each) for each in idle)
+    for each in idle:
+        each.close()
 
 
 def _is_open(connection: socket.socket) -> bool:

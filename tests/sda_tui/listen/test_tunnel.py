@@ -47,7 +47,23 @@ def test_a_path_with_spaces_is_quoted() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a;b", "a\nb", "$(x)", "a|b", "`x`", "a&b", "'a'", "x" * 201, "a\x1b[0m"]
+    "text",
+    [
+        "",
+        "a;b",
+        "a\nb",
+        "$(x)",
+        "a|b",
+        "`x`",
+        "a&b",
+        "'a'",
+        "x" * 201,
+        "a\x1b[0m",
+        "-p2222 box",
+        "box -p 2222",
+        "-l ada box",
+        "-oProxyCommand=x",
+    ],
 )
 def test_what_a_shell_would_execute_is_no_login(text: str) -> None:
     assert not is_login(text)
