@@ -12,12 +12,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tornado.httpclient import HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from core.events import PreviewReady
 from core.runs import EventLog, RunDirectory
-from sda_tui.listen.access import cookie_name
 from speed_parts.program import HERE, Program, wait_until
 from speed_parts.screen import SSH, step_times
 from speed_parts.sounds import write_files
@@ -88,18 +87,22 @@ async def in_turn_with_listeners(home: Path, spans: dict[bool, list[tuple[float,
 async def connected(home: Path, count: int) -> AsyncIterator[None]:
     """So many pages that are ready, and read all that they are sent."""
     port, token = served(home)
-    headers = {"Origin": f"http://127.0.0.1:{port}", "Cookie": f"{cookie_name(token)}={token}"}
+    page = f"http://127.0.0.1:{port}"
+    answer = await AsyncHTTPClient().fetch(
+        f"{page}/?token={token}", follow_redirects=False, raise_error=False
+    )
+    headers = {"Origin": page, "Cookie": answer.headers["Set-Cookie"].split(";")[0]}
     pages = [
         await websocket_connect(
             HTTPRequest(f"ws://127.0.0.1:{port}/live", headers=headers), on_message_callback=lambda _: None
         )
         for _ in range(count)
     ]
-    for page in pages:
-        await page.write_message(json.dumps({"type": "ready"}))
+    for each in pages:
+        await each.write_message(json.dumps({"type": "ready", "ready": True}))
     yield
-    for page in pages:
-        page.close()
+    for each in pages:
+        each.close()
 
 
 def served(home: Path) -> tuple[int, str]:
@@ -126,7 +129,8 @@ async def in_a_browser(home: Path) -> tuple[list[float], float]:
         await page.evaluate("0")  # reads what has come until now
         kilobytes = page.received_bytes / 1000
         await page.click("#allow")
-        await asyncio.to_thread(app.wait_for, b"page is ready")
+        await page.wait_for("context.state === 'running'")
+        await asyncio.sleep(2.0)  # the app closes what it showed
         await page.evaluate(
             "window.started = 0; const start_ = AudioBufferSourceNode.prototype.start;"
             "AudioBufferSourceNode.prototype.start = function(...given) {"

@@ -28,7 +28,7 @@ from sda_tui.listen.server import (
     ListenServer,
     PortTakenError,
 )
-from tests.conftest import need
+from tests.conftest import MakeRun, need
 from tests.sda_tui.listen.conftest import Served, path_of, write_preview
 
 PATHS = (
@@ -355,6 +355,22 @@ async def test_a_spectrogram_has_a_byte_for_each_cell(serve: Served) -> None:
     assert len(body) == 128 * 94
     assert body[0] == 0
     assert max(body) == 255
+
+
+async def test_the_sounds_of_another_run_are_served_no_more(
+    serve: Served, library: Library, make_run: MakeRun, previews: list[PreviewReady]
+) -> None:
+    server = serve()
+    other = make_run("hats")
+    shown = library.show_run(
+        other, RunState.TRAINING, 0, [write_preview(other, 0, "sample", "sample 1", 900.0)]
+    )
+    assert [message["type"] for message in shown] == ["run"]
+    (listed,) = shown[0]["previews"]
+    assert listed["number"] == len(previews)
+    assert (await ask(server, f"/sound/{listed['number']}", Cookie=cookie(server)))[0] == 200
+    for number in range(len(previews)):
+        assert (await ask(server, f"/sound/{number}", Cookie=cookie(server)))[0] == 404
 
 
 async def test_a_page_gets_the_list_then_what_changes(
