@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from textual import constants
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -98,7 +99,8 @@ def main() -> None:
     columns, rows = map(int, arguments.size.split("x"))
     out = arguments.out.absolute()
     with tempfile.TemporaryDirectory() as home:  # pictures should not tell whose machine they are from
-        os.environ.update(HOME=home, XDG_CACHE_HOME=f"{home}/.cache")
+        os.environ.update(HOME=home, XDG_CACHE_HOME=f"{home}/.cache", XDG_CONFIG_HOME=f"{home}/.config")
+        constants.COLOR_SYSTEM = "truecolor"  # whatever the terminal that this is started in
         for folder in ("field-recordings", "drums"):
             Path(home, "sounds", folder).mkdir(parents=True)
         os.chdir(Path(home, "sounds"))

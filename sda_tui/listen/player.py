@@ -70,12 +70,12 @@ class PagePlayer:
     @property
     def ready_pages(self) -> int:
         """How many may sound."""
-        return self._server.ready_pages if self._server else 0
+        return self._server.pages.ready if self._server else 0
 
     @property
     def pages(self) -> int:
         """How many are open."""
-        return self._server.pages if self._server else 0
+        return len(self._server.pages) if self._server else 0
 
     @property
     def is_elsewhere(self) -> bool:

@@ -265,7 +265,7 @@ async def test_browser_opens_the_page(
         await until(pilot, lambda: opened.exists() and bool(opened.read_text()), "the browser")
         server = app.listening.page.serve()
         assert opened.read_text().startswith(f"http://127.0.0.1:{server.port}/?token=")
-        assert server.token not in opened.read_text()  # others see the command
+        assert server.admission.token not in opened.read_text()  # others see the command
 
 
 async def test_a_port_that_is_taken_is_reported_and_nothing_is_lost(

@@ -11,6 +11,7 @@ import pytest
 
 from core.events import PreviewReady, RunState
 from core.runs import RunDirectory
+from sda_tui.listen.access import new_token
 from sda_tui.listen.player import PagePlayer
 from sda_tui.listen.remembered import Remembered
 from tests.browser import Browser, Chromium
@@ -346,8 +347,8 @@ async def test_the_page_comes_back_after_the_program_was_started_again(
 
 async def test_a_page_of_an_earlier_token_says_what_to_do(terminal: Terminal, page: Browser) -> None:
     server = terminal.player.serve()
-    server.token, server._session = server.token[::-1], server._session[::-1]
-    next(iter(server._pages.values())).close()
+    server.admission.token, server.admission.cookie = new_token(), new_token()
+    server.pages.close()
     await page.wait_for("byId('connection').textContent.startsWith('This address is of an earlier start.')")
 
 

@@ -19,15 +19,10 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from core.errors import SdaError
 from core.events import PreviewReady, RunState
 from core.runs import RunDirectory
-from sda_tui.listen.access import cookie_name, new_token, sign
+from sda_tui.listen.access import new_token, sign
+from sda_tui.listen.handlers import MOST_PAGES
 from sda_tui.listen.library import Library
-from sda_tui.listen.server import (
-    LARGEST_MESSAGE_BYTES,
-    MOST_CONNECTIONS,
-    MOST_PAGES,
-    ListenServer,
-    PortTakenError,
-)
+from sda_tui.listen.server import LARGEST_MESSAGE_BYTES, MOST_CONNECTIONS, ListenServer, PortTakenError
 from tests.conftest import MakeRun, need
 from tests.sda_tui.listen.conftest import Served, path_of, write_preview
 
@@ -73,7 +68,7 @@ async def send(server: ListenServer, data: bytes) -> tuple[int, dict[str, str], 
 
 def cookie(server: ListenServer, value: str | None = None) -> str:
     """What a browser sends that has opened the address, or another value of that name."""
-    return f"{cookie_name(server.token)}={server._session if value is None else value}"
+    return f"{server.admission.cookie_name}={server.admission.cookie if value is None else value}"
 
 
 async def connect(server: ListenServer, **headers: str) -> WebSocketClientConnection:
@@ -100,13 +95,13 @@ async def test_the_token_is_exchanged_for_a_cookie_and_leaves_the_address(serve:
     assert headers["location"] == "/"
     given = headers["set-cookie"]
     assert given.startswith(cookie(server))
-    assert server.token not in given
+    assert server.admission.token not in given
     for flag in ("HttpOnly", "SameSite=Strict", "Path=/"):
         assert flag in given
     status, headers, body = await ask(server, "/", Cookie=given.split(";")[0])
     assert status == 200
     assert b"Let the terminal play here" in body
-    assert server.token.encode() not in body
+    assert server.admission.token.encode() not in body
 
 
 async def test_without_the_token_every_address_answers_alike(serve: Served) -> None:
@@ -147,13 +142,13 @@ async def test_who_has_no_token_gets_one_answer_for_each_connection(serve: Serve
 async def test_the_token_itself_is_no_cookie(serve: Served) -> None:
     """Browsers send cookies to every port of a machine: another program there must not get the token."""
     server = serve()
-    assert (await ask(server, "/", Cookie=cookie(server, server.token)))[0] == 404
+    assert (await ask(server, "/", Cookie=cookie(server, server.admission.token)))[0] == 404
 
 
 async def test_an_address_for_one_use_is_good_for_one_use(serve: Served) -> None:
     server = serve()
     address = server.new_address()
-    assert server.token not in address
+    assert server.admission.token not in address
     path = address.split(str(server.port))[1]
     assert (await ask(server, path, Host="evil.example"))[0] in (400, 404)
     assert (await ask(server, path))[0] == 303
@@ -162,7 +157,7 @@ async def test_an_address_for_one_use_is_good_for_one_use(serve: Served) -> None
 
 async def test_a_page_of_an_earlier_start_proves_to_know_the_token(serve: Served) -> None:
     server = serve()
-    assert (await ask(server, "/key", Cookie=cookie(server)))[2].decode() == server.token
+    assert (await ask(server, "/key", Cookie=cookie(server)))[2].decode() == server.admission.token
     host, now = f"127.0.0.1:{server.port}", round(time.time())
 
     async def again(host: str, now: int, proof: str) -> int:
@@ -170,13 +165,13 @@ async def test_a_page_of_an_earlier_start_proves_to_know_the_token(serve: Served
         assert ("set-cookie" in headers) == (status == 204)
         return status
 
-    assert await again(host, now, sign(server.token, f"{host} {now}")) == 204
+    assert await again(host, now, sign(server.admission.token, f"{host} {now}")) == 204
     for given_host, given_time, proof in (
         (host, now, sign(new_token(), f"{host} {now}")),
-        (host, now - 120, sign(server.token, f"{host} {now - 120}")),
-        (host, now + 120, sign(server.token, f"{host} {now + 120}")),
-        ("localhost:1", now, sign(server.token, f"{host} {now}")),
-        (host, now, server.token),
+        (host, now - 120, sign(server.admission.token, f"{host} {now - 120}")),
+        (host, now + 120, sign(server.admission.token, f"{host} {now + 120}")),
+        ("localhost:1", now, sign(server.admission.token, f"{host} {now}")),
+        (host, now, server.admission.token),
         (host, now, ""),
     ):
         assert await again(given_host, given_time, proof) == 404
@@ -186,7 +181,7 @@ async def test_a_page_of_an_earlier_start_proves_to_know_the_token(serve: Served
 async def test_another_host_name_gets_nothing(serve: Served, host: str) -> None:
     """A page elsewhere whose name resolves to 127.0.0.1 (DNS rebinding) sends its own name."""
     server = serve()
-    for path in ("/", "/sound/0", f"/?token={server.token}"):
+    for path in ("/", "/sound/0", f"/?token={server.admission.token}"):
         status, headers, _ = await ask(server, path, Host=host, Cookie=cookie(server))
         assert status in (400, 404)
         assert "set-cookie" not in headers
@@ -206,7 +201,7 @@ async def test_a_foreign_origin_gets_nothing_and_no_socket(serve: Served) -> Non
             await connect(server, Origin=origin)
     with pytest.raises(Exception, match="404"):
         await connect(server, Cookie="")
-    assert server.pages == 0
+    assert len(server.pages) == 0
 
 
 async def test_the_page_may_load_nothing_from_elsewhere(serve: Served) -> None:
@@ -398,7 +393,7 @@ async def test_several_pages_get_the_same_and_may_leave(serve: Served) -> None:
     for page in pages:
         assert (await receive(page))["type"] == "run"
     pages[0].close()
-    while server.pages > 2:
+    while len(server.pages) > 2:
         await asyncio.sleep(0.01)
     server.send({"type": "stop"})
     for page in pages[1:]:
@@ -411,7 +406,7 @@ async def test_more_pages_than_there_may_be_are_refused(serve: Served) -> None:
     with pytest.raises(Exception, match="503"):
         await connect(server)
     pages[0].close()
-    while server.pages == MOST_PAGES:
+    while len(server.pages) == MOST_PAGES:
         await asyncio.sleep(0.01)
     await connect(server)
 
@@ -434,7 +429,7 @@ async def test_what_a_page_sends_is_taken_as_data(serve: Served) -> None:
         await page.write_message(text)
     while not any(message.get("type") == "ready" for message in received):
         await asyncio.sleep(0.01)
-    assert server.ready_pages == 1
+    assert server.pages.ready == 1
     await page.write_message('{"type": "progress", "id": 1, "number": 0, "position": ' + "9" * 400 + "}")
     await page.write_message("x" * (LARGEST_MESSAGE_BYTES + 1))
     while server.pages:
@@ -508,14 +503,18 @@ async def test_no_log_has_the_token(serve: Served, caplog: pytest.LogCaptureFixt
     server = serve()
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("tornado").setLevel(logging.DEBUG)
-        await ask(server, f"/?token={server.token}")
-        await ask(server, f"/?token={server.token}", Host="evil.example")
-        await ask(server, f"/missing?token={server.token}", Cookie=cookie(server))
-        await ask(server, f"/sound/2?token={server.token}&x=%", Cookie=cookie(server), Range="bytes=9-1")
-        server.library.read_sound = lambda _: 1 / 0  # type: ignore[method-assign,assignment,return-value]
-        assert (await ask(server, f"/sound/2?token={server.token}", Cookie=cookie(server)))[0] == 500
+        await ask(server, f"/?token={server.admission.token}")
+        await ask(server, f"/?token={server.admission.token}", Host="evil.example")
+        await ask(server, f"/missing?token={server.admission.token}", Cookie=cookie(server))
+        await ask(
+            server, f"/sound/2?token={server.admission.token}&x=%", Cookie=cookie(server), Range="bytes=9-1"
+        )
+        server._served.library.read_sound = lambda _: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+        assert (await ask(server, f"/sound/2?token={server.admission.token}", Cookie=cookie(server)))[
+            0
+        ] == 500
     assert "ZeroDivisionError" in caplog.text
-    assert server.token not in caplog.text
+    assert server.admission.token not in caplog.text
 
 
 async def test_only_the_loopback_interface_is_listened_at(serve: Served) -> None:
@@ -547,7 +546,7 @@ async def test_a_port_that_is_taken_is_named(serve: Served) -> None:
 
 async def test_the_usual_port_is_left_when_it_is_taken(library: Library, serve: Served) -> None:
     server = serve()
-    second = ListenServer(library, server.token)
+    second = ListenServer(library, server.admission.token)
     second.start(None, server.port)
     assert second.port not in (0, server.port)
     second.stop("")
