@@ -7,7 +7,7 @@ import numpy as np
 from core.audio.reader import Samples
 
 LONGEST_PERIOD_S = 0.05  # of an audible tone: a shorter sound has no mean to leave out
-SMALLEST_OFFSET = 10 ** (-60 / 20)  # of the peak without it; less is no fault of a recording
+SMALLEST_OFFSET = 10 ** (-40 / 20)  # of the peak without it; a tone that is cut off has less
 
 
 def find_offset(blocks: Sequence[Samples], sample_rate: int) -> float:

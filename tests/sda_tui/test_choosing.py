@@ -1,6 +1,7 @@
 """Before a run: the choice of a folder and of settings, by keys."""
 
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -452,10 +453,18 @@ async def test_of_files_asked_for_in_quick_succession_the_last_plays(
         screen = app.screen
         await until(pilot, lambda: isinstance(screen, DatasetScreen) and screen.is_ready, "scan")
         labels: list[str] = []
+        decoded = threading.Event()
+
+        def decode_slowly(path: Path, cancelled: Callable[[], bool]) -> Path:
+            decoded.wait(30)
+            return path
+
+        monkeypatch.setattr(app.session, "audition", decode_slowly)
         monkeypatch.setattr(app.listening, "play_file", lambda path, label: labels.append(label))
         table = screen.query_one(ScanTable)
         await pilot.press("space", "down", "space", "down", "space")
         assert table.chosen is not None
+        decoded.set()
         await until(pilot, lambda: bool(labels), "a sound")
         await pilot.pause(0.5)
         assert labels == [table.chosen.path]
