@@ -34,6 +34,7 @@ class Outputs:
         self._on_problem = on_problem
         self._reasons: dict[str, str] = {}
         self._wanted: Path | None = None
+        self._asked = ""  # the player that was asked to play it
 
     def prepare(self) -> None:
         """Find out, on another thread, which players can play here."""
@@ -66,6 +67,7 @@ class Outputs:
             if player is not active:
                 player.stop()
         if active is not None:
+            self._asked = active.name
             active.play(path, is_switch)
 
     def stop(self) -> None:
@@ -82,15 +84,14 @@ class Outputs:
         if not problem.is_of_player:
             self._on_problem(problem)
             return
-        was_active = self.active is not None and self.active.name == problem.player
         self._reasons[problem.player] = problem.message
         self._on_change()
-        if not was_active:
+        if self._wanted is None or self._asked != problem.player:
             return
         if self.chosen == problem.player or self.active is None:
             self._on_problem(problem)
-        elif self._wanted is not None:
-            self.active.play(self._wanted)
+        else:
+            self.play(self._wanted)
 
     def take(self, reasons: Mapping[str, str]) -> None:
         """What was found out of the players: why each cannot play, empty if it can."""

@@ -86,6 +86,18 @@ def test_a_bad_file_is_no_reason_against_its_player() -> None:
     assert outputs.active is player
 
 
+def test_a_sound_is_not_lost_when_its_player_is_probed_meanwhile() -> None:
+    """The probe may find out that the card is none before the card's own failure is known."""
+    card, page = FakePlayer("card"), FakePlayer("page")
+    outputs, problems = outputs_of(card, page)
+    outputs.play(SOUND)
+    outputs.take({"card": "no card", "page": ""})
+    assert page.playing is None
+    outputs.fail(Problem("card", "no card"))
+    assert page.playing is not None
+    assert problems == []
+
+
 def test_without_any_player_the_problem_is_reported() -> None:
     player = FakePlayer("card", "no card")
     outputs, problems = outputs_of(player)
