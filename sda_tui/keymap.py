@@ -44,6 +44,28 @@ class Scope:
         ]
 
 
+def _listening(scope: str, in_footer: bool) -> tuple[Command, Command]:
+    """What decides where sounds play, on a screen that plays some."""
+    return (
+        Command(
+            f"{scope}.listen",
+            "l",
+            "app.listen",
+            "Listen",
+            "Have sounds play on your own computer, in a page that follows this terminal.",
+            in_footer,
+        ),
+        Command(
+            f"{scope}.players",
+            "p",
+            "app.players",
+            "Players",
+            "Choose what plays: a device of this machine, the listener page, a program.",
+            False,
+        ),
+    )
+
+
 KEYMAP: Mapping[str, Scope] = {
     "datasets": Scope(
         "Datasets",
@@ -70,22 +92,7 @@ KEYMAP: Mapping[str, Scope] = {
             Command(
                 "datasets.next-file", "down", "cursor_down", "Next file", "Choose the file below.", False
             ),
-            Command(
-                "datasets.listen",
-                "l",
-                "app.listen",
-                "Listen",
-                "Have sounds play on your own computer, in a page that follows this terminal.",
-                False,
-            ),
-            Command(
-                "datasets.players",
-                "p",
-                "app.players",
-                "Players",
-                "Choose what plays: a device of this machine, the listener page, a program.",
-                False,
-            ),
+            *_listening("datasets", in_footer=False),
             Command(
                 "datasets.leave-out",
                 "x",
@@ -172,21 +179,7 @@ KEYMAP: Mapping[str, Scope] = {
                 "Older",
                 "Play the same preview of the epoch before; again: further back.",
             ),
-            Command(
-                "dashboard.listen",
-                "l",
-                "app.listen",
-                "Listen",
-                "Have previews play on your own computer, in a page that follows this terminal.",
-            ),
-            Command(
-                "dashboard.players",
-                "p",
-                "app.players",
-                "Players",
-                "Choose what plays: a device of this machine, the listener page, a program.",
-                False,
-            ),
+            *_listening("dashboard", in_footer=True),
             Command(
                 "dashboard.copy",
                 "y",

@@ -90,9 +90,8 @@ class PagePlayer:
             server = ListenServer(self.library, self.remembered.token, self._receive, self._on_change)
             server.start(self._port, self.remembered.port)
             self._server = server
-            self.remembered = self.remembered.change(
-                port=self.remembered.port or server.port if self._port is None else self.remembered.port
-            )
+            is_first = self._port is None and not self.remembered.port
+            self.remembered = self.remembered.change(port=server.port if is_first else self.remembered.port)
         return self._server
 
     def show(self, messages: list[Any]) -> None:

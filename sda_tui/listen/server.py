@@ -110,10 +110,12 @@ class ListenServer:
 class _BoundedServer(HTTPServer):
     """Refuses connections beyond a number: they must not take the descriptors that training needs."""
 
-    _open: list[IOStream]
+    def initialize(self, *arguments: Any, **options: Any) -> None:
+        super().initialize(*arguments, **options)
+        self._open: list[IOStream] = []
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        self._open = [each for each in getattr(self, "_open", []) if not each.closed()]
+        self._open = [each for each in self._open if not each.closed()]
         if len(self._open) >= MOST_CONNECTIONS:
             stream.close()
             return
@@ -122,7 +124,7 @@ class _BoundedServer(HTTPServer):
 
     def close_streams(self) -> None:
         """Close all connections at once; the loop may end before it could wait for anything."""
-        for stream in getattr(self, "_open", []):
+        for stream in self._open:
             stream.close()
 
 

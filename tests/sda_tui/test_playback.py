@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import soundfile
 
 from core.runs import RunDirectory, summarise
 from sda_tui.playback import PROGRAMS, PortAudioPlayer, Problem, ProgramPlayer
-from sda_tui.playback.portaudio import _Playback, resample
+from sda_tui.playback.portaudio import resample
 from sda_tui.playback.program import Program
 from tests.conftest import MakeRun, need
 from tests.sounds import wav_that_hangs_libsndfile, write_tone
@@ -369,13 +370,20 @@ class OneRateDevice:
     def stop(self) -> None: ...
 
 
-def test_a_sound_is_converted_to_what_the_device_takes(tmp_path: Path) -> None:
+def test_a_sound_is_converted_to_what_the_device_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     device = OneRateDevice()
+    monkeypatch.setitem(sys.modules, "sounddevice", device)
     path = tmp_path / "a.wav"
     soundfile.write(
         path, 0.5 * np.sin(2 * np.pi * 440.0 * np.arange(4800) / 48_000), 48_000, subtype="PCM_16"
     )
-    _Playback(path, 0.0).run(device, None)
+    problems: list[Problem] = []
+    player = PortAudioPlayer(problems.append)
+    player.play(path)
+    wait_until_silent(player)
+    assert problems == []
     played = np.concatenate(device.written)
     assert played.shape == (4410, 2)
     assert (played[:, 0] == played[:, 1]).all()

@@ -80,7 +80,6 @@ async def test_a_size_that_has_just_changed_is_drawn_as_it_is() -> None:
         for width, height in ((3, 1), (20, 9), (8, 3)):
             picture.styles.width, picture.styles.height = width, height
             await pilot.pause()
-            picture._cells = pool(corner(), 2, 2)  # of another size, as between a resize and its message
             assert picture.render_line(height - 1).cell_length == width
 
 
