@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import re
@@ -10,20 +9,17 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from core.errors import SdaError
 from core.events import PreviewReady, RunState
 from core.runs import RunDirectory
 from sda_tui.listen.access import new_token, sign
-from sda_tui.listen.handlers import MOST_PAGES
 from sda_tui.listen.library import Library
 from sda_tui.listen.server import LARGEST_MESSAGE_BYTES, MOST_CONNECTIONS, ListenServer, PortTakenError
 from tests.conftest import MakeRun, need
+from tests.sda_tui.listen.client import ask, connect, cookie, send
 from tests.sda_tui.listen.conftest import Served, path_of, write_preview
 
 PATHS = (
@@ -39,53 +35,6 @@ PATHS = (
     "/nothing",
     "/sound/../run.json",
 )
-
-
-async def ask(
-    server: ListenServer, path: str, method: str = "GET", body: bytes = b"", **headers: str
-) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of one request, written as it is given: no client tidies it."""
-    given = {"Host": f"127.0.0.1:{server.port}", "Connection": "close", **headers}
-    lines = [
-        f"{method} {path} HTTP/1.1",
-        *(f"{name.replace('_', '-')}: {value}" for name, value in given.items()),
-    ]
-    return await send(server, "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
-
-
-async def send(server: ListenServer, data: bytes) -> tuple[int, dict[str, str], bytes]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(data)
-    answer = await asyncio.wait_for(reader.read(), 30)
-    writer.close()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    if not head:
-        return 0, {}, b""
-    status, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return int(status.split()[1]), headers, body
-
-
-def cookie(server: ListenServer, value: str | None = None) -> str:
-    """What a browser sends that has opened the address, or another value of that name."""
-    return f"{server.admission.cookie_name}={server.admission.cookie if value is None else value}"
-
-
-async def connect(server: ListenServer, **headers: str) -> WebSocketClientConnection:
-    origin = f"http://127.0.0.1:{server.port}"
-    return await websocket_connect(
-        HTTPRequest(
-            f"ws://127.0.0.1:{server.port}/live",
-            headers={"Origin": origin, "Cookie": cookie(server), **headers},
-        )
-    )
-
-
-async def receive(connection: WebSocketClientConnection) -> dict[str, Any]:
-    text = await asyncio.wait_for(connection.read_message(), 30)
-    assert text is not None
-    message: dict[str, Any] = json.loads(text)
-    return message
 
 
 async def test_the_token_is_exchanged_for_a_cookie_and_leaves_the_address(serve: Served) -> None:
@@ -368,96 +317,6 @@ async def test_the_sounds_of_another_run_are_served_no_more(
         assert (await ask(server, f"/sound/{number}", Cookie=cookie(server)))[0] == 404
 
 
-async def test_a_page_gets_the_list_then_what_changes(
-    serve: Served, library: Library, run: RunDirectory, previews: list[PreviewReady]
-) -> None:
-    server = serve()
-    page = await connect(server)
-    first = await receive(page)
-    assert (first["type"], first["name"], first["state"], first["best"]) == ("run", "kicks", "training", 2)
-    assert [each["number"] for each in first["previews"]] == list(range(len(previews)))
-    new = write_preview(run, 6, "sample", "sample 1", 700.0)
-    for message in library.show_run(run, RunState.TRAINING, 2, [*previews, new]):
-        server.send(message)
-    added = await receive(page)
-    assert [each["label"] for each in added["previews"]] == ["sample 1"]
-    assert library.show_run(run, RunState.TRAINING, 2, [*previews, new]) == []
-    for message in library.show_run(run, RunState.FINISHED, 6, [*previews, new]):
-        server.send(message)
-    assert await receive(page) == {"type": "state", "state": "finished", "best": 6}
-
-
-async def test_several_pages_get_the_same_and_may_leave(serve: Served) -> None:
-    server = serve()
-    pages = [await connect(server) for _ in range(3)]
-    for page in pages:
-        assert (await receive(page))["type"] == "run"
-    pages[0].close()
-    while len(server.pages) > 2:
-        await asyncio.sleep(0.01)
-    server.send({"type": "stop"})
-    for page in pages[1:]:
-        assert await receive(page) == {"type": "stop"}
-
-
-async def test_more_pages_than_there_may_be_are_refused(serve: Served) -> None:
-    server = serve()
-    pages = [await connect(server) for _ in range(MOST_PAGES)]
-    with pytest.raises(Exception, match="503"):
-        await connect(server)
-    pages[0].close()
-    while len(server.pages) == MOST_PAGES:
-        await asyncio.sleep(0.01)
-    await connect(server)
-
-
-async def test_what_a_page_sends_is_taken_as_data(serve: Served) -> None:
-    received: list[dict[str, Any]] = []
-    server = serve(on_message=lambda _page, message: received.append(message))
-    page = await connect(server)
-    for text in (
-        "",
-        "[",
-        "[]",
-        "7",
-        "null",
-        '"x"',
-        "[" * 2000,
-        '{"type": ["x"]}',
-        '{"type": "ready", "ready": true}',
-    ):
-        await page.write_message(text)
-    while not any(message.get("type") == "ready" for message in received):
-        await asyncio.sleep(0.01)
-    assert server.pages.ready == 1
-    await page.write_message('{"type": "progress", "id": 1, "number": 0, "position": ' + "9" * 400 + "}")
-    await page.write_message("x" * (LARGEST_MESSAGE_BYTES + 1))
-    while server.pages:
-        await asyncio.sleep(0.01)
-
-
-async def test_a_page_that_does_not_read_is_left_behind(serve: Served) -> None:
-    server = serve()
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1)
-    key = "dGhlIHNhbXBsZSBub25jZQ=="
-    writer.write(
-        f"GET /live HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nCookie: {cookie(server)}\r\n"
-        f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
-        "Sec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
-    while not server.pages:
-        await asyncio.sleep(0.01)
-    for _ in range(4000):
-        server.send({"type": "note", "text": "x" * 20_000})
-        await asyncio.sleep(0)
-        if not server.pages:
-            break
-    else:
-        pytest.fail("it is still waited for")
-    del reader
-    writer.close()
-
-
 async def test_of_two_hundred_connections_few_are_open_and_not_for_long(
     serve: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -552,12 +411,3 @@ async def test_the_usual_port_is_left_when_it_is_taken(library: Library, serve: 
     second.start(None, server.port)
     assert second.port not in (0, server.port)
     second.stop("")
-
-
-async def test_a_page_gets_the_reason_why_the_server_ends(serve: Served) -> None:
-    server = serve()
-    page = await connect(server)
-    await receive(page)
-    server.stop("The terminal was left.")
-    assert await receive(page) == {"type": "farewell", "reason": "The terminal was left."}
-    assert await asyncio.wait_for(page.read_message(), 30) is None
