@@ -125,6 +125,11 @@ class ChunkStore:
         """The file that a chunk comes from."""
         return self._paths[int(self._sound_of_chunk[chunk])]
 
+    def length_of(self, chunk: int) -> int:
+        """How many samples of a chunk on the grid are sound; the others are zeros after it."""
+        length = int(self._length[self._sound_of_chunk[chunk]] - self._start_of_chunk[chunk])
+        return min(length, self.chunk_samples)
+
     def loudest(self, cancelled: Callable[[], bool]) -> int:
         """Index of the chunk with the most energy, the first of equals.  Raises Cancelled."""
         energies = []

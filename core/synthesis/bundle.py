@@ -23,6 +23,7 @@ from core.paths import expand
 from core.synthesis.latents import Drawn, LatentDistribution
 from core.synthesis.refine import STEPS, refine_latents
 from core.synthesis.render import SoundRenderer, audible
+from core.synthesis.sounds import Origin
 from core.text import first_line, printable
 from core.threads import use_threads
 
@@ -111,6 +112,19 @@ class ModelBundle:
         if self.latents.sounds is None:
             raise ValueError("the training sounds are not kept with this model")
         return self.latents.sounds.log_mel(sources) - self._decode(self.latents.means[sources])
+
+    def origin(self, sound: int) -> Origin:
+        """Where a training sound comes from; what an older checkpoint does not say is read off the sound."""
+        if self.latents.origins:
+            return self.latents.origins[sound]
+        kept = self.latents.sounds
+        frames = kept.length_frames(sound) if kept is not None else self.chunk_samples
+        return Origin("", min(self.chunk_samples, max(1, frames * self.spectrogram.hop_length)))
+
+    def nearest_path(self, log_mel: Tensor) -> str:
+        """The file of the training sound nearest to a spectrogram [1, 1, mels, frames], if it is known."""
+        kept = self.latents.sounds
+        return self.origin(int(kept.nearest(log_mel))).path if kept is not None else ""
 
     @torch.no_grad()
     def _decode(self, latent: Tensor) -> Tensor:

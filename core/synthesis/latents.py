@@ -1,6 +1,6 @@
 """Where the sounds of a dataset lie in the latent space."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from core.model.reconstruction import Reconstruction
-from core.synthesis.sounds import TrainingSounds
+from core.seeding import generator
+from core.synthesis.sounds import Origin, TrainingSounds
 
 LARGEST_LATENT = 1e4  # deviations of the prior: keeps the distribution of a model gone wrong finite
 NEIGHBOURS = 16  # the training sounds most like one, itself among them
@@ -33,6 +34,13 @@ class Drawn(NamedTuple):
     partners: Tensor
 
 
+class _Step(NamedTuple):
+    """Normal numbers: of each neighbour [count, 1, kernel], and of the posterior [count, latent]."""
+
+    weights: Tensor
+    noise: Tensor
+
+
 @dataclass(frozen=True)
 class LatentDistribution:
     """A kernel density whose kernels follow the sounds: each varies as the sounds most like its own do.
@@ -44,7 +52,8 @@ class LatentDistribution:
     to each, itself first, and `deviation` [latent] that of the posterior.  Vincent & Bengio, "Manifold Parzen
     Windows", NIPS 2002; `benchmarks/sampling.py` compares bandwidths and numbers of neighbours.
 
-    `sounds` are the training sounds themselves, if they are kept.
+    `sounds` are the training sounds themselves, if they are kept; `origins` says where each comes from,
+    empty if that is not known.
     """
 
     means: Tensor
@@ -52,25 +61,57 @@ class LatentDistribution:
     deviation: Tensor
     bandwidth: float
     sounds: TrainingSounds | None = None
+    origins: tuple[Origin, ...] = ()
 
-    def draw(self, count: int, generator: torch.Generator) -> Drawn:
-        """So many new latents.
+    def __len__(self) -> int:
+        """Number of training sounds."""
+        return len(self.means)
+
+    def draw(self, count: int, draws: torch.Generator) -> Drawn:
+        """So many new latents, each of a source and a partner with equal chances.
 
         With the same generator they are near the same sounds, whatever the model made of these.
         """
         chunks, kernel = self.neighbours.shape
-        sources = pick(chunks, count, generator)
-        weights = torch.randn(count, 1, kernel, generator=generator)
-        noise = torch.randn(count, self.means.shape[1], generator=generator)
-        others = 1 + pick(min(kernel - 1, PARTNERS), count, generator) if kernel > 1 else 0 * sources
-        device = self.means.device
-        sources, weights, noise, others = (each.to(device) for each in (sources, weights, noise, others))
-        around = self.means[self.neighbours[sources]]  # [count, kernel, latent]
-        step = (weights @ (around - around.mean(1, keepdim=True))).squeeze(1) / kernel**0.5
-        varied = self.means[sources] + self.bandwidth * step + noise * self.deviation
-        partners = self.neighbours[sources, others]
-        latents = torch.cat([varied[:, :COARSE], self.means[partners, COARSE:]], dim=1)
+        sources = pick(chunks, count, draws)
+        step = self._step(count, draws)
+        others = 1 + pick(min(kernel - 1, PARTNERS), count, draws) if kernel > 1 else 0 * sources
+        sources, others = sources.to(self.means.device), others.to(self.means.device)
+        return self._vary(sources, self.neighbours[sources, others], step)
+
+    def draw_number(self, seed: int, number: int, temperature: float = 1.0) -> Drawn:
+        """The new latents [1, latent] of this number in a series, whatever else is drawn of it.
+
+        The sources are all the training sounds in turn, in an order that the seed shuffles, and each time
+        with another partner, so that no two of a series are drawn alike before they have to be.
+        `temperature` scales how far each is from its source: 0 is its source with the detail of its partner.
+        """
+        chunks, kernel = self.neighbours.shape
+        partners = min(kernel - 1, PARTNERS)
+        turn, place = divmod(number, chunks)
+        order = torch.randperm(chunks, generator=generator(seed, "order", turn // max(1, partners)))
+        source = order[place : place + 1].to(self.means.device)
+        other = 1 + (turn + place) % partners if partners else 0
+        step = self._step(1, generator(seed, "generate", number))
+        return self._vary(source, self.neighbours[source, other], step, temperature)
+
+    def _step(self, count: int, draws: torch.Generator) -> _Step:
+        kernel, latent = self.neighbours.shape[1], self.means.shape[1]
+        weights = torch.randn(count, 1, kernel, generator=draws)
+        noise = torch.randn(count, latent, generator=draws)
+        return _Step(weights.to(self.means.device), noise.to(self.means.device))
+
+    def _vary(self, sources: Tensor, partners: Tensor, step: _Step, temperature: float = 1.0) -> Drawn:
+        move = temperature * self._move(sources, step)
+        latents = torch.cat([(self.means[sources] + move)[:, :COARSE], self.means[partners, COARSE:]], dim=1)
         return Drawn(latents, sources, partners)
+
+    def _move(self, sources: Tensor, step: _Step) -> Tensor:
+        """As far as new sounds are from their sources [count]: [count, latent]."""
+        around = self.means[self.neighbours[sources]]  # [count, kernel, latent]
+        spread: Tensor = (step.weights @ (around - around.mean(1, keepdim=True))).squeeze(1)
+        move: Tensor = self.bandwidth * spread / around.shape[1] ** 0.5 + step.noise * self.deviation
+        return move
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -79,6 +120,7 @@ class LatentDistribution:
             "deviation": self.deviation,
             "bandwidth": self.bandwidth,
             "sounds": self.sounds.state_dict() if self.sounds else None,
+            "origins": [each.state_dict() for each in self.origins],
         }
 
     @classmethod
@@ -101,7 +143,10 @@ class LatentDistribution:
         sounds = TrainingSounds.from_state(kept, device) if kept is not None else None
         if sounds is not None and len(sounds) != chunks:
             raise ValueError("its latents are not of its training sounds")
-        return cls(means, neighbours.long(), deviation, bandwidth, sounds)
+        origins = tuple(Origin.from_state(each) for each in state.get("origins", ()))  # likewise
+        if origins and len(origins) != chunks:
+            raise ValueError("its latents are not of its training sounds")
+        return cls(means, neighbours.long(), deviation, bandwidth, sounds, origins)
 
 
 class Neighbourhoods(NamedTuple):
@@ -118,6 +163,7 @@ def fit_latents(
     reconstruction: Reconstruction,
     neighbourhoods: Neighbourhoods | None = None,
     sounds: TrainingSounds | None = None,
+    origins: Sequence[Origin] = (),
 ) -> LatentDistribution:
     """The distribution of the latents of these training sounds, posterior noise included.
 
@@ -129,7 +175,7 @@ def fit_latents(
     means = reconstruction.mean.nan_to_num().clamp(-LARGEST_LATENT, LARGEST_LATENT)
     deviation = reconstruction.log_variance.exp().mean(0).sqrt().nan_to_num()
     found = find_neighbourhoods(reconstruction.log_mel) if neighbourhoods is None else neighbourhoods
-    return LatentDistribution(means, found.neighbours, deviation, found.bandwidth, sounds)
+    return LatentDistribution(means, found.neighbours, deviation, found.bandwidth, sounds, tuple(origins))
 
 
 def find_neighbourhoods(log_mel: Tensor) -> Neighbourhoods:

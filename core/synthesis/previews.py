@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +34,6 @@ class PreviewRenderer:
     [1, 1, mels, frames] its spectrogram; `clip_name` is shown beside it.  `is_substitute` says that the run
     began with another clip, which is gone; `inversion` is one of QUALITIES.
 
-    `training_files` are those of the chunks that the bundles' latents are of; if they keep these sounds, each
-    sample comes with the file that it is most like.
-
     Its new sounds come from the same draws for the whole run, each model's from where its latents lie.
     """
 
@@ -52,7 +49,6 @@ class PreviewRenderer:
         is_substitute: bool = False,
         inversion: str = "fast",
         gain: float = 1.0,
-        training_files: Sequence[str] = (),
     ) -> None:
         self._folder = folder
         self._spectrogram = spectrogram
@@ -63,7 +59,6 @@ class PreviewRenderer:
         self._clip_epoch = 0.0 if is_written else math.inf  # the one that the clip itself comes with
         self._samples = samples
         self._seed = seed
-        self._training_files = training_files
         self._renderer = SoundRenderer(spectrogram, inversion, clip_log_mel.device, gain)
 
     def render(
@@ -85,19 +80,12 @@ class PreviewRenderer:
         draws = [phase_generator(self._seed, label) for _, label, _ in due]
         sounds = self._renderer(log_mels, len(self._clip), draws, cancelled)
         for (kind, label, log_mel), samples in zip(due, sounds, strict=True):
-            near = self._most_alike(bundle, log_mel) if kind is PreviewKind.SAMPLE else ""
+            near = bundle.nearest_path(log_mel.unsqueeze(0)) if kind is PreviewKind.SAMPLE else ""
             yield self._write(kind, label, samples, epoch, step, log_mel, near)
             if cancelled():
                 raise Cancelled
         if is_clip_due:
             self._clip_epoch = epoch
-
-    def _most_alike(self, bundle: ModelBundle, log_mel: Tensor) -> str:
-        """The file of the training sound nearest to a spectrogram [1, mels, frames], if it is known."""
-        sounds = bundle.latents.sounds
-        if sounds is None or len(sounds) != len(self._training_files):
-            return ""
-        return self._training_files[int(sounds.nearest(log_mel.unsqueeze(0)))]
 
     def _write(
         self,

@@ -1,13 +1,37 @@
 """The training sounds that a model's latents are of, small enough to be kept with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from core.text import printable
+
 LEVELS = 255  # of a byte, between silence and the largest value of a sound: steps of about 0.07 of log-mel
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a training chunk comes from: its file, and how much of the chunk the sound fills.
+
+    `path` is empty where it is not to be known.
+    """
+
+    path: str
+    length_samples: int
+
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Read what `state_dict` gave.  Raises KeyError, TypeError or ValueError if it is none."""
+        path, length_samples = state["path"], state["length_samples"]
+        if not isinstance(path, str) or type(length_samples) is not int or length_samples < 1:
+            raise ValueError("its training sounds have no length or name")
+        return cls(printable(path), length_samples)
 
 
 @dataclass(frozen=True)
@@ -34,6 +58,11 @@ class TrainingSounds:
     def log_mel(self, index: Tensor) -> Tensor:
         """The spectrograms [batch, 1, mels, frames] of some of the sounds [batch]."""
         return (self.levels[index] * (self.largest[index] / LEVELS).view(-1, 1, 1)).unsqueeze(1)
+
+    def length_frames(self, sound: int) -> int:
+        """Frames of a sound up to its last that is not silent."""
+        audible = self.levels[sound].amax(0).nonzero()
+        return 1 + int(audible.max()) if len(audible) else 0
 
     def nearest(self, log_mel: Tensor) -> Tensor:
         """The sound [batch] nearest to each log-mel spectrogram [batch, 1, mels, frames]."""

@@ -21,6 +21,7 @@ from core.model import VAE, build_model
 from core.runs import RunDirectory, RunManifest
 from core.seeding import derive_seed, generator
 from core.synthesis.previews import PreviewRenderer
+from core.synthesis.sounds import Origin
 from core.text import printable
 from core.training.start import load_start_model
 from core.training.task import Messages, SetupContext
@@ -41,14 +42,17 @@ FLOAT32_BYTES = 4
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """What a VAE is trained with.  The two sets are fixed log-mel spectrograms [chunks, 1, mels, frames] to
-    measure on, and `validation_file` [chunks] is the number of each one's file in `Split.validation_paths`.
-    `warnings` holds what was found wrong with the sounds.
+    """What a VAE is trained with.
+
+    The two sets are fixed log-mel spectrograms [chunks, 1, mels, frames] to measure on; `origins` says where
+    those of the first come from, and `validation_file` [chunks] is the number of the file of each of the
+    second in `Split.validation_paths`.  `warnings` holds what was found wrong with the sounds.
     """
 
     model: VAE
     batches: TrainingBatches
     training_set: Tensor
+    origins: Sequence[Origin]
     validation_set: Tensor
     validation_file: Tensor
     previews: PreviewRenderer
@@ -97,12 +101,12 @@ def build_setup(context: SetupContext) -> TrainingSetup:
         gain=manifest.gain,
         seed=config.seed,
         is_substitute=bool(clip_problem),
-        training_files=_paths_of_chunks(sounds.train),
     )
     return TrainingSetup(
         model=model,
         batches=batches,
         training_set=training_set,
+        origins=_origins(sounds.train),
         validation_set=_fixed_chunks(sounds.validation, EVALUATION_CHUNKS, spectrogram, device, cancelled),
         validation_file=_files_of_chunks(sounds.validation, manifest.split.validation_paths),
         previews=previews,
@@ -199,9 +203,10 @@ def _fixed_chunks(
     return torch.cat([_log_mel(store, index, spectrogram, device, cancelled) for index in batches])
 
 
-def _paths_of_chunks(store: ChunkStore) -> list[str]:
-    """The file that each of the fixed chunks is from."""
-    return [printable(store.path_of(chunk)) for chunk in _spread(len(store), EVALUATION_CHUNKS).tolist()]
+def _origins(store: ChunkStore) -> list[Origin]:
+    """Where each of the fixed chunks comes from."""
+    chunks = _spread(len(store), EVALUATION_CHUNKS).tolist()
+    return [Origin(printable(store.path_of(chunk)), store.length_of(chunk)) for chunk in chunks]
 
 
 def _files_of_chunks(store: ChunkStore, paths: Sequence[str]) -> Tensor:

@@ -218,7 +218,8 @@ class VaeTask:
         return TrainingSounds.quantised(self._setup.training_set)
 
     def _fit(self, training: Reconstruction) -> LatentDistribution:
-        return fit_latents(training, self._neighbourhoods, self._sounds if self._config.detail > 0 else None)
+        sounds = self._sounds if self._config.detail > 0 else None
+        return fit_latents(training, self._neighbourhoods, sounds, self._setup.origins)
 
     def _bundle(self, model: VAE, latents: LatentDistribution) -> ModelBundle:
         manifest = self._manifest
