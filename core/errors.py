@@ -3,8 +3,10 @@
 Messages name no command: front ends add what to type, from the values that the errors carry.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from core.text import one_line, printable
 
@@ -119,6 +121,28 @@ class CheckpointNotFoundError(CheckpointError):
 
 class DamagedCheckpointError(CheckpointError):
     """A checkpoint whose bytes are not those that were written."""
+
+
+class SourceError(SdaError):
+    """A sound that the user named and that cannot be used."""
+
+    @classmethod
+    def of_file(cls, path: Path, reason: str) -> Self:
+        """One that says why a file cannot be used."""
+        why = reason if os.path.lexists(path) else "there is no such file"
+        return cls(f"{printable(str(path))} cannot be used: {why}.")
+
+
+class OutputError(SdaError):
+    """A place where sounds cannot be written."""
+
+
+class OutputExistsError(OutputError):
+    """A file in `path` that would have been replaced."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{printable(str(path))} exists already, and is left as it is.")
+        self.path = path
 
 
 class TrainingError(SdaError):

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from core.errors import Cancelled, ConfigError, SdaError
 from core.text import one_line
 from sda_tui.advice import explain
+from sda_tui.making_arguments import COMMANDS, MODEL_HELP, add_arguments
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
 
@@ -112,6 +113,10 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.render import render_command
 
         return render_command(parsed.run, parsed.runs, parsed.inversion, parsed.epoch, parsed.device)
+    if parsed.command in COMMANDS:
+        from sda_tui.headless.making import making_command
+
+        return making_command(parsed)
     if parsed.command == "listen":
         from sda_tui.headless.listen import listen_command
 
@@ -226,6 +231,11 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     runs = commands.add_parser("runs", help="every run with its state")
     runs.add_argument("--json", action="store_true", help="print one JSON document")
 
+    making = [commands.add_parser(name, help=about) for name, about in COMMANDS.items()]
+    for name, command in zip(COMMANDS, making, strict=True):
+        command.add_argument("run", type=_text, metavar="RUN", help=MODEL_HELP)
+        add_arguments(command, name)
+
     cache = commands.add_parser("cache", help="where decoded sounds are kept for the next start")
     cache.add_argument("--clear", action="store_true", help="delete them")
 
@@ -233,13 +243,13 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         command.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable"
         )
-    for command in (train, resume, render):
+    for command in (train, resume, render, *making):
         command.add_argument(
             "--device", type=_text, help="cuda, cuda:1, mps or cpu; the best there is if left out"
         )
     for command in (app, attach):
         command.add_argument("--listen-port", type=_port, metavar="P", help="of the listener page")
-    for command in (app, train, resume, attach, listen, render, runs):
+    for command in (app, train, resume, attach, listen, render, *making, runs):
         command.add_argument(
             "--runs", type=_path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
         )

@@ -61,21 +61,26 @@ class MelInverter(nn.Module):
         samples: int,
         generators: Sequence[torch.Generator],
         cancelled: Callable[[], bool] = lambda: False,
+        known: Tensor | None = None,
     ) -> Tensor:
         """[batch, 1, mels, frames] of LogMelSpectrogram's logarithms, below about 80, to [batch, samples].
 
         The initial phases of each sound are drawn from its own generator, so the same call returns the same
-        sounds.  Raises Cancelled within a few iterations.
+        sounds.  `known` [batch, fewer samples] is how the sounds begin, which the rest then continues.
+        Raises Cancelled within a few iterations.
         """
         power = log_mel.squeeze(1).mT.expm1() / self.config.reference_gain
         mel = power.clamp_min(0).contiguous()  # [batch, frames, mels]
         quality = self.quality
+        beginning = known.repeat_interleave(quality.starts, dim=0) if known is not None else None
         magnitude = self.power_spectrum(mel).sqrt().repeat_interleave(quality.starts, dim=0)
         shape = (quality.starts, *magnitude.shape[1:])
         phase = torch.cat([torch.rand(shape, generator=each) for each in generators])
         phase = phase.to(magnitude.device) * (2 * torch.pi)
         spectrum = torch.polar(magnitude, phase)
-        spectrum = self.griffin_lim(spectrum, samples, quality.iterations, lambda _: magnitude, cancelled)
+        spectrum = self.griffin_lim(
+            spectrum, samples, quality.iterations, lambda _: magnitude, cancelled, beginning
+        )
         spectrum = self._nearest(spectrum, samples, mel)
         spectrum = self.griffin_lim(
             spectrum,
@@ -83,6 +88,7 @@ class MelInverter(nn.Module):
             quality.refinements,
             lambda rebuilt: self._update(squared(rebuilt), mel).sqrt(),
             cancelled,
+            known,
         )
         return self.inverse_stft(spectrum, samples)
 
@@ -114,16 +120,21 @@ class MelInverter(nn.Module):
         iterations: int,
         magnitude: Callable[[Tensor], Tensor],
         cancelled: Callable[[], bool] = lambda: False,
+        known: Tensor | None = None,
     ) -> Tensor:
         """Move a complex spectrum [batch, frames, bins] nearer to that of a real signal.
 
-        After each projection on the spectra of signals, `magnitude` returns the magnitude to set.
+        After each projection on the spectra of signals, those that begin with `known` if it is given,
+        `magnitude` returns the magnitude to set.
         """
         previous = torch.zeros_like(spectrum)
         for _ in range(iterations):
             if cancelled():
                 raise Cancelled
-            rebuilt = self.stft(self.inverse_stft(spectrum, samples))
+            waveform = self.inverse_stft(spectrum, samples)
+            if known is not None:
+                waveform[:, : known.shape[1]] = known
+            rebuilt = self.stft(waveform)
             direction = torch.sub(rebuilt, previous, alpha=INERTIA)
             length = squared(direction).clamp_min(TINY**2).sqrt()
             spectrum = direction * (magnitude(rebuilt) / length)

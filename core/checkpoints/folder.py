@@ -9,8 +9,9 @@ from core.atomic import write_atomically
 from core.checkpoints.archive import LARGEST_BYTES
 from core.errors import CheckpointError
 from core.files import read_bounded, remove, rename
+from core.paths import is_file
 from core.runs import RunDirectory, choose_checkpoint
-from core.runs.checkpoints import BEST, BEST_FILE, CheckpointFile, CheckpointKind, checkpoint_files
+from core.runs.checkpoints import BEST, BEST_FILE, NEWEST, CheckpointFile, CheckpointKind, checkpoint_files
 from core.text import printable
 
 logger = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class CheckpointFolder:
 def find_checkpoint(path: Path, which: str | int = BEST) -> Path:
     """The checkpoint file at this path, or the one that `which` means of the run there.
 
-    Raises CheckpointError if there is none.
+    While a run has no best one, that is its newest.  Raises CheckpointError if there is none.
     """
     if path.is_file():
         return path.resolve()  # a link by the user's hand; those in a run are not followed
@@ -120,4 +121,5 @@ def find_checkpoint(path: Path, which: str | int = BEST) -> Path:
         raise CheckpointError(
             f"{printable(str(run.path))} is neither a run nor a checkpoint; check the path."
         )
-    return choose_checkpoint(run.checkpoints, which)
+    is_early = which == BEST and not is_file(run.checkpoints / BEST_FILE)
+    return choose_checkpoint(run.checkpoints, NEWEST if is_early else which)

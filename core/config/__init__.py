@@ -1,8 +1,18 @@
 """Settings: spectrogram, model, training, and the three presets.  Imports no torch."""
 
 from core.config.device import find_device
+from core.config.making import (
+    KINDS,
+    GenerateSettings,
+    JourneySettings,
+    MakingRequest,
+    MakingSettings,
+    MorphSettings,
+    OutputSettings,
+    VarySettings,
+)
 from core.config.presets import PRESETS, Preset, find_preset, suggest_preset
-from core.config.setting import AUTO, Setting, SettingValue, format_number
+from core.config.setting import AUTO, Setting, SettingValue, describe_settings, format_number
 from core.config.sizes import (
     ConvolutionalConfig,
     ModelConfig,
@@ -23,11 +33,18 @@ from core.config.training import (
 __all__ = [
     "ARCHITECTURE",
     "AUTO",
+    "KINDS",
     "PRESETS",
     "SETTINGS",
     "ConvolutionalConfig",
+    "GenerateSettings",
+    "JourneySettings",
+    "MakingRequest",
+    "MakingSettings",
     "ModelConfig",
+    "MorphSettings",
     "NetworkConfig",
+    "OutputSettings",
     "PcaUnetConfig",
     "Preset",
     "ResolvedConfig",
@@ -35,6 +52,8 @@ __all__ = [
     "SettingValue",
     "SpectrogramConfig",
     "TrainingConfig",
+    "VarySettings",
+    "describe_settings",
     "find_device",
     "find_preset",
     "find_setting",

@@ -3,8 +3,8 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, cast, get_type_hints
 
 from core.errors import ConfigError
 
@@ -101,6 +101,29 @@ class Setting:
         if isinstance(value, bool):
             return "yes" if value else "no"
         return value if isinstance(value, str) else format_number(value)
+
+
+def setting_field(group: str, default: SettingValue, help: str, **about: Any) -> Any:
+    """A field of a dataclass of settings; `about` are further fields of its `Setting`."""
+    return field(default=default, metadata={"group": group, "help": help, **about})
+
+
+def describe_settings(config: type[Any]) -> dict[str, Setting]:
+    """The settings that a dataclass of fields made by `setting_field` has, by name."""
+    hints = get_type_hints(config)
+    settings = {}
+    for each in fields(config):
+        hint = hints[each.name]
+        kind: Literal["int", "float", "bool", "choice", "file"]
+        if hint is bool:
+            kind = "bool"
+        elif hint is str:
+            kind = "choice" if "choices" in each.metadata else "file"
+        else:
+            kind = "float" if hint in (float, float | None) else "int"
+        default = cast(SettingValue, each.default)
+        settings[each.name] = Setting(name=each.name, kind=kind, default=default, **each.metadata)
+    return settings
 
 
 def _is_encodable(path: str) -> bool:

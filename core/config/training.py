@@ -1,14 +1,13 @@
 """Every choice that a user may make for a run."""
 
 import contextlib
-import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, Self, cast, get_type_hints
+from typing import Any, Self
 
-from core.config.setting import Setting, SettingValue
+from core.config.setting import Setting, SettingValue, describe_settings, setting_field
 from core.config.sizes import MODELS, NetworkConfig, PcaUnetConfig, SpectrogramConfig
 from core.errors import ConfigError
 
@@ -22,159 +21,155 @@ LATENTS_PER_CHUNK = 32
 LATENT_RANGE = 64, 512  # for auto; the first is its step too
 
 
-def _setting(group: str, default: SettingValue, help: str, **about: Any) -> Any:
-    return field(default=default, metadata={"group": group, "help": help, **about})
-
-
 @dataclass(frozen=True)
 class TrainingConfig:
     """Every choice that a user may make for a run.  Field names are stable: scripts rely on them."""
 
     # fmt: off
-    epochs: int = _setting(
+    epochs: int = setting_field(
         "Training", 200, "Passes over the training sounds, augmented copies included.",
         minimum=1, maximum=100_000,
     )
-    batch_size: int | None = _setting(
+    batch_size: int | None = setting_field(
         "Training", None, "Chunks per step; auto takes a quarter of the training chunks, at most 32.",
         unit="chunks", minimum=1, maximum=4096, automatic=True, fixed=_STEPS,
     )
-    learning_rate: float = _setting(
+    learning_rate: float = setting_field(
         "Training", 1e-3, "Peak step size of AdamW, a twentieth of Muon's; lower it if the loss jumps about.",
         minimum=1e-7, maximum=1.0,
     )
-    learning_rate_warmup_fraction: float = _setting(
+    learning_rate_warmup_fraction: float = setting_field(
         "Training", 0.02, "Part of the run over which the learning rate rises from zero.",
         unit="of the run", minimum=0.0, maximum=0.5,
     )
-    weight_decay: float = _setting(
+    weight_decay: float = setting_field(
         "Training", 0.05, "Pull of the network's weights towards zero; more of it fights overfitting.",
         minimum=0.0, maximum=1.0,
     )
-    gradient_clip_norm: float = _setting(
+    gradient_clip_norm: float = setting_field(
         "Training", 1.0, "Longest gradient that is let through; keeps one odd batch from doing harm.",
         minimum=1e-3, maximum=1000.0,
     )
-    seed: int = _setting(
+    seed: int = setting_field(
         "Training", 0, "Start of every random draw: the same seed and sounds give the same run.",
         minimum=0, maximum=2**31 - 1, fixed=_DRAWS,
     )
-    deterministic: bool = _setting(
+    deterministic: bool = setting_field(
         "Training", False, "Bit-exact repeats on a GPU too, at some cost in speed; a CPU always repeats.",
     )
 
-    model: str = _setting(
+    model: str = setting_field(
         "Model", "pca_unet", "pca_unet starts as PCA and learns the rest; convolutional is a plain VAE.",
         choices=tuple(MODELS), former={"refined": "pca_unet"}, fixed=_WEIGHTS,
     )
-    train_pca: bool = _setting(
+    train_pca: bool = setting_field(
         "Model", False, "Train the principal components too; checkpoints are four times as large then.",
         fixed=_WEIGHTS,
     )
-    latent_dim: int | None = _setting(
+    latent_dim: int | None = setting_field(
         "Model", None, "Numbers that describe one chunk; auto takes 32 for each training chunk, 64 to 512.",
         unit="dimensions", minimum=2, maximum=512, automatic=True, fixed=_WEIGHTS,
     )
-    mel_bands: int = _setting(
+    mel_bands: int = setting_field(
         "Model", 128, "Frequency bands of the spectrogram; twice as many make a step twice as long.",
         minimum=64, maximum=160, multiple_of=16, fixed=_WEIGHTS,
     )
-    reference_gain: float = _setting(
+    reference_gain: float = setting_field(
         "Model", 10_000.0, "How quiet a detail still counts: 10000 down to −94 dBFS, 1 down to −54 dBFS.",
         minimum=1.0, maximum=1e6, fixed=_WEIGHTS,
     )
-    width: int = _setting(
+    width: int = setting_field(
         "Model", 32, "Size of the network's layers; twice as wide, a step takes about three times as long.",
         unit="channels", minimum=8, maximum=64, multiple_of=8, fixed=_WEIGHTS,
     )
-    level: str = _setting(
+    level: str = setting_field(
         "Model", "dataset", "dataset brings the loudest file to −1 dBFS, all others by as much; file each.",
         choices=("dataset", "file", "off"), fixed=_SOUNDS,
     )
-    chunk_duration_s: float = _setting(
+    chunk_duration_s: float = setting_field(
         "Model", 1.0, "Length of sound seen at a time; twice as long makes a step nearly twice as long.",
         unit="s", minimum=0.25, maximum=4.0, fixed=_WEIGHTS,
     )
-    dropout: float = _setting(
+    dropout: float = setting_field(
         "Model", 0.2, "Share of the network's features hidden at random; more of it fights overfitting.",
         minimum=0.0, maximum=0.9,
     )
 
-    loss: str = _setting(
+    loss: str = setting_field(
         "Loss", "calibrated", "calibrated learns how exact to be; mse is the plain mean squared error.",
         choices=("calibrated", "mse"), former={"usual": "mse"}, fixed=_LOSS,
     )
-    kl_weight: float = _setting(
+    kl_weight: float = setting_field(
         "Loss", 1.0, "Final weight of the KL divergence; higher makes random samples safer and duller.",
         minimum=0.0, maximum=1000.0, redefines_loss=True,
     )
-    kl_warmup_fraction: float = _setting(
+    kl_warmup_fraction: float = setting_field(
         "Loss", 0.3, "Part of the run over which the KL weight rises from zero.",
         unit="of the run", minimum=0.0, maximum=1.0,
     )
-    free_bits: float = _setting(
+    free_bits: float = setting_field(
         "Loss", 0.5, "KL divergence that each latent dimension may use free of charge.",
         unit="nats", minimum=0.0, maximum=10.0, redefines_loss=True,
     )
 
-    augmentation_expansion: int = _setting(
+    augmentation_expansion: int = setting_field(
         "Augmentation", 10, "Altered copies of each chunk per epoch, which takes that much longer.",
         unit="×", minimum=1, maximum=1000, fixed=_STEPS,
     )
-    augmentation_strength: float = _setting(
+    augmentation_strength: float = setting_field(
         "Augmentation", 1.0, "Scales how far gain, shift, pitch, speed and noise may go; 0 turns them off.",
         minimum=0.0, maximum=2.0,
     )
-    random_crop_probability: float = _setting(
+    random_crop_probability: float = setting_field(
         "Augmentation", 1.0, "How often a chunk starts off the grid, by up to half its length.",
         minimum=0.0, maximum=1.0,
     )
-    gain_probability: float = _setting(
+    gain_probability: float = setting_field(
         "Augmentation", 0.5, "How often the level changes, by up to ±6 dB.",
         minimum=0.0, maximum=1.0,
     )
-    time_shift_probability: float = _setting(
+    time_shift_probability: float = setting_field(
         "Augmentation", 0.3, "How often a chunk moves past its sound's edge, by up to a tenth of its length.",
         minimum=0.0, maximum=1.0,
     )
-    pitch_shift_probability: float = _setting(
+    pitch_shift_probability: float = setting_field(
         "Augmentation", 0.7, "How often the pitch moves, by up to ±3 semitones; tempo stays.",
         minimum=0.0, maximum=1.0,
     )
-    speed_probability: float = _setting(
+    speed_probability: float = setting_field(
         "Augmentation", 0.5, "How often the speed changes, by up to ±18 %; pitch follows.",
         minimum=0.0, maximum=1.0,
     )
-    noise_probability: float = _setting(
+    noise_probability: float = setting_field(
         "Augmentation", 0.1, "How often faint noise is added, 60 to 40 dB below the chunk.",
         minimum=0.0, maximum=1.0,
     )
 
-    preview_interval: int | None = _setting(
+    preview_interval: int | None = setting_field(
         "Output", None, "Previews every this many epochs; auto is 5, or 2 in a run of under 50 epochs.",
         unit="epochs", minimum=1, maximum=100_000, automatic=True,
     )
-    preview_samples: int = _setting(
+    preview_samples: int = setting_field(
         "Output", 3, "New sounds at each preview, each near the same training sound every time.",
         minimum=0, maximum=16,
     )
-    detail: float = _setting(
+    detail: float = setting_field(
         "Output", 1.0, "How sharp previews are: 1 like your sounds, 0 as the model alone makes them.",
         minimum=0.0, maximum=1.0,
     )
-    preview_clip: str = _setting(
+    preview_clip: str = setting_field(
         "Output", "", "A sound of your own to hear reconstructed; empty takes the loudest held-out chunk.",
         fixed=_PREVIEWS,
     )
-    preview_inversion: str = _setting(
+    preview_inversion: str = setting_field(
         "Output", "fast", "best brings previews nearer to what the model gave, in five times the time.",
         choices=("fast", "best"),
     )
-    checkpoint_interval: int = _setting(
+    checkpoint_interval: int = setting_field(
         "Output", 5, "Checkpoints every this many epochs; the three newest and the best are kept.",
         unit="epochs", minimum=1, maximum=100_000,
     )
-    checkpoint_minutes: float = _setting(
+    checkpoint_minutes: float = setting_field(
         "Output", 5.0, "A checkpoint also when the last one is this old: what a power cut costs at most.",
         unit="min", minimum=0.1, maximum=1440.0,
     )
@@ -284,24 +279,7 @@ def suggest_latents(training_chunks: int) -> int:
     return min(most, max(step, LATENTS_PER_CHUNK * training_chunks // step * step))
 
 
-def _describe_settings() -> dict[str, Setting]:
-    hints = get_type_hints(TrainingConfig)
-    settings = {}
-    for each in dataclasses.fields(TrainingConfig):
-        hint = hints[each.name]
-        kind: Literal["int", "float", "bool", "choice", "file"]
-        if hint is bool:
-            kind = "bool"
-        elif hint is str:
-            kind = "choice" if "choices" in each.metadata else "file"
-        else:
-            kind = "float" if hint is float else "int"
-        default = cast(SettingValue, each.default)
-        settings[each.name] = Setting(name=each.name, kind=kind, default=default, **each.metadata)
-    return settings
-
-
-SETTINGS: Mapping[str, Setting] = MappingProxyType(_describe_settings())
+SETTINGS: Mapping[str, Setting] = MappingProxyType(describe_settings(TrainingConfig))
 
 
 # Settings that the weights are made for: a model takes them along.

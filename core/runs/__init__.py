@@ -11,6 +11,7 @@ from core.runs.event_log import EventFollower, EventLog, read_events
 from core.runs.find import (
     Target,
     create_run,
+    find_model,
     find_owner,
     find_run,
     find_target,
@@ -18,6 +19,7 @@ from core.runs.find import (
     suggest_branch_name,
     suggest_name,
 )
+from core.runs.generated import find_provenance, read_provenance, repeat_request
 from core.runs.held_out import FILE_ERRORS, HeldOutErrors, KnownErrors, find_known_errors
 from core.runs.history import RunHistory
 from core.runs.lock import RunLock
@@ -64,7 +66,9 @@ __all__ = [
     "estimate_run",
     "find_known_errors",
     "find_live_run",
+    "find_model",
     "find_owner",
+    "find_provenance",
     "find_run",
     "find_target",
     "list_checkpoints",
@@ -73,8 +77,10 @@ __all__ = [
     "open_wave",
     "read_events",
     "read_log_mel",
+    "read_provenance",
     "read_sound",
     "read_spectrogram",
+    "repeat_request",
     "suggest_branch_name",
     "suggest_name",
     "summarise",

@@ -36,6 +36,15 @@ def find_target(text: str, root: Path) -> Target:
     raise RunNotFoundError(text, root)
 
 
+def find_model(text: str, root: Path) -> Path:
+    """The run of this name below `root` or of this path, or the file of a model.
+
+    Raises RunNotFoundError.
+    """
+    path = expand(Path(text))
+    return path.absolute() if is_file(path) else find_target(text, root).run.path
+
+
 def find_owner(checkpoint: Path) -> RunDirectory | None:
     """The run whose folder of checkpoints, or another folder of which, this file lies in."""
     folder = checkpoint.absolute().parent.parent

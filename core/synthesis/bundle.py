@@ -1,7 +1,7 @@
 """A trained model ready for use: everything to make sound, without the dataset, the trainer or a live run."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,21 +13,36 @@ from torch import Tensor
 from core.audio.levels import Level
 from core.audio.reader import Samples
 from core.audio.spectrogram import LogMelSpectrogram
-from core.checkpoints.archive import FORMAT_VERSION, read_checkpoint
+from core.checkpoints.archive import FORMAT_VERSION, State, read_checkpoint, read_digest
 from core.checkpoints.folder import find_checkpoint
 from core.config import ResolvedConfig, SpectrogramConfig
 from core.device import choose_device
 from core.errors import CheckpointError, ConfigError
 from core.model import VAE, build_model
 from core.paths import expand
+from core.runs import find_owner
 from core.synthesis.latents import Drawn, LatentDistribution
 from core.synthesis.refine import STEPS, refine_latents
-from core.synthesis.render import SoundRenderer, audible
+from core.synthesis.render import SoundRenderer, audible, stream_renderer
 from core.synthesis.sounds import Origin
 from core.text import first_line, printable
 from core.threads import use_threads
 
 RECONSTRUCTED_DETAIL = 0.5  # all of it is nearer to real sounds as a set, but further from the given one
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which checkpoint of which run a model is from; `sha256` is that of the checkpoint."""
+
+    run: str = ""
+    checkpoint: str = ""
+    sha256: str = ""
+    epoch: int = 0
+    step: int = 0
+
+
+UNKNOWN = Identity()
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class ModelBundle:
     chunk_samples: int
     level: Level = field(default_factory=Level)
     detail: float = 0.0
+    identity: Identity = UNKNOWN
 
     @property
     def device(self) -> torch.device:
@@ -75,9 +91,17 @@ class ModelBundle:
         """New latents [count, latent], each near a training sound, and which one."""
         return self.latents.draw(count, generator)
 
-    def decode(self, latent: Tensor) -> Tensor:
-        """Latents [batch, latent] to log-mel spectrograms [batch, 1, mels, frames] that can be rendered."""
-        return audible(self._decode(latent), self.spectrogram)
+    def decode(self, latent: Tensor, residual: Tensor | None = None) -> Tensor:
+        """Latents [batch, latent] to log-mel spectrograms [batch, 1, mels, frames] that can be rendered.
+
+        `residual` is added to what they decode to; see `residual_of`.
+        """
+        decoded = self._decode(latent)
+        return audible(decoded if residual is None else decoded + residual, self.spectrogram)
+
+    def residual_of(self, log_mel: Tensor, latent: Tensor) -> Tensor:
+        """What decoding the latents [batch, latent] leaves out of spectrograms [batch, 1, mels, frames]."""
+        return log_mel.to(self.device) - self._decode(latent)
 
     def reconstruct(self, log_mel: Tensor, latent: Tensor) -> Tensor:
         """Log-mel spectrograms [batch, 1, mels, frames] as their latents decode, ready to be rendered.
@@ -85,11 +109,11 @@ class ModelBundle:
         They get `detail` times half of what decoding leaves out of the training sound nearest to each:
         texture like theirs, which no decoder can predict.
         """
-        decoded = self._decode(latent)
+        residual = None
         if self.detail > 0 and self.latents.sounds is not None:
             nearest = self.latents.sounds.nearest(log_mel.to(self.device))
-            decoded = decoded + RECONSTRUCTED_DETAIL * self.detail * self.residuals(nearest)
-        return audible(decoded, self.spectrogram)
+            residual = RECONSTRUCTED_DETAIL * self.detail * self.residuals(nearest)
+        return self.decode(latent, residual)
 
     def sample(self, count: int, generator: torch.Generator, detail: float | None = None) -> Tensor:
         """New log-mel spectrograms [count, 1, mels, frames] that can be rendered, each near a training sound.
@@ -99,10 +123,10 @@ class ModelBundle:
         """
         drawn = self.draw(count, generator)
         amount = self.detail if detail is None else detail
-        decoded = self._decode(drawn.latents)
+        residual = None
         if amount > 0 and self.latents.sounds is not None:
-            decoded = decoded + amount * self.residuals(drawn.partners)
-        return audible(decoded, self.spectrogram)
+            residual = amount * self.residuals(drawn.partners)
+        return self.decode(drawn.latents, residual)
 
     def residuals(self, sources: Tensor) -> Tensor:
         """What decoding leaves out of some training sounds [batch], [batch, 1, mels, frames].
@@ -111,7 +135,7 @@ class ModelBundle:
         """
         if self.latents.sounds is None:
             raise ValueError("the training sounds are not kept with this model")
-        return self.latents.sounds.log_mel(sources) - self._decode(self.latents.means[sources])
+        return self.residual_of(self.latents.sounds.log_mel(sources), self.latents.means[sources])
 
     def origin(self, sound: int) -> Origin:
         """Where a training sound comes from; what an older checkpoint does not say is read off the sound."""
@@ -146,6 +170,19 @@ class ModelBundle:
         renderer = SoundRenderer(self.spectrogram, quality, self.device, self.level.gain)
         return renderer(log_mel, self.chunk_samples, generators, cancelled)
 
+    def render_long(
+        self,
+        pieces: Iterable[Tensor],
+        draws: torch.Generator,
+        quality: str = "fast",
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Samples]:
+        """A log-mel spectrogram in pieces [mels, any] to blocks of samples, in bounded memory.
+
+        They are at the level of training.  Raises Cancelled within a few iterations.
+        """
+        return stream_renderer(self.spectrogram, quality, self.device, draws)(pieces, cancelled)
+
     def state_dict(self) -> dict[str, Any]:
         """What differs between two bundles of one run: weights, latents and gain."""
         latents = self.latents.state_dict()
@@ -158,6 +195,7 @@ class ModelBundle:
         config: ResolvedConfig,
         spectrogram: SpectrogramConfig,
         device: torch.device,
+        identity: Identity = UNKNOWN,
     ) -> Self:
         """Read what `state_dict` gave, for a run with this configuration.
 
@@ -176,17 +214,18 @@ class ModelBundle:
         if latents.sounds is not None and latents.sounds.levels.shape[1:] != shape:
             raise ValueError("its training sounds are not of this model")
         samples = config.chunk_samples(spectrogram)
-        return cls(model.eval(), spectrogram, latents, samples, level, config.detail)
+        return cls(model.eval(), spectrogram, latents, samples, level, config.detail, identity)
 
     @cached_property
     def _analysis(self) -> LogMelSpectrogram:
         return LogMelSpectrogram(self.spectrogram).to(self.device)
 
 
-def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu") -> ModelBundle:
+def load_bundle(path: Path | str, which: str | int = "best", device: str | None = "cpu") -> ModelBundle:
     """The model of a run directory or of a checkpoint file, ready to encode, draw, decode and render.
 
-    `which` chooses the checkpoint of a run: best (lowest validation loss), newest, or the number of a step.
+    `which` chooses the checkpoint of a run: best (lowest validation loss; the newest while there is none),
+    newest, or the number of a step.  `device` None is the best there is.
     Its latents are those of the last validation or preview before it.  On a CPU torch computes from now on
     with as many threads as the run did, since they decide how sums are rounded.
 
@@ -207,10 +246,18 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
         config = ResolvedConfig.from_dict(state["config"])
         spectrogram = SpectrogramConfig.from_dict(state["spectrogram"])
         parts = {"model": state["ema_model"], **task}
-        return ModelBundle.from_state(parts, config, spectrogram, where)
+        return ModelBundle.from_state(parts, config, spectrogram, where, _identity(file, state))
     except torch.OutOfMemoryError:
         raise
     except (AttributeError, ConfigError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{name} holds no model that this version can use ({first_line(error)})."
         ) from error
+
+
+def _identity(file: Path, state: State) -> Identity:
+    progress, owner = state["progress"], find_owner(file)
+    run = owner.name if owner is not None else file.stem
+    return Identity(
+        run, file.name, read_digest(file), int(progress["validated_epochs"]), int(progress["step"])
+    )

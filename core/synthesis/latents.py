@@ -1,7 +1,8 @@
 """Where the sounds of a dataset lie in the latent space."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -15,6 +16,7 @@ LARGEST_LATENT = 1e4  # deviations of the prior: keeps the distribution of a mod
 NEIGHBOURS = 16  # the training sounds most like one, itself among them
 PARTNERS = 4  # the first of these: sounds so alike that each may have the detail of the other
 COARSE = 32  # leading latents, those of the first principal components, in which new sounds vary
+SILENT_LOG_MEL = 0.7  # the largest of a sound below -90 dBFS, with the reference gain of 10 000
 LARGEST_BANDWIDTH = 4.0
 BANDWIDTH = 1.3  # of the neighbours' deviation: wider ones fit the sounds less, narrower ones repeat them
 USUAL_ALIKENESS = 0.35  # of drums, loops and instruments: 0.35 to 0.6; of speech 0.12
@@ -82,18 +84,46 @@ class LatentDistribution:
     def draw_number(self, seed: int, number: int, temperature: float = 1.0) -> Drawn:
         """The new latents [1, latent] of this number in a series, whatever else is drawn of it.
 
-        The sources are all the training sounds in turn, in an order that the seed shuffles, and each time
-        with another partner, so that no two of a series are drawn alike before they have to be.
-        `temperature` scales how far each is from its source: 0 is its source with the detail of its partner.
+        The sources are all the training sounds in turn that are not silent, in an order that the seed
+        shuffles, and each time with another partner, so that no two of a series are drawn alike before they
+        have to be.  `temperature` scales how far each is from its source: with 0 it is its source with the
+        detail of its partner.
         """
-        chunks, kernel = self.neighbours.shape
-        partners = min(kernel - 1, PARTNERS)
-        turn, place = divmod(number, chunks)
-        order = torch.randperm(chunks, generator=generator(seed, "order", turn // max(1, partners)))
-        source = order[place : place + 1].to(self.means.device)
+        sources = self._audible
+        partners = min(self.neighbours.shape[1] - 1, PARTNERS)
+        turn, place = divmod(number, len(sources))
+        order = torch.randperm(len(sources), generator=generator(seed, "order", turn // max(1, partners)))
         other = 1 + (turn + place) % partners if partners else 0
-        step = self._step(1, generator(seed, "generate", number))
-        return self._vary(source, self.neighbours[source, other], step, temperature)
+        return self._draw_at(
+            int(sources[order[place]]), other, generator(seed, "generate", number), temperature
+        )
+
+    def wander(self, source: int, draws: torch.Generator, temperature: float = 1.0) -> Iterator[Drawn]:
+        """Latents [1, latent] without end, each near a neighbour of the one before."""
+        kernel = self.neighbours.shape[1]
+        while True:
+            other = _pick_other(min(kernel - 1, PARTNERS), draws)
+            yield self._draw_at(source, other, draws, temperature)
+            source = int(self.neighbours[source, _pick_other(kernel - 1, draws)])
+
+    def move(self, source: int, draws: torch.Generator) -> tuple[Tensor, int]:
+        """How far [1, COARSE] a new sound may be from a training sound, and the partner it would have."""
+        other = _pick_other(min(self.neighbours.shape[1] - 1, PARTNERS), draws)
+        move = self._move(torch.tensor([source], device=self.means.device), self._step(1, draws))
+        return move[:, :COARSE], int(self.neighbours[source, other])
+
+    @cached_property
+    def _audible(self) -> Tensor:
+        """The training sounds that are not silent; all if that is not known, or none is."""
+        everyone = torch.arange(len(self.means))
+        if self.sounds is None:
+            return everyone
+        audible = everyone[(self.sounds.largest > SILENT_LOG_MEL).cpu()]
+        return audible if len(audible) else everyone
+
+    def _draw_at(self, source: int, other: int, draws: torch.Generator, temperature: float) -> Drawn:
+        sources = torch.tensor([source], device=self.means.device)
+        return self._vary(sources, self.neighbours[sources, other], self._step(1, draws), temperature)
 
     def _step(self, count: int, draws: torch.Generator) -> _Step:
         kernel, latent = self.neighbours.shape[1], self.means.shape[1]
@@ -210,6 +240,11 @@ def _alikeness(distances: Tensor, neighbours: Tensor) -> float:
 def pick(things: int, count: int, generator: torch.Generator) -> Tensor:
     """Draw so many of the things with equal chances."""
     return (torch.rand(count, generator=generator) * things).long().clamp(max=things - 1)
+
+
+def _pick_other(others: int, draws: torch.Generator) -> int:
+    """A number from 1 to `others`; 0, the sound itself, if there are no others."""
+    return 1 + int(pick(others, 1, draws)) if others else 0
 
 
 def nearest_sounds(log_mel: Tensor, count: int) -> Tensor:

@@ -1,12 +1,13 @@
 """Log-mel spectrograms to sounds, several at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from core.audio.inversion import QUALITIES, MelInverter
 from core.audio.reader import Samples
+from core.audio.streaming import StreamInverter
 from core.config import SpectrogramConfig
 from core.threads import one_core_threads
 
@@ -20,8 +21,7 @@ class SoundRenderer:
     def __init__(
         self, spectrogram: SpectrogramConfig, quality: str, device: torch.device, gain: float = 1.0
     ) -> None:
-        # Complex arithmetic has gaps on MPS.
-        self.device = torch.device("cpu") if device.type == "mps" else device
+        self.device = inversion_device(device)
         self._gain = gain
         self._inverter = MelInverter(spectrogram, QUALITIES[quality]).to(self.device)
 
@@ -49,6 +49,20 @@ class SoundRenderer:
         with one_core_threads(min(len(log_mel), torch.get_num_threads()), "inversion") as executor:
             each = executor.map(invert, [slice(number, number + 1) for number in range(len(log_mel))])
             return [waveform.squeeze(0).numpy() for waveform in each]
+
+
+def stream_renderer(
+    spectrogram: SpectrogramConfig, quality: str, device: torch.device, draws: torch.Generator
+) -> Callable[[Iterable[Tensor], Callable[[], bool]], Iterator[Samples]]:
+    """Inverts a log-mel spectrogram of any length on a device; see `StreamInverter`."""
+    where = inversion_device(device)
+    invert = StreamInverter(MelInverter(spectrogram, QUALITIES[quality]).to(where), draws)
+    return lambda pieces, cancelled: invert((piece.to(where) for piece in pieces), cancelled)
+
+
+def inversion_device(device: torch.device) -> torch.device:
+    """Complex arithmetic has gaps on MPS."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def audible(log_mel: Tensor, spectrogram: SpectrogramConfig) -> Tensor:

@@ -1,0 +1,163 @@
+"""What sounds are made from a trained model, and how they are written."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+from core.config.setting import Setting, SettingValue, describe_settings, setting_field
+
+QUALITIES = ("fast", "best")
+FORMATS = ("wav16", "wav24", "float", "flac")
+LONGEST_S = 86_400.0
+LARGEST_SEED = 2**31 - 1
+_SEED: Mapping[str, Any] = {"minimum": 0, "maximum": LARGEST_SEED, "automatic": True}
+_DETAIL: Mapping[str, Any] = {"minimum": 0.0, "maximum": 1.0, "automatic": True}
+_FIRST_HELP = "Number of the first in the series of this seed."
+_DETAIL_HELP = "How much texture of training sounds is added; auto takes what the run was trained with."
+
+
+@dataclass(frozen=True)
+class MakingSettings:
+    """Base of settings for making sounds.  Raises ConfigError for values that are not accepted."""
+
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, kind: str = "") -> None:
+        cls.kind = kind
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            object.__setattr__(self, each.name, self.setting(each.name).check(getattr(self, each.name)))
+
+    @classmethod
+    def setting(cls, name: str) -> Setting:
+        """The description of a field."""
+        return describe_settings(cls)[name]
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str | None]) -> Self:
+        """Read values as the user typed them, those that are not None.  Raises ConfigError."""
+        known = describe_settings(cls)
+        return cls(**{name: known[name].parse(text) for name, text in given.items() if text is not None})
+
+    def values(self) -> dict[str, SettingValue]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class OutputSettings(MakingSettings, kind="output"):
+    """How sounds are written."""
+
+    # fmt: off
+    quality: str = setting_field(
+        "Output", "fast", "best takes about ten times as long as fast, and is a little clearer.",
+        choices=QUALITIES,
+    )
+    format: str = setting_field(
+        "Output", "wav24", "wav16 and wav24 are PCM, float is 32-bit WAV, flac is 24-bit FLAC.",
+        choices=FORMATS,
+    )
+    level: str = setting_field(
+        "Output", "dataset", "dataset is as loud as your sounds, peak −1 dBFS, loudness −18 LUFS.",
+        choices=("dataset", "peak", "loudness"),
+    )
+    sample_rate: int | None = setting_field(
+        "Output", None, "Of the files; auto is that of the model, 48000.",
+        unit="Hz", minimum=8000, maximum=192_000, automatic=True,
+    )
+    # fmt: on
+
+
+@dataclass(frozen=True)
+class GenerateSettings(MakingSettings, kind="generate"):
+    """New sounds, drawn near training sounds."""
+
+    # fmt: off
+    count: int = setting_field("Sounds", 10, "How many sounds.", minimum=1, maximum=10_000)
+    first: int = setting_field("Sounds", 1, _FIRST_HELP, minimum=1, maximum=10**6)
+    seed: int | None = setting_field("Sounds", None, "Start of all draws; auto takes a new one.", **_SEED)
+    temperature: float = setting_field(
+        "Sounds", 1.0, "How far each is from a training sound: 0 hardly, 1 as the sounds differ, 2 far.",
+        minimum=0.0, maximum=3.0,
+    )
+    detail: float | None = setting_field("Sounds", None, _DETAIL_HELP, **_DETAIL)
+    seconds: float | None = setting_field(
+        "Sounds", None, "Length of each; auto is that of the training sounds near it.",
+        unit="s", minimum=0.05, maximum=LONGEST_S, automatic=True,
+    )
+    # fmt: on
+
+
+@dataclass(frozen=True)
+class VarySettings(MakingSettings, kind="vary"):
+    """Variations of a sound."""
+
+    # fmt: off
+    count: int = setting_field("Sounds", 10, "How many variations.", minimum=1, maximum=10_000)
+    first: int = setting_field("Sounds", 1, _FIRST_HELP, minimum=1, maximum=10**6)
+    seed: int | None = setting_field("Sounds", None, "Start of all draws; auto takes a new one.", **_SEED)
+    amount: float = setting_field(
+        "Sounds", 0.5, "0 is a near-copy, 1 as free as new sounds near the same place.",
+        minimum=0.0, maximum=1.0,
+    )
+    # fmt: on
+
+
+@dataclass(frozen=True)
+class JourneySettings(MakingSettings, kind="journey"):
+    """A way from sound to sound: one continuous sound, or single steps of it."""
+
+    # fmt: off
+    seconds: float = setting_field(
+        "Sounds", 30.0, "Length of the continuous sound.", unit="s", minimum=0.5, maximum=LONGEST_S
+    )
+    steps: int | None = setting_field(
+        "Sounds", None, "Write so many single sounds on the way instead; auto writes one continuous sound.",
+        minimum=2, maximum=1000, automatic=True,
+    )
+    every: float = setting_field(
+        "Sounds", 8.0, "Time from one sound to the next where none are given: a drift among your sounds.",
+        unit="s", minimum=0.5, maximum=3600.0,
+    )
+    detail: float | None = setting_field("Sounds", None, _DETAIL_HELP, **_DETAIL)
+    seed: int | None = setting_field("Sounds", None, "Start of all draws; auto takes a new one.", **_SEED)
+    # fmt: on
+
+
+@dataclass(frozen=True)
+class MorphSettings(MakingSettings, kind="morph"):
+    """A sound of any length through the model."""
+
+    # fmt: off
+    amount: float = setting_field(
+        "Sounds", 1.0, "0 is the sound itself, 1 what the model makes of it.", minimum=0.0, maximum=1.0
+    )
+    follow: str = setting_field(
+        "Sounds", "off", "Keep the sound's own level, or its envelope from moment to moment.",
+        choices=("off", "level", "envelope"),
+    )
+    seed: int = setting_field("Sounds", 0, "Start of all draws.", minimum=0, maximum=LARGEST_SEED)
+    # fmt: on
+
+
+@dataclass(frozen=True)
+class MakingRequest:
+    """What is to be made: settings of its kind, and the sounds that it is made from.
+
+    Sounds are paths of files, or `#N`, a training sound by its number from 1 on.  `plus` and `minus` are
+    those whose latents a morph adds and takes away.  With `only` it is the sound of this name alone, and with
+    `checkpoint_sha256` it can be made with that checkpoint alone.
+    """
+
+    settings: MakingSettings
+    sources: tuple[str, ...] = ()
+    plus: tuple[str, ...] = ()
+    minus: tuple[str, ...] = ()
+    only: str = ""
+    checkpoint_sha256: str = ""
+
+
+KINDS: Mapping[str, type[MakingSettings]] = MappingProxyType(
+    {each.kind: each for each in (GenerateSettings, VarySettings, JourneySettings, MorphSettings)}
+)

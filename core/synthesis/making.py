@@ -1,0 +1,217 @@
+"""Making sounds with a trained model: new ones, variations, journeys and morphs, as files."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.audio.output import SoundWriter
+from core.audio.reader import Samples
+from core.config import MakingRequest, OutputSettings
+from core.device import is_out_of_memory
+from core.errors import Cancelled, OutputError
+from core.files import link_refusal
+from core.paths import expand, is_file
+from core.runs import find_owner
+from core.runs.generated import FOLDER, append_provenance
+from core.seeding import generator
+from core.synthesis.bundle import load_bundle
+from core.synthesis.encoded import EncodedSound
+from core.synthesis.plan import LongSound, ShortSound, Sound, plan, resolve_seed
+from core.synthesis.sources import describe_request
+from core.text import printable
+
+GPU_BATCH = 16  # always as many, so that a sound does not depend on how many others are made
+FILE_SUFFIXES = {".wav", ".flac"}
+
+
+@dataclass(frozen=True)
+class MakingProgress:
+    """How much is done, in sounds or, of a long one, in seconds."""
+
+    done: int
+    total: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """A sound that was written, and what the provenance file says about it."""
+
+    path: Path
+    duration_s: float
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """A sound in blocks of samples, which may be rendered as they are asked for."""
+
+    sound: Sound
+    blocks: Iterable[Samples]
+    encoded: EncodedSound | None = None
+
+
+class Maker:
+    """Makes sounds with one model, beside any run that trains.
+
+    Where a device has too little memory, the CPU takes its place, and `notify` gets a sentence about it.
+    Raises as `load_bundle` does.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        which: str | int = "best",
+        device: str | None = None,
+        notify: Callable[[str], object] = lambda _: None,
+        progress: Callable[[MakingProgress], object] = lambda _: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._model, self._which = expand(model), which
+        self._notify = notify
+        self._progress = progress
+        self._cancelled = cancelled
+        try:
+            self.bundle = load_bundle(self._model, which, device)
+        except (RuntimeError, MemoryError) as error:
+            self._fall_back(error, device)
+
+    @property
+    def folder(self) -> Path:
+        """Where sounds are written if no other place is given: in the run, or beside the file of a model."""
+        if not is_file(self._model):
+            return self._model / FOLDER
+        owner = find_owner(self._model)
+        return (owner.path if owner is not None else self._model.absolute().parent) / FOLDER
+
+    def make(
+        self,
+        request: MakingRequest,
+        output: OutputSettings,
+        to: Path | None = None,
+        is_replacing: bool = False,
+    ) -> Iterator[Made]:
+        """Make the sounds, in a folder or, if it is one sound, under the name of a file; yield each.
+
+        Files are replaced only if `is_replacing`.  Raises SourceError, OutputError, OSError, and Cancelled
+        within a few iterations; what is written by then stays.
+        """
+        folder, name = self._destination(to)
+        request = resolve_seed(request, folder)
+        writer = SoundWriter(output, self.bundle.spectrogram.sample_rate, is_replacing)
+        described = {**describe_request(request), "output": output.values()}
+        done = 0
+        while True:
+            try:
+                sounds = plan(self.bundle, request, self._cancelled)
+                paths = _name(sounds, folder, name or None, writer.suffix)
+                for path in paths[done:]:
+                    writer.require_free(path)
+                for rendered, path in zip(self._render(sounds, done, output), paths[done:], strict=True):
+                    written = writer.write(path, rendered.blocks)
+                    if written.duration_s:
+                        record = {**self._describe(rendered, path, written.duration_s), **described}
+                        append_provenance(folder, record)
+                        done += 1
+                        yield Made(path, written.duration_s, record)
+                    if written.is_cut_short or self._cancelled():
+                        raise Cancelled
+                return
+            except (RuntimeError, MemoryError) as error:
+                self._fall_back(error, str(self.bundle.device))
+
+    def _destination(self, to: Path | None) -> tuple[Path, str]:
+        """The folder, made if need be, and the name of the file if one is given."""
+        folder, name = expand(to) if to is not None else self.folder, ""
+        if to is None and folder.is_symlink():
+            raise link_refusal(folder)
+        if folder.suffix.lower() in FILE_SUFFIXES and not folder.is_dir():
+            folder, name = folder.parent, folder.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise OutputError(f"{printable(str(folder))} is a file; choose a folder.") from None
+        return folder, name
+
+    def _fall_back(self, error: RuntimeError | MemoryError, device: str | None) -> None:
+        if not is_out_of_memory(error) or device == "cpu":
+            raise error
+        self._notify(f"{device or 'The device'} has too little free memory; the CPU is used instead.")
+        self.bundle = load_bundle(self._model, self._which, "cpu")
+
+    def _render(self, sounds: Sequence[Sound], done: int, output: OutputSettings) -> Iterator[_Rendered]:
+        """The sounds after those that are done, in order."""
+        short = [sound for sound in sounds[done:] if isinstance(sound, ShortSound)]
+        size = GPU_BATCH if self.bundle.device.type == "cuda" else torch.get_num_threads()
+        for first in range(0, len(short), size):
+            yield from self._render_short(short[first : first + size], size, output.quality)
+            self._progress(MakingProgress(done + min(first + size, len(short)), len(sounds), "sounds"))
+        for sound in sounds[done:]:
+            if isinstance(sound, LongSound):
+                yield _Rendered(sound, self._render_long(sound, output.quality))
+
+    def _render_short(self, sounds: Sequence[ShortSound], size: int, quality: str) -> Iterator[_Rendered]:
+        bundle = self.bundle
+        encoded = [sound.encode() for sound in sounds]
+        draws = [generator(sound.seed, "phase", sound.number) for sound in sounds]
+        log_mel = torch.cat([each.log_mel(bundle) for each in encoded])  # [sounds, 1, mels, frames]
+        if bundle.device.type == "cuda":
+            missing = size - len(sounds)
+            log_mel = torch.cat([log_mel, log_mel[-1:].expand(missing, -1, -1, -1)])
+            draws += [generator(0, "padding", number) for number in range(missing)]
+        waveforms = bundle.render(log_mel, draws, quality, self._cancelled)[: len(sounds)]
+        for sound, each, samples in zip(sounds, encoded, waveforms, strict=True):
+            yield _Rendered(sound, [samples[: sound.length_samples or each.length_samples]], each)
+
+    def _render_long(self, sound: LongSound, quality: str) -> Iterator[Samples]:
+        bundle, left = self.bundle, sound.samples
+        rate = bundle.spectrogram.sample_rate
+        draws = generator(sound.seed, "phase", sound.number)
+        for block in bundle.render_long(sound.pieces(), draws, quality, self._cancelled):
+            yield block[:left] / np.float32(sound.gain)
+            left = max(0, left - len(block))
+            done, total = (round(samples / rate) for samples in (sound.samples - left, sound.samples))
+            self._progress(MakingProgress(done, total, "s"))
+
+    def _describe(self, rendered: _Rendered, path: Path, duration_s: float) -> dict[str, Any]:
+        identity, sound = self.bundle.identity, rendered.sound
+        about: dict[str, Any] = {
+            "file": path.name,
+            "sound": sound.name,
+            "time": time.time(),
+            "run": identity.run,
+            "checkpoint": identity.checkpoint,
+            "checkpoint_sha256": identity.sha256,
+            "epoch": identity.epoch,
+            "step": identity.step,
+            "device": str(self.bundle.device),
+            "number": sound.number,
+            "seed": sound.seed,
+            "duration_s": duration_s,
+        }
+        encoded = rendered.encoded
+        if encoded is not None:
+            near = {"near": encoded.near, "source": encoded.source, "partner": encoded.partner}
+            about |= {
+                what: {"number": 1 + index, "path": self.bundle.origin(index).path}
+                for what, index in near.items()
+                if index is not None
+            }
+            about["latent"] = [float(f"{value:.9g}") for value in encoded.latent[0].tolist()]
+        return about
+
+
+def _name(sounds: Sequence[Sound], folder: Path, name: str | None, suffix: str) -> list[Path]:
+    """Where the sounds are written; under `name` if one is given."""
+    if name is None:
+        return [folder / (sound.name + suffix) for sound in sounds]
+    if len(sounds) > 1:
+        raise OutputError(f"{printable(name)} names one file for {len(sounds)} sounds; choose a folder.")
+    if Path(name).suffix.lower() != suffix:
+        raise OutputError(f"{printable(name)} would hold another format; call it {suffix}, or change that.")
+    return [folder / name for _ in sounds]

@@ -1,0 +1,215 @@
+"""What a request for sounds comes to: each sound with its name, number and how to get its spectrogram."""
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor
+
+from core.config import GenerateSettings, JourneySettings, MakingRequest, MorphSettings, VarySettings
+from core.errors import SourceError
+from core.files import list_names
+from core.paths import expand
+from core.seeding import generator
+from core.synthesis.bundle import Identity, ModelBundle
+from core.synthesis.encoded import EncodedSound, draw_sound, interpolate, vary, wander
+from core.synthesis.long import glide
+from core.synthesis.morph import Recording, morph
+from core.synthesis.sources import read_source
+from core.text import printable
+
+SEEDS = 10_000  # one of which is taken if none is given: short in the names of files
+
+Cancel = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class ShortSound:
+    """A sound no longer than a chunk; `number`, from 1 on, is its place in the series.
+
+    `length_samples` is given where it does not follow from the sound.
+    """
+
+    name: str
+    number: int
+    seed: int
+    encode: Callable[[], EncodedSound]
+    length_samples: int | None = None
+
+
+@dataclass(frozen=True)
+class LongSound:
+    """A sound of any length: its spectrogram in pieces [mels, any], and `gain`, which is taken back."""
+
+    name: str
+    number: int
+    seed: int
+    samples: int
+    pieces: Callable[[], Iterator[Tensor]]
+    gain: float
+
+
+Sound = ShortSound | LongSound
+
+
+def resolve_seed(request: MakingRequest, folder: Path) -> MakingRequest:
+    """The same request with a seed: one that no name in the folder has, if none was given."""
+    settings = request.settings
+    if settings.values()["seed"] is not None:
+        return request
+    taken = {int(match[1]) for name in list_names(folder, is_run=True) if (match := _SEED.search(name))}
+    free = [seed for seed in range(SEEDS) if seed not in taken] or range(SEEDS)
+    return replace(request, settings=replace(settings, seed=random.choice(free)))  # type: ignore[call-arg]
+
+
+_SEED = re.compile(r"-s(\d{1,10})[-.]")
+
+
+def plan(bundle: ModelBundle, request: MakingRequest, cancelled: Cancel) -> Sequence[Sound]:
+    """The sounds of a request whose seed is set.  Raises SourceError, Cancelled."""
+    if request.checkpoint_sha256 not in ("", bundle.identity.sha256):
+        raise SourceError("It was made with another checkpoint; name that one, or the run that it is of.")
+    sounds = _plan_all(bundle, request, cancelled)
+    if not request.only:
+        return sounds
+    wanted = [sound for sound in sounds if sound.name == request.only]
+    if not wanted:
+        raise SourceError(f"There is no sound {printable(request.only)} among those of these settings.")
+    return wanted
+
+
+def _plan_all(bundle: ModelBundle, request: MakingRequest, cancelled: Cancel) -> Sequence[Sound]:
+    match request.settings:
+        case GenerateSettings() as settings:
+            return _plan_new(bundle, settings, cancelled)
+        case VarySettings() as settings:
+            return _plan_variations(bundle, settings, request.sources, cancelled)
+        case JourneySettings() as settings:
+            return _plan_journey(bundle, settings, request.sources, cancelled)
+        case MorphSettings() as settings:
+            return _plan_morph(bundle, settings, request, cancelled)
+    raise ValueError(f"{request.settings.kind} makes no sounds")
+
+
+def _plan_new(bundle: ModelBundle, settings: GenerateSettings, cancelled: Cancel) -> Sequence[Sound]:
+    seed = settings.seed or 0
+    numbers = range(settings.first, settings.first + settings.count)
+    prefix = f"{_prefix(bundle.identity)}-s{seed}"
+    draw = partial(draw_sound, temperature=settings.temperature, detail=settings.detail)
+    samples = round(settings.seconds * bundle.spectrogram.sample_rate) if settings.seconds else None
+    if samples is None or samples <= bundle.chunk_samples:
+        return [
+            ShortSound(
+                f"{prefix}-{number:03}", number, seed, partial(draw, bundle, seed, number - 1), samples
+            )
+            for number in numbers
+        ]
+
+    def walk(number: int) -> Iterator[Tensor]:
+        first = draw(bundle, seed, number - 1)
+        draws = generator(seed, "walk", number)
+        source = first.near if first.source is None else first.source
+        waypoints = wander(bundle, source, draws, settings.temperature, settings.detail)
+        width = bundle.model.config.n_frames
+        return glide(bundle, _after(first, waypoints), width, _frames(bundle, samples), cancelled)
+
+    gain = bundle.level.gain
+    return [
+        LongSound(f"{prefix}-{number:03}", number, seed, samples, partial(walk, number), gain)
+        for number in numbers
+    ]
+
+
+def _plan_variations(
+    bundle: ModelBundle, settings: VarySettings, sources: Sequence[str], cancelled: Cancel
+) -> Sequence[Sound]:
+    sounds = list[Sound]()
+    seed = settings.seed or 0
+    for text in sources:
+        source = read_source(bundle, text, cancelled)
+        stem = f"{_prefix(bundle.identity)}-{_stem(text)}-s{seed}"
+        for number in range(settings.first, settings.first + settings.count):
+            draws = generator(seed, "vary", number)
+            encode = partial(vary, bundle, source, settings.amount, draws)
+            sounds.append(ShortSound(f"{stem}-{number:03}", number, seed, encode))
+    return sounds
+
+
+def _plan_journey(
+    bundle: ModelBundle, settings: JourneySettings, sources: Sequence[str], cancelled: Cancel
+) -> Sequence[Sound]:
+    seed = settings.seed or 0
+    if len(sources) == 1:
+        raise SourceError(
+            "A journey goes between two or more sounds, or, without any, among those of the run."
+        )
+    name = f"{_prefix(bundle.identity)}-journey-s{seed}"
+    samples = round(settings.seconds * bundle.spectrogram.sample_rate)
+    waypoints = [_with_detail(read_source(bundle, text, cancelled), settings.detail) for text in sources]
+    if settings.steps is not None:
+        if not waypoints:
+            raise SourceError("Single steps go between two or more sounds; name them.")
+        places = [step * (len(waypoints) - 1) / (settings.steps - 1) for step in range(settings.steps)]
+        return [
+            ShortSound(f"{name}-{1 + step:03}", 1 + step, seed, partial(_on_way, waypoints, place))
+            for step, place in enumerate(places)
+        ]
+    frames = _frames(bundle, samples)
+
+    def travel() -> Iterator[Tensor]:
+        if waypoints:
+            return glide(bundle, waypoints, frames / (len(waypoints) - 1), frames, cancelled)
+        rate = bundle.spectrogram.sample_rate / bundle.spectrogram.hop_length
+        first = draw_sound(bundle, seed, 0, detail=settings.detail)
+        others = wander(bundle, first.near, generator(seed, "walk"), detail=settings.detail)
+        return glide(bundle, _after(first, others), settings.every * rate, frames, cancelled)
+
+    return [LongSound(name, 1, seed, samples, travel, bundle.level.gain)]
+
+
+def _plan_morph(
+    bundle: ModelBundle, settings: MorphSettings, request: MakingRequest, cancelled: Cancel
+) -> Sequence[Sound]:
+    change = None
+    for texts, sign in ((request.plus, 1), (request.minus, -1)):
+        for text in texts:
+            latent = sign * read_source(bundle, text, cancelled).latent
+            change = latent if change is None else change + latent
+    sounds = list[Sound]()
+    for text in request.sources:
+        recording = Recording.measure(expand(Path(text)), bundle, cancelled)
+        name = f"{_prefix(bundle.identity)}-{_stem(text)}-morph-{round(100 * settings.amount):03}"
+        pieces = partial(morph, bundle, recording, settings, change, cancelled)
+        sounds.append(LongSound(name, 1, settings.seed, recording.samples, pieces, recording.gain))
+    return sounds
+
+
+def _on_way(waypoints: Sequence[EncodedSound], place: float) -> EncodedSound:
+    leg = min(int(place), len(waypoints) - 2)
+    return interpolate(waypoints[leg], waypoints[leg + 1], place - leg)
+
+
+def _after(first: EncodedSound, others: Iterator[EncodedSound]) -> Iterator[EncodedSound]:
+    yield first
+    yield from others
+
+
+def _with_detail(sound: EncodedSound, detail: float | None) -> EncodedSound:
+    return sound if detail is None else replace(sound, residual=detail * sound.residual)
+
+
+def _frames(bundle: ModelBundle, samples: int) -> int:
+    """Frames that so many samples need: the last one is centred on the end, or after it."""
+    return -(-samples // bundle.spectrogram.hop_length) + 1
+
+
+def _prefix(identity: Identity) -> str:
+    return f"{identity.run}-e{identity.epoch:04}"
+
+
+def _stem(source: str) -> str:
+    """The name of a source, as part of the name of a file."""
+    return re.sub(r"[^\w+.-]+", "-", Path(source).stem.lstrip("#")).strip("-.")[:60] or "sound"
