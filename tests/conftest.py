@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import os
 import resource
+import shutil
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: the tests share the cores among themselves
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as the program does
@@ -23,14 +24,23 @@ from core.data.report import ScanReport
 from core.data.scan import scan
 from core.runs import RunDirectory, RunManifest
 from tests.settings import TINY
-from tests.sounds import write_tone
+from tests.sounds import tone, write_tone
 
 SONIC_PI = Path("/usr/share/sonic-pi/samples")
 
 
 # The slow tier: tests that train, sleep, start a program or drive the app, by fixture or by module.
 # A single test elsewhere that takes more than half a second has the marker itself.
-SLOW_FIXTURES = {"orphan", "sda_tui", "snap_compare", "sound_server", "start", "training", "uninterrupted"}
+SLOW_FIXTURES = {
+    "orphan",
+    "sda_tui",
+    "snap_compare",
+    "sound_server",
+    "start",
+    "trained",
+    "training",
+    "uninterrupted",
+}
 SLOW_FUNCTIONS = {"Popen", "Terminal", "running", "sleep", "subprocess", "train", "train_run", "train_to"}
 SLOW_PLACES = (
     "tests/core/synthesis/test_previews.py",
@@ -169,6 +179,30 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     assert run.read_manifest().steps_per_epoch == 8
     train(run)
     return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A finished run on twelve hits of 0.1 to 0.45 s, whose folder is gone; not to be changed."""
+    from tests.training import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    settings = {"chunk_duration_s": 0.5, "latent_dim": 40, "detail": 1.0}
+    run = create_run(folder, "hits", write_hits(folder / "sounds"), settings)
+    train(run)
+    shutil.rmtree(folder / "sounds")
+    return run
+
+
+def write_hits(folder: Path) -> Path:
+    """Twelve decaying tones in noise, of different lengths and pitches."""
+    folder.mkdir()
+    for index in range(12):
+        seconds = 0.1 + 0.35 * (index % 6) / 5
+        noise = np.random.default_rng(index).normal(0, 0.2, round(48_000 * seconds))
+        sound = (tone(200.0 * 1.2**index, seconds) + noise) * np.exp(-np.arange(len(noise)) / 6000)
+        soundfile.write(folder / f"hit-{index:02}.wav", sound * 0.5, 48_000, subtype="FLOAT")
+    return folder
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -21,6 +21,8 @@ from core.errors import Cancelled, OutputExistsError
 TARGET_LUFS = -18.0  # the reference of ReplayGain 2
 FADE_S = 0.005
 BLOCK_SAMPLES = 1 << 16
+LONGEST_HEADER = 512
+PEAK_TIME = 12  # where it lies in the chunk, after name, size and version
 LARGEST_RIFF_BYTES = 4_000_000_000  # a longer WAV is RF64, which has no 32-bit sizes
 SUBTYPES = {"wav16": "PCM_16", "wav24": "PCM_24", "float": "FLOAT", "flac": "PCM_24"}
 SAMPLE_BYTES = {"wav16": 2, "wav24": 3, "float": 4, "flac": 3}
@@ -108,6 +110,7 @@ class SoundWriter:
             with writing:
                 while data := raw.read(4 * BLOCK_SAMPLES):
                     writing.write(np.frombuffer(data, np.float32) * gain)
+            _clear_time(file)
 
 
 def _faded(blocks: Iterable[Samples], count: int) -> Iterator[Samples]:
@@ -146,6 +149,15 @@ class _Measured:
     @property
     def loudness_lufs(self) -> float | None:
         return self._meter.loudness_lufs
+
+
+def _clear_time(file: BinaryIO) -> None:
+    """Set the time in the PEAK chunk of a WAV of floats to 0, so that the same sound is the same bytes."""
+    file.seek(0)
+    at = file.read(LONGEST_HEADER).find(b"PEAK")
+    if at >= 0:
+        file.seek(at + PEAK_TIME)
+        file.write(bytes(4))
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.audio.inversion import MelInverter
 from core.audio.reader import Samples
@@ -57,7 +57,10 @@ class StreamInverter:
     def __call__(
         self, pieces: Iterable[Tensor], cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[Samples]:
-        """Pieces [mels, frames] to samples, `hop_length` for each frame but the last.  Raises Cancelled."""
+        """Pieces [mels, frames] to samples: `hop_length` for each frame but the last, and at least a window.
+
+        Raises Cancelled.
+        """
         held: Tensor | None = None
         known: Tensor | None = None  # the samples [1, samples] of the first of these frames
         for piece in pieces:
@@ -69,6 +72,8 @@ class StreamInverter:
                 known = waveform[:, end - CONTEXT_FRAMES * self._hop : end].clone()
                 held = held[:, frames - 2 * CONTEXT_FRAMES :]
         if held is not None:
+            shortest = self._inverter.config.n_fft // self._hop + 1
+            held = nn.functional.pad(held, (0, max(0, shortest - held.shape[1])))
             yield _joined(self._invert(held, known, cancelled), known)
 
     @staticmethod

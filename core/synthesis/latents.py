@@ -16,7 +16,9 @@ LARGEST_LATENT = 1e4  # deviations of the prior: keeps the distribution of a mod
 NEIGHBOURS = 16  # the training sounds most like one, itself among them
 PARTNERS = 4  # the first of these: sounds so alike that each may have the detail of the other
 COARSE = 32  # leading latents, those of the first principal components, in which new sounds vary
-SILENT_LOG_MEL = 0.7  # the largest of a sound below -90 dBFS, with the reference gain of 10 000
+AUDIBLE_RANGE_DB = (
+    50.0  # below the loudest moment of all: the ends of long sounds have chunks of near-silence
+)
 LARGEST_BANDWIDTH = 4.0
 BANDWIDTH = 1.3  # of the neighbours' deviation: wider ones fit the sounds less, narrower ones repeat them
 USUAL_ALIKENESS = 0.35  # of drums, loops and instruments: 0.35 to 0.6; of speech 0.12
@@ -84,10 +86,10 @@ class LatentDistribution:
     def draw_number(self, seed: int, number: int, temperature: float = 1.0) -> Drawn:
         """The new latents [1, latent] of this number in a series, whatever else is drawn of it.
 
-        The sources are all the training sounds in turn that are not silent, in an order that the seed
-        shuffles, and each time with another partner, so that no two of a series are drawn alike before they
-        have to be.  `temperature` scales how far each is from its source: with 0 it is its source with the
-        detail of its partner.
+        The sources are all the training sounds in turn that are not as good as silent, in an order that the
+        seed shuffles, and each time with another partner, so that no two of a series are drawn alike before
+        they have to be.  `temperature` scales how far each is from its source: with 0 it is its source with
+        the detail of its partner.
         """
         sources = self._audible
         partners = min(self.neighbours.shape[1] - 1, PARTNERS)
@@ -104,7 +106,8 @@ class LatentDistribution:
         while True:
             other = _pick_other(min(kernel - 1, PARTNERS), draws)
             yield self._draw_at(source, other, draws, temperature)
-            source = int(self.neighbours[source, _pick_other(kernel - 1, draws)])
+            audible = self._audible[torch.isin(self._audible, self.neighbours[source, 1:].cpu())]
+            source = int(audible[pick(len(audible), 1, draws)]) if len(audible) else source
 
     def move(self, source: int, draws: torch.Generator) -> tuple[Tensor, int]:
         """How far [1, COARSE] a new sound may be from a training sound, and the partner it would have."""
@@ -114,12 +117,12 @@ class LatentDistribution:
 
     @cached_property
     def _audible(self) -> Tensor:
-        """The training sounds that are not silent; all if that is not known, or none is."""
+        """The training sounds that are not as good as silent; all if that is not known."""
         everyone = torch.arange(len(self.means))
         if self.sounds is None:
             return everyone
-        audible = everyone[(self.sounds.largest > SILENT_LOG_MEL).cpu()]
-        return audible if len(audible) else everyone
+        loudness_db = self.sounds.loudest_db().cpu()
+        return everyone[loudness_db >= loudness_db.max() - AUDIBLE_RANGE_DB]
 
     def _draw_at(self, source: int, other: int, draws: torch.Generator, temperature: float) -> Drawn:
         sources = torch.tensor([source], device=self.means.device)

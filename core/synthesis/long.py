@@ -59,6 +59,11 @@ def crossfade(chunks: Iterable[Tensor]) -> Iterator[Tensor]:
         yield rest
 
 
+def frames_of(bundle: ModelBundle, samples: int) -> int:
+    """Frames that so many samples need: the last one is centred on their end, or after it."""
+    return -(-samples // bundle.spectrogram.hop_length) + 1
+
+
 def take_frames(pieces: Iterable[Tensor], frames: int) -> Iterator[Tensor]:
     """So many frames of the pieces [mels, any]."""
     for piece in pieces:

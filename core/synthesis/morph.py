@@ -17,7 +17,7 @@ from core.config import MorphSettings
 from core.data.split import QUIETEST_PEAK
 from core.errors import AudioFileError, Cancelled, SourceError
 from core.synthesis.bundle import ModelBundle
-from core.synthesis.long import crossfade, take_frames
+from core.synthesis.long import crossfade, frames_of, take_frames
 from core.synthesis.previews import QUICK_REFINEMENT_STEPS
 
 CHUNKS_AT_A_TIME = 8
@@ -59,7 +59,7 @@ def morph(
     change: Tensor | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Tensor]:
-    """The spectrogram of a recording after the model, in pieces [mels, any], as long as its own.
+    """The spectrogram of a recording after the model, in pieces [mels, any] that hold all its samples.
 
     With amount 0 it is the recording's own; with 1 it is its reconstruction, moved by `change` [1, latent].
     In between, what decoding leaves out of the recording is kept by as much as the amount is below 1.
@@ -73,7 +73,7 @@ def morph(
                 raise Cancelled
             yield from _followed(chunks, _morph_chunks(bundle, chunks, settings, change, cancelled), settings)
 
-    frames = recording.samples // bundle.spectrogram.hop_length + 1
+    frames = frames_of(bundle, recording.samples)
     return take_frames(crossfade(morphed()), frames)
 
 

@@ -16,9 +16,9 @@ from core.paths import expand
 from core.seeding import generator
 from core.synthesis.bundle import Identity, ModelBundle
 from core.synthesis.encoded import EncodedSound, draw_sound, interpolate, vary, wander
-from core.synthesis.long import glide
+from core.synthesis.long import frames_of, glide
 from core.synthesis.morph import Recording, morph
-from core.synthesis.sources import read_source
+from core.synthesis.sources import NUMBERED, read_source
 from core.text import printable
 
 SEEDS = 10_000  # one of which is taken if none is given: short in the names of files
@@ -114,7 +114,7 @@ def _plan_new(bundle: ModelBundle, settings: GenerateSettings, cancelled: Cancel
         source = first.near if first.source is None else first.source
         waypoints = wander(bundle, source, draws, settings.temperature, settings.detail)
         width = bundle.model.config.n_frames
-        return glide(bundle, _after(first, waypoints), width, _frames(bundle, samples), cancelled)
+        return glide(bundle, _after(first, waypoints), width, frames_of(bundle, samples), cancelled)
 
     gain = bundle.level.gain
     return [
@@ -157,7 +157,7 @@ def _plan_journey(
             ShortSound(f"{name}-{1 + step:03}", 1 + step, seed, partial(_on_way, waypoints, place))
             for step, place in enumerate(places)
         ]
-    frames = _frames(bundle, samples)
+    frames = frames_of(bundle, samples)
 
     def travel() -> Iterator[Tensor]:
         if waypoints:
@@ -201,15 +201,11 @@ def _with_detail(sound: EncodedSound, detail: float | None) -> EncodedSound:
     return sound if detail is None else replace(sound, residual=detail * sound.residual)
 
 
-def _frames(bundle: ModelBundle, samples: int) -> int:
-    """Frames that so many samples need: the last one is centred on the end, or after it."""
-    return -(-samples // bundle.spectrogram.hop_length) + 1
-
-
 def _prefix(identity: Identity) -> str:
     return f"{identity.run}-e{identity.epoch:04}"
 
 
 def _stem(source: str) -> str:
     """The name of a source, as part of the name of a file."""
-    return re.sub(r"[^\w+.-]+", "-", Path(source).stem.lstrip("#")).strip("-.")[:60] or "sound"
+    name = source.replace("#", "training-") if NUMBERED.fullmatch(source) else Path(source).stem
+    return re.sub(r"[^\w+.-]+", "-", name).strip("-.")[:60] or "sound"

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.text import printable
 
+PART = 32  # sounds that are unpacked at a time
 LEVELS = 255  # of a byte, between silence and the largest value of a sound: steps of about 0.07 of log-mel
 
 
@@ -58,6 +59,12 @@ class TrainingSounds:
     def log_mel(self, index: Tensor) -> Tensor:
         """The spectrograms [batch, 1, mels, frames] of some of the sounds [batch]."""
         return (self.levels[index] * (self.largest[index] / LEVELS).view(-1, 1, 1)).unsqueeze(1)
+
+    def loudest_db(self) -> Tensor:
+        """The power of each sound's loudest frame [chunks], in dB relative to an arbitrary one."""
+        parts = torch.split(torch.arange(len(self), device=self.levels.device), PART)
+        frames = torch.cat([self.log_mel(part).expm1().sum((1, 2)).amax(1) for part in parts])
+        return 10 * frames.clamp_min(torch.finfo(frames.dtype).tiny).log10()
 
     def length_frames(self, sound: int) -> int:
         """Frames of a sound up to its last that is not silent."""
