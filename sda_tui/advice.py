@@ -9,6 +9,7 @@ from core.errors import (
     NameTakenError,
     NoLiveRunError,
     NoUsableSoundsError,
+    OutputExistsError,
     RunFinishedError,
     RunNotFoundError,
     RunsFolderError,
@@ -69,6 +70,8 @@ def _advice(error: SdaError) -> str:
             )
         case NameTakenError():
             return f"Choose another with --name, or continue that run with {command('resume', error.path)}."
+        case OutputExistsError():
+            return "Choose another --seed or --out, or replace it with --overwrite."
         case RunNotFoundError() | NoLiveRunError():
             return f"{command('runs', '--runs', error.root)} lists the runs."
         case RunFinishedError():

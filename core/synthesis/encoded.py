@@ -18,7 +18,7 @@ class EncodedSound:
     """One sound: what its latent [1, latent] decodes to, and a residual [1, 1, mels, frames] besides.
 
     `length_samples` of the chunk are sound.  `near` is the training sound it is most like, and `source` and
-    `partner` are those that it was drawn from, if it was.
+    `partner` are those that it was drawn from, if it was.  `decoded` is its spectrogram, if it is there.
     """
 
     name: str
@@ -28,10 +28,11 @@ class EncodedSound:
     near: int
     source: int | None = None
     partner: int | None = None
+    decoded: Tensor | None = None
 
     def log_mel(self, bundle: ModelBundle) -> Tensor:
         """The spectrogram [1, 1, mels, frames], ready to be rendered."""
-        return bundle.decode(self.latent, self.residual)
+        return bundle.decode(self.latent, self.residual) if self.decoded is None else self.decoded
 
 
 def draw_sound(
@@ -60,9 +61,10 @@ def wander(
 def _drawn_sound(bundle: ModelBundle, drawn: Drawn, name: str, detail: float | None) -> EncodedSound:
     residual = _training_residual(bundle, drawn.partners, bundle.detail if detail is None else detail)
     source, partner = int(drawn.sources), int(drawn.partners)
-    near = _nearest(bundle, bundle.decode(drawn.latents, residual), drawn.latents)
+    decoded = bundle.decode(drawn.latents, residual)
+    near = _nearest(bundle, decoded, drawn.latents)
     length = min(bundle.origin(each).length_samples for each in (source, near))
-    return EncodedSound(name, drawn.latents, residual, length, near, source, partner)
+    return EncodedSound(name, drawn.latents, residual, length, near, source, partner, decoded)
 
 
 def training_sound(bundle: ModelBundle, number: int, detail: float = 1.0) -> EncodedSound:
@@ -101,8 +103,11 @@ def vary(bundle: ModelBundle, sound: EncodedSound, amount: float, draws: torch.G
     mixed = interpolate(sound, training_sound(bundle, partner), amount)
     coarse = move.shape[1]
     latent = torch.cat([sound.latent[:, :coarse] + amount * move, mixed.latent[:, coarse:]], dim=1)
-    varied = replace(mixed, latent=latent, name=sound.name, source=sound.near, partner=partner)
-    return replace(varied, near=_nearest(bundle, varied.log_mel(bundle), latent))
+    decoded = bundle.decode(latent, mixed.residual)
+    near = _nearest(bundle, decoded, latent)
+    return EncodedSound(
+        sound.name, latent, mixed.residual, mixed.length_samples, near, sound.near, partner, decoded
+    )
 
 
 def interpolate(first: EncodedSound, second: EncodedSound, position: float) -> EncodedSound:
@@ -116,6 +121,7 @@ def interpolate(first: EncodedSound, second: EncodedSound, position: float) -> E
         latent=first.latent.lerp(second.latent, position),
         residual=first.residual.lerp(second.residual, position),
         length_samples=round(length),
+        decoded=None,
     )
 
 

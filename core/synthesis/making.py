@@ -26,6 +26,7 @@ from core.synthesis.sources import describe_request
 from core.text import printable
 
 GPU_BATCH = 16  # always as many, so that a sound does not depend on how many others are made
+SOUNDS_PER_THREAD = 4  # that are rendered on a CPU before they are written
 FILE_SUFFIXES = {".wav", ".flac"}
 
 
@@ -147,7 +148,8 @@ class Maker:
     def _render(self, sounds: Sequence[Sound], done: int, output: OutputSettings) -> Iterator[_Rendered]:
         """The sounds after those that are done, in order."""
         short = [sound for sound in sounds[done:] if isinstance(sound, ShortSound)]
-        size = GPU_BATCH if self.bundle.device.type == "cuda" else torch.get_num_threads()
+        is_gpu = self.bundle.device.type == "cuda"
+        size = GPU_BATCH if is_gpu else SOUNDS_PER_THREAD * torch.get_num_threads()
         for first in range(0, len(short), size):
             yield from self._render_short(short[first : first + size], size, output.quality)
             self._progress(MakingProgress(done + min(first + size, len(short)), len(sounds), "sounds"))

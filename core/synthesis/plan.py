@@ -198,7 +198,7 @@ def _after(first: EncodedSound, others: Iterator[EncodedSound]) -> Iterator[Enco
 
 
 def _with_detail(sound: EncodedSound, detail: float | None) -> EncodedSound:
-    return sound if detail is None else replace(sound, residual=detail * sound.residual)
+    return sound if detail is None else replace(sound, residual=detail * sound.residual, decoded=None)
 
 
 def _prefix(identity: Identity) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import torch
@@ -73,8 +74,12 @@ class TrainingSounds:
 
     def nearest(self, log_mel: Tensor) -> Tensor:
         """The sound [batch] nearest to each log-mel spectrogram [batch, 1, mels, frames]."""
-        sounds = self.log_mel(torch.arange(len(self), device=self.levels.device))
-        return torch.cdist(log_mel.flatten(1), sounds.flatten(1)).argmin(1)
+        return torch.cdist(log_mel.flatten(1), self._flat).argmin(1)
+
+    @cached_property
+    def _flat(self) -> Tensor:
+        """All sounds [chunks, mels x frames]."""
+        return self.log_mel(torch.arange(len(self), device=self.levels.device)).flatten(1)
 
     def state_dict(self) -> dict[str, Any]:
         return {"levels": self.levels, "largest": self.largest}

@@ -549,7 +549,7 @@ def test_cpu_continues_where_a_device_runs_out_of_memory(
 ) -> None:
     notes: list[str] = []
     maker = Maker(trained.path, device="cpu", notify=notes.append)
-    expected = make(maker, tmp_path / "cpu", GenerateSettings(count=3, seed=1))
+    expected = make(maker, tmp_path / "cpu", GenerateSettings(count=6, seed=1))
 
     class Limited(type(maker.bundle)):  # type: ignore[misc]
         rendered = 0
@@ -565,7 +565,7 @@ def test_cpu_continues_where_a_device_runs_out_of_memory(
             return super().render(*arguments)
 
     maker.bundle = Limited(**vars(maker.bundle))
-    made = make(maker, tmp_path / "device", GenerateSettings(count=3, seed=1))
+    made = make(maker, tmp_path / "device", GenerateSettings(count=6, seed=1))
     assert len(notes) == 1
     assert [each.path.read_bytes() for each in made.values()] == [
         each.path.read_bytes() for each in expected.values()
