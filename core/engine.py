@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import runs
-from core.config import MakingRequest, OutputSettings, SettingValue
+from core.config import SettingValue
 from core.data.report import ScanEvent, ScanProgress, ScanReport
 from core.errors import Cancelled, NameTakenError, RunError, SdaError
 from core.events import EngineReady, RunEvent, RunState, StateChanged
@@ -24,7 +24,7 @@ from core.runs import EventLog, RunDirectory, RunManifest, StartModel, suggest_b
 from core.training.control import Control
 
 if TYPE_CHECKING:
-    from core.synthesis.making import Made, MakingProgress
+    from core.synthesis.making import Maker, MakingProgress
     from core.synthesis.rerender import Rerendered
     from core.training.branch import Rewound
 
@@ -185,26 +185,22 @@ def render_previews(
     return rerender(run, inversion, epoch, device, cancelled)
 
 
-def make_sounds(
+def open_maker(
     model: Path,
-    which: str | int,
-    device: str | None,
-    request: MakingRequest,
-    output: OutputSettings,
-    to: Path | None = None,
-    is_replacing: bool = False,
+    which: str | int = "best",
+    device: str | None = None,
     notify: Callable[[str], object] = lambda _: None,
     progress: Callable[["MakingProgress"], object] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Iterator["Made"]:
-    """Make sounds with the model of a run or of a file, on the caller's thread.
+) -> "Maker":
+    """What makes sounds with the model of a run or of a file, on the caller's thread.
 
     See `core.synthesis.making`.
     """
     set_environment()
     from core.synthesis.making import Maker
 
-    return Maker(model, which, device, notify, progress, cancelled).make(request, output, to, is_replacing)
+    return Maker(model, which, device, notify, progress, cancelled)
 
 
 class QueuedRun:

@@ -2,7 +2,9 @@
 
 from core.config.device import find_device
 from core.config.making import (
+    DIRECTIONS,
     KINDS,
+    ExploreSettings,
     GenerateSettings,
     JourneySettings,
     MakingRequest,
@@ -33,10 +35,12 @@ from core.config.training import (
 __all__ = [
     "ARCHITECTURE",
     "AUTO",
+    "DIRECTIONS",
     "KINDS",
     "PRESETS",
     "SETTINGS",
     "ConvolutionalConfig",
+    "ExploreSettings",
     "GenerateSettings",
     "JourneySettings",
     "MakingRequest",

@@ -9,6 +9,7 @@ from core.config.setting import Setting, SettingValue, describe_settings, settin
 
 QUALITIES = ("fast", "best")
 FORMATS = ("wav16", "wav24", "float", "flac")
+DIRECTIONS = 8  # of the latent space that can be moved along
 LONGEST_S = 86_400.0
 LARGEST_SEED = 2**31 - 1
 _SEED: Mapping[str, Any] = {"minimum": 0, "maximum": LARGEST_SEED, "automatic": True}
@@ -141,6 +142,34 @@ class MorphSettings(MakingSettings, kind="morph"):
     # fmt: on
 
 
+def _direction(number: int) -> Any:
+    return setting_field(
+        "Sounds", 0.0, f"How far along direction {number}.", unit="deviations", minimum=-8.0, maximum=8.0
+    )
+
+
+@dataclass(frozen=True)
+class ExploreSettings(MakingSettings, kind="explore"):
+    """A training sound moved along the strongest directions of the latent space."""
+
+    base: int = setting_field("Sounds", 1, "Number of the training sound.", minimum=1, maximum=10**6)
+    detail: float = setting_field("Sounds", 1.0, "How much of its texture is kept.", minimum=0.0, maximum=1.0)
+    d1: float = _direction(1)
+    d2: float = _direction(2)
+    d3: float = _direction(3)
+    d4: float = _direction(4)
+    d5: float = _direction(5)
+    d6: float = _direction(6)
+    d7: float = _direction(7)
+    d8: float = _direction(8)
+    seed: int = setting_field("Sounds", 0, "Start of all draws.", minimum=0, maximum=LARGEST_SEED)
+
+    @property
+    def offsets(self) -> tuple[float, ...]:
+        """Along the directions, strongest first."""
+        return (self.d1, self.d2, self.d3, self.d4, self.d5, self.d6, self.d7, self.d8)
+
+
 @dataclass(frozen=True)
 class MakingRequest:
     """What is to be made: settings of its kind, and the sounds that it is made from.
@@ -159,5 +188,8 @@ class MakingRequest:
 
 
 KINDS: Mapping[str, type[MakingSettings]] = MappingProxyType(
-    {each.kind: each for each in (GenerateSettings, VarySettings, JourneySettings, MorphSettings)}
+    {
+        each.kind: each
+        for each in (GenerateSettings, VarySettings, JourneySettings, MorphSettings, ExploreSettings)
+    }
 )

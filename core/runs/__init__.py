@@ -19,7 +19,16 @@ from core.runs.find import (
     suggest_branch_name,
     suggest_name,
 )
-from core.runs.generated import find_provenance, read_provenance, repeat_request
+from core.runs.generated import (
+    GeneratedSound,
+    delete_generated,
+    find_provenance,
+    list_generated,
+    read_provenance,
+    rename_generated,
+    repeat_request,
+    star_generated,
+)
 from core.runs.held_out import FILE_ERRORS, HeldOutErrors, KnownErrors, find_known_errors
 from core.runs.history import RunHistory
 from core.runs.lock import RunLock
@@ -44,6 +53,7 @@ __all__ = [
     "DatasetFile",
     "EventFollower",
     "EventLog",
+    "GeneratedSound",
     "HeldOutErrors",
     "KnownErrors",
     "Parent",
@@ -62,6 +72,7 @@ __all__ = [
     "Target",
     "choose_checkpoint",
     "create_run",
+    "delete_generated",
     "describe_checkpoints",
     "estimate_run",
     "find_known_errors",
@@ -72,6 +83,7 @@ __all__ = [
     "find_run",
     "find_target",
     "list_checkpoints",
+    "list_generated",
     "list_runs",
     "measure_sound",
     "open_wave",
@@ -80,7 +92,9 @@ __all__ = [
     "read_provenance",
     "read_sound",
     "read_spectrogram",
+    "rename_generated",
     "repeat_request",
+    "star_generated",
     "suggest_branch_name",
     "suggest_name",
     "summarise",

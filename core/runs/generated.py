@@ -3,17 +3,20 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.config import MakingRequest, OutputSettings
 from core.config.making import KINDS
-from core.errors import ConfigError, SourceError
-from core.files import open_regular
+from core.errors import ConfigError, OutputError, OutputExistsError, SourceError
+from core.files import list_names, open_regular
 from core.records import parse_json, read_list, read_mapping, read_path, read_text
+from core.text import printable
 
 FOLDER = "generated"
 PROVENANCE_FILE = "provenance.jsonl"
+LONGEST_NAME = 200  # bytes
 LARGEST_BYTES = 1 << 30
 
 
@@ -44,6 +47,70 @@ def read_provenance(folder: Path) -> list[Mapping[str, Any]]:
                 continue
             records.append(record)
     return records
+
+
+@dataclass(frozen=True)
+class GeneratedSound:
+    """A sound in a folder of generated ones, as its newest line has it.
+
+    `near` is the file of the training sound that it is most like, or its number; empty if it is like none.
+    """
+
+    path: Path
+    kind: str
+    duration_s: float
+    near: str
+    is_starred: bool
+
+
+def list_generated(folder: Path) -> list[GeneratedSound]:
+    """The sounds in a folder that there are, in the order in which they were made.  Raises OSError."""
+    newest: dict[str, Mapping[str, Any]] = {record["file"]: record for record in read_provenance(folder)}
+    names = set(list_names(folder, is_run=True))
+    return [_describe(folder, record) for name, record in newest.items() if name in names]
+
+
+def star_generated(sound: GeneratedSound, is_starred: bool) -> None:
+    """Mark a sound, or take the mark away.  Raises OSError."""
+    append_provenance(sound.path.parent, {**_record(sound), "starred": is_starred})
+
+
+def rename_generated(sound: GeneratedSound, name: str) -> Path:
+    """Give a sound another name; it keeps its suffix.  Raises OutputError, OutputExistsError, OSError."""
+    if not name.strip(". ") or "/" in name or "\0" in name or len(name.encode()) > LONGEST_NAME:
+        raise OutputError(
+            f"'{printable(name)}' cannot name a file; use up to {LONGEST_NAME} letters without /."
+        )
+    path = sound.path.with_name(name.removesuffix(sound.path.suffix) + sound.path.suffix)
+    if os.path.lexists(path):
+        raise OutputExistsError(path)
+    record = _record(sound)
+    sound.path.rename(path)
+    append_provenance(path.parent, {**record, "file": path.name})
+    return path
+
+
+def delete_generated(sound: GeneratedSound) -> None:
+    """Delete a sound; how it was made stays known.  Raises OSError."""
+    sound.path.unlink()
+
+
+def _record(sound: GeneratedSound) -> Mapping[str, Any]:
+    return find_provenance(sound.path) or {"file": sound.path.name}
+
+
+def _describe(folder: Path, record: Mapping[str, Any]) -> GeneratedSound:
+    near, duration_s = record.get("near"), record.get("duration_s")
+    name = ""
+    if isinstance(near, dict):
+        name = str(near.get("path") or f"training sound {near.get('number')}")
+    return GeneratedSound(
+        folder / record["file"],
+        printable(str(record.get("kind", ""))),
+        float(duration_s) if isinstance(duration_s, int | float) else 0.0,
+        printable(name),
+        record.get("starred") is True,
+    )
 
 
 def find_provenance(path: Path) -> Mapping[str, Any] | None:

@@ -62,7 +62,7 @@ def _drawn_sound(bundle: ModelBundle, drawn: Drawn, name: str, detail: float | N
     residual = _training_residual(bundle, drawn.partners, bundle.detail if detail is None else detail)
     source, partner = int(drawn.sources), int(drawn.partners)
     decoded = bundle.decode(drawn.latents, residual)
-    near = _nearest(bundle, decoded, drawn.latents)
+    near = nearest_training(bundle, decoded, drawn.latents)
     length = min(bundle.origin(each).length_samples for each in (source, near))
     return EncodedSound(name, drawn.latents, residual, length, near, source, partner, decoded)
 
@@ -90,7 +90,7 @@ def encode_sound(bundle: ModelBundle, samples: Samples, name: str) -> EncodedSou
     log_mel = bundle.log_mel(torch.from_numpy(padded)[None])
     latent = bundle.encode(log_mel)
     residual = bundle.residual_of(log_mel, latent)
-    return EncodedSound(name, latent, residual, len(chunk), _nearest(bundle, log_mel, latent))
+    return EncodedSound(name, latent, residual, len(chunk), nearest_training(bundle, log_mel, latent))
 
 
 def vary(bundle: ModelBundle, sound: EncodedSound, amount: float, draws: torch.Generator) -> EncodedSound:
@@ -104,7 +104,7 @@ def vary(bundle: ModelBundle, sound: EncodedSound, amount: float, draws: torch.G
     coarse = move.shape[1]
     latent = torch.cat([sound.latent[:, :coarse] + amount * move, mixed.latent[:, coarse:]], dim=1)
     decoded = bundle.decode(latent, mixed.residual)
-    near = _nearest(bundle, decoded, latent)
+    near = nearest_training(bundle, decoded, latent)
     return EncodedSound(
         sound.name, latent, mixed.residual, mixed.length_samples, near, sound.near, partner, decoded
     )
@@ -132,7 +132,7 @@ def _training_residual(bundle: ModelBundle, index: Tensor, detail: float) -> Ten
     return detail * bundle.residuals(index)
 
 
-def _nearest(bundle: ModelBundle, log_mel: Tensor, latent: Tensor) -> int:
+def nearest_training(bundle: ModelBundle, log_mel: Tensor, latent: Tensor) -> int:
     """The training sound nearest to a spectrogram; to its latent if the sounds are not kept."""
     if bundle.latents.sounds is not None:
         return int(bundle.latents.sounds.nearest(log_mel))

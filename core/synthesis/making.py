@@ -23,6 +23,7 @@ from core.synthesis.bundle import load_bundle
 from core.synthesis.encoded import EncodedSound
 from core.synthesis.plan import LongSound, ShortSound, Sound, plan, resolve_seed
 from core.synthesis.sources import describe_request
+from core.synthesis.space import LatentSpace, SpaceMap
 from core.text import printable
 
 GPU_BATCH = 16  # always as many, so that a sound does not depend on how many others are made
@@ -89,6 +90,10 @@ class Maker:
             return self._model / FOLDER
         owner = find_owner(self._model)
         return (owner.path if owner is not None else self._model.absolute().parent) / FOLDER
+
+    def map_space(self) -> SpaceMap:
+        """Where the training sounds lie in the latent space."""
+        return LatentSpace(self.bundle).describe()
 
     def make(
         self,

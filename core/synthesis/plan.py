@@ -1,5 +1,6 @@
 """What a request for sounds comes to: each sound with its name, number and how to get its spectrogram."""
 
+import hashlib
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from core.config import GenerateSettings, JourneySettings, MakingRequest, MorphSettings, VarySettings
+from core.config import (
+    ExploreSettings,
+    GenerateSettings,
+    JourneySettings,
+    MakingRequest,
+    MorphSettings,
+    VarySettings,
+)
 from core.errors import SourceError
 from core.files import list_names
 from core.paths import expand
@@ -19,6 +27,7 @@ from core.synthesis.encoded import EncodedSound, draw_sound, interpolate, vary, 
 from core.synthesis.long import frames_of, glide
 from core.synthesis.morph import Recording, morph
 from core.synthesis.sources import NUMBERED, read_source
+from core.synthesis.space import LatentSpace
 from core.text import printable
 
 SEEDS = 10_000  # one of which is taken if none is given: short in the names of files
@@ -91,6 +100,8 @@ def _plan_all(bundle: ModelBundle, request: MakingRequest, cancelled: Cancel) ->
             return _plan_journey(bundle, settings, request.sources, cancelled)
         case MorphSettings() as settings:
             return _plan_morph(bundle, settings, request, cancelled)
+        case ExploreSettings() as settings:
+            return _plan_explored(bundle, settings)
     raise ValueError(f"{request.settings.kind} makes no sounds")
 
 
@@ -185,6 +196,16 @@ def _plan_morph(
         pieces = partial(morph, bundle, recording, settings, change, cancelled)
         sounds.append(LongSound(name, 1, settings.seed, recording.samples, pieces, recording.gain))
     return sounds
+
+
+def _plan_explored(bundle: ModelBundle, settings: ExploreSettings) -> Sequence[Sound]:
+    if settings.base > len(bundle.latents):
+        raise SourceError(
+            f"There is no training sound #{settings.base}; this model has {len(bundle.latents)}."
+        )
+    digest = hashlib.blake2b(repr((settings.offsets, settings.detail)).encode(), digest_size=3).hexdigest()
+    name = f"{_prefix(bundle.identity)}-near-{settings.base:03}-{digest}"
+    return [ShortSound(name, 1, settings.seed, partial(LatentSpace(bundle).sound, settings))]
 
 
 def _on_way(waypoints: Sequence[EncodedSound], place: float) -> EncodedSound:

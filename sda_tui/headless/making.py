@@ -9,7 +9,7 @@ from typing import Any
 
 from core.config import KINDS, MakingRequest, OutputSettings, describe_settings
 from core.data.report import ScanProgress
-from core.engine import make_sounds
+from core.engine import open_maker
 from core.errors import Cancelled, SourceError
 from core.paths import default_root, expand
 from core.runs import find_model, find_provenance, repeat_request
@@ -30,18 +30,15 @@ def making_command(parsed: argparse.Namespace) -> int:
     is_cancelled = False
     try:
         with progress_bar("making") as (show, cancelled):
-            for each in make_sounds(
+            maker = open_maker(
                 model,
                 parsed.checkpoint,
                 parsed.device,
-                request,
-                output,
-                parsed.out,
-                parsed.overwrite,
                 notes.append,
                 lambda at: show(ScanProgress(at.unit, at.done, at.total)),
                 cancelled,
-            ):
+            )
+            for each in maker.make(request, output, parsed.out, parsed.overwrite):
                 folder = each.path.parent
                 made.append({**each.record, "path": str(each.path.absolute())})
     except Cancelled:
