@@ -24,8 +24,12 @@ from core.runs import EventLog, RunDirectory, RunManifest, StartModel, suggest_b
 from core.training.control import Control
 
 if TYPE_CHECKING:
-    from core.synthesis.making import Maker, MakingProgress
+    # What the app gets from here: it knows their types by this module alone.
+    from core.synthesis.making import Made as Made
+    from core.synthesis.making import Maker as Maker
+    from core.synthesis.making import MakingProgress as MakingProgress
     from core.synthesis.rerender import Rerendered
+    from core.synthesis.space import SpaceMap as SpaceMap
     from core.training.branch import Rewound
 
 logger = logging.getLogger(__name__)

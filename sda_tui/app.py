@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sda_tui.screens.datasets import DatasetScreen
     from sda_tui.screens.runs import RunsScreen
     from sda_tui.screens.settings import SettingsScreen
+    from sda_tui.screens.sounds import SoundsScreen
     from sda_tui.session import RareEvent, Session
 
 TERMINAL_CHECK_S = 2
@@ -293,6 +294,22 @@ class SdaApp(App[Leave]):
 
     def on_runs_screen_opened(self, message: "RunsScreen.Opened") -> None:
         self.push_screen(self._dashboard(message.run))
+
+    def on_runs_screen_making_wanted(self, message: "RunsScreen.MakingWanted") -> None:
+        self._show_sounds(message.run)
+
+    def on_dashboard_screen_making_wanted(self, message: "DashboardScreen.MakingWanted") -> None:
+        self._show_sounds(message.run)
+
+    def _show_sounds(self, run: "RunDirectory") -> None:
+        from sda_tui.screens.sounds import SoundsScreen
+
+        self.push_screen(SoundsScreen(self.session, run, self.listening))
+
+    def on_sounds_screen_explored(self, message: "SoundsScreen.Explored") -> None:
+        from sda_tui.screens.explore import ExploreScreen
+
+        self.push_screen(ExploreScreen(message.run.path, message.run.name, self.listening))
 
     def on_dashboard_screen_went_back(self, message: "DashboardScreen.WentBack") -> None:
         self.switch_screen(self._dashboard(message.run))

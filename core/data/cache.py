@@ -30,7 +30,7 @@ from core.atomic import write_atomically
 from core.data.report import Excerpt, FileReport, Verdict
 from core.paths import expand
 
-FORMAT = 5  # of the cache; another one when verdicts, decoding or resampling change
+FORMAT = 6  # of the cache; another one when verdicts, decoding or resampling change
 LIMIT_BYTES = 8 * 10**9
 RESERVE_BYTES = 2 * 10**9  # of the disk, for checkpoints
 SETTLED_NS = 2_000_000_000  # a file that changed so recently may change again at the same time of its clock

@@ -23,6 +23,7 @@ from core.runs.requests import RunRequests
 from core.text import printable
 
 FILES = (RUN_FILE, "events.jsonl", "run.log", "lock", "clip.wav", "start.pt")
+GENERATED = "generated"
 FOLDERS = ("checkpoints", "previews", "requests")
 LARGEST_DESCRIPTION_BYTES = 32 << 20  # that of five hundred hours of sound
 LARGEST_PREVIEW_BYTES = 16 << 20
@@ -41,6 +42,7 @@ class RunDirectory:
         self.events = self.path / "events.jsonl"
         self.checkpoints = self.path / "checkpoints"
         self.previews = self.path / "previews"
+        self.generated = self.path / GENERATED
         self.clip = self.path / "clip.wav"
         self.start_model = self.path / "start.pt"
         self.log = self.path / "run.log"
@@ -160,6 +162,10 @@ class RunDirectory:
         _remove_temporary(self.path, FILES.__contains__, is_run=True)
         _remove_temporary(self.checkpoints, is_checkpoint_name)
         _remove_temporary(self.previews, lambda name: Path(name).suffix in PREVIEW_SUFFIXES)
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is a model to be used."""
+        return any(map(is_checkpoint_name, list_names(self.checkpoints)))
 
     def size_bytes(self) -> int:
         """Space that the run takes on disk."""

@@ -14,7 +14,6 @@ from core.files import list_names, open_regular
 from core.records import parse_json, read_list, read_mapping, read_path, read_text
 from core.text import printable
 
-FOLDER = "generated"
 PROVENANCE_FILE = "provenance.jsonl"
 LONGEST_NAME = 200  # bytes
 LARGEST_BYTES = 1 << 30

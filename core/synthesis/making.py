@@ -17,7 +17,8 @@ from core.errors import Cancelled, OutputError
 from core.files import link_refusal
 from core.paths import expand, is_file
 from core.runs import find_owner
-from core.runs.generated import FOLDER, append_provenance
+from core.runs.directory import GENERATED
+from core.runs.generated import append_provenance
 from core.seeding import generator
 from core.synthesis.bundle import load_bundle
 from core.synthesis.encoded import EncodedSound
@@ -87,9 +88,9 @@ class Maker:
     def folder(self) -> Path:
         """Where sounds are written if no other place is given: in the run, or beside the file of a model."""
         if not is_file(self._model):
-            return self._model / FOLDER
+            return self._model / GENERATED
         owner = find_owner(self._model)
-        return (owner.path if owner is not None else self._model.absolute().parent) / FOLDER
+        return (owner.path if owner is not None else self._model.absolute().parent) / GENERATED
 
     def map_space(self) -> SpaceMap:
         """Where the training sounds lie in the latent space."""

@@ -46,6 +46,13 @@ class DashboardScreen(Screen[None]):
     SCOPE = "dashboard"
     BINDINGS = KEYMAP[SCOPE].bindings()
 
+    class MakingWanted(Message):
+        """Sounds are to be made with the model of the run."""
+
+        def __init__(self, run: RunDirectory) -> None:
+            super().__init__()
+            self.run = run
+
     class WentBack(Message):
         """Another run, or this one from an earlier step on, is trained now and is to be shown."""
 
@@ -249,6 +256,14 @@ class DashboardScreen(Screen[None]):
             self._session.request(self.run, request)
         except RunError as error:
             self.notify(explain(error), severity="warning")
+
+    def action_sounds(self) -> None:
+        """Make sounds with the model, which may be in training."""
+        if not self.run.has_checkpoint():
+            self.notify("This run has no checkpoint yet; its model can be used when it has one.")
+            return
+        self._previews.stop()
+        self.post_message(self.MakingWanted(self.run))
 
     def action_go_back(self) -> None:
         """Continue from an earlier checkpoint."""

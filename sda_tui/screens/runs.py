@@ -43,12 +43,19 @@ EMPTY = "No runs here yet. Press esc, choose a folder of sounds and start one."
 
 
 class RunsScreen(Screen[None]):
-    """Posts `Opened` with a run to show, which may just have been continued."""
+    """Posts `Opened` with a run to show, which may just have been continued, and `MakingWanted` with one that
+    sounds are to be made from.
+    """
 
     SCOPE = "runs"
     BINDINGS = KEYMAP[SCOPE].bindings()
 
     class Opened(Message):
+        def __init__(self, run: RunDirectory) -> None:
+            super().__init__()
+            self.run = run
+
+    class MakingWanted(Message):
         def __init__(self, run: RunDirectory) -> None:
             super().__init__()
             self.run = run
@@ -171,6 +178,14 @@ class RunsScreen(Screen[None]):
                 self._proceed(summary, changes)
 
         self.app.push_screen(ContinueScreen(summary.name, summary.manifest.config), proceed)
+
+    def action_sounds(self) -> None:
+        """Make sounds with the model of the chosen run."""
+        summary = self._chosen
+        if summary is not None and summary.run.has_checkpoint():
+            self.post_message(self.MakingWanted(summary.run))
+        elif summary is not None:
+            self.notify("This run has no checkpoint yet; its model can be used when it has one.")
 
     def action_go_back(self) -> None:
         """Continue from an earlier checkpoint of the chosen run."""

@@ -596,3 +596,31 @@ def test_bundle_without_kept_sounds_makes_sounds_too(tmp_path: Path, trained: Ru
 
 def _fields(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_sounds_made_on_a_gpu_do_not_depend_on_how_many_are_made(
+    trained: RunDirectory, tmp_path: Path
+) -> None:
+    maker = Maker(trained.path, device="cuda")
+    many = make(maker, tmp_path / "many", GenerateSettings(count=20, seed=2))
+    one = make(maker, tmp_path / "one", GenerateSettings(count=1, first=18, seed=2))
+    (name,) = one
+    assert one[name].path.read_bytes() == many[name].path.read_bytes()
+    on_cpu = make(
+        Maker(trained.path, device="cpu"), tmp_path / "cpu", GenerateSettings(count=1, first=18, seed=2)
+    )
+    assert alike(log_mel(maker, read(one[name].path)), log_mel(maker, read(on_cpu[name].path))) > 0.98
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_cpu_takes_over_when_the_gpu_is_full(trained: RunDirectory, tmp_path: Path) -> None:
+    torch.cuda.set_per_process_memory_fraction(1e-6)
+    notes: list[str] = []
+    try:
+        maker = Maker(trained.path, device="cuda", notify=notes.append)
+        made = make(maker, tmp_path, GenerateSettings(count=2, seed=2))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert len(made) == 2
+    assert notes == ["cuda has too little free memory; the CPU is used instead."]

@@ -1,0 +1,333 @@
+"""The sounds made from a model: make new ones, listen, name, mark and delete them."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Button, DataTable, Footer, Input, Label, Select
+
+from core.config import (
+    GenerateSettings,
+    JourneySettings,
+    MakingRequest,
+    OutputSettings,
+    Setting,
+    VarySettings,
+    describe_settings,
+)
+from core.errors import ConfigError, SdaError
+from core.runs import (
+    GeneratedSound,
+    RunDirectory,
+    delete_generated,
+    list_generated,
+    rename_generated,
+    star_generated,
+)
+from core.text import printable
+from sda_tui import format as fmt
+from sda_tui.advice import explain
+from sda_tui.background import read_beside
+from sda_tui.keymap import KEYMAP
+from sda_tui.listening import Listening
+from sda_tui.screens.choice import Choice, ChoiceScreen
+from sda_tui.screens.rename import RenameScreen
+from sda_tui.session import Session
+from sda_tui.studio import Studio
+from sda_tui.widgets.audition import Audition
+from sda_tui.widgets.line import Line
+from sda_tui.widgets.progress_line import ProgressLine
+from sda_tui.widgets.table import Table
+from sda_tui.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from core.engine import Made, Maker, MakingProgress
+
+FIELDS = ("count", "temperature", "detail", "seconds", "seed")  # of GenerateSettings
+OUTPUT_FIELDS = ("level", "format", "quality")
+VARIATIONS = 8
+JOURNEY_S = 30.0
+EMPTY = "Nothing was made from this run yet: n makes new sounds, x explores."
+STAR = "★"
+
+
+class SoundsScreen(Screen[None]):
+    """Posts `Explored` where the latent space of the run is to be walked through."""
+
+    SCOPE = "sounds"
+    BINDINGS = KEYMAP[SCOPE].bindings()
+
+    class Explored(Message):
+        def __init__(self, run: RunDirectory) -> None:
+            super().__init__()
+            self.run = run
+
+    def __init__(self, session: Session, run: RunDirectory, listening: Listening) -> None:
+        super().__init__()
+        self._session = session
+        self._run = run
+        self._listening = listening
+        self._studio = Studio(self, run.path, self._show_progress, self.notify)
+        self._sounds: dict[str, GeneratedSound] = {}
+        self._is_making = False
+        self._made = 0
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar("sounds", printable(self._run.name))
+        with Horizontal(id="sounds"):
+            with Vertical(id="made"):
+                yield Table("made-table")
+                yield Line(EMPTY, id="made-note")
+                yield Audition(self._session, self._listening, id="audition")
+            with VerticalScroll(id="making", can_focus=False):
+                yield Label("New sounds", classes="setting-group-title")
+                for config, names in ((GenerateSettings, FIELDS), (OutputSettings, OUTPUT_FIELDS)):
+                    for name in names:
+                        yield from _field(describe_settings(config)[name])
+                yield Button("Make sounds  n", id="make", variant="primary")
+                yield ProgressLine(id="making-progress")
+                yield Line(id="making-note")
+                yield Line(id="field-help")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        table = self.query_one(Table)
+        for head in ("", "Sound", "Length", "Near", "Made by"):
+            table.add_column(head, key=head)
+        self.query_one(ProgressLine).display = False
+        table.focus()
+        self._listening.prepare()
+
+    def on_screen_resume(self) -> None:
+        self._reload()
+
+    def on_unmount(self) -> None:
+        self._studio.close()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing is being made."""
+        return not self._is_making
+
+    # -- the list ---------------------------------------------------------------------------------------
+
+    def _reload(self, chosen: str | None = None) -> None:
+        """Read the list again, and choose the sound of this name, or the one that was chosen."""
+        wanted = chosen or (self._chosen.path.name if self._chosen is not None else None)
+        read_beside(
+            self, partial(list_generated, self._run.generated), partial(self._show, wanted), self._refuse
+        )
+
+    def _show(self, wanted: str | None, sounds: list[GeneratedSound]) -> None:
+        table = self.query_one(Table)
+        table.clear()
+        self._sounds = {sound.path.name: sound for sound in sounds}
+        for sound in sounds:
+            table.add_row(
+                Text(STAR if sound.is_starred else " "),
+                Text(printable(sound.path.name)),
+                Text(fmt.sound_duration(sound.duration_s), justify="right"),
+                Text(Path(sound.near).name),
+                Text(sound.kind),
+                key=sound.path.name,
+            )
+        if wanted in self._sounds:
+            table.move_cursor(row=table.get_row_index(wanted))
+        note = "" if sounds else EMPTY
+        self.query_one("#made-note", Line).show(note)
+
+    @property
+    def _chosen(self) -> GeneratedSound | None:
+        table = self.query_one(Table)
+        if not table.row_count:
+            return None
+        return self._sounds.get(str(table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value))
+
+    @on(DataTable.RowSelected)
+    def action_play(self) -> None:
+        """Play the chosen sound, or stop it."""
+        sound = self._chosen
+        if sound is not None:
+            self.query_one(Audition).toggle(sound.path, printable(sound.path.name))
+
+    def action_stop(self) -> None:
+        self.query_one(Audition).stop()
+
+    def action_star(self) -> None:
+        sound = self._chosen
+        if sound is not None:
+            self._change(partial(star_generated, sound, not sound.is_starred), sound.path.name)
+
+    def action_rename(self) -> None:
+        sound = self._chosen
+        if sound is not None:
+            self.app.push_screen(RenameScreen(sound.path.stem), partial(self._rename, sound))
+
+    def _rename(self, sound: GeneratedSound, name: str | None) -> None:
+        if name is not None and name != sound.path.stem:
+            self._change(partial(rename_generated, sound, name), name + sound.path.suffix)
+
+    def action_delete(self) -> None:
+        sound = self._chosen
+        if sound is None:
+            return
+        question = ChoiceScreen(
+            f"Delete {printable(sound.path.name)}?",
+            "Its line in provenance.jsonl stays: the sound can be made again.",
+            (Choice("keep", "Keep it", "n"), Choice("delete", "Delete", "y")),
+        )
+        self.app.push_screen(question, partial(self._delete, sound))
+
+    def _delete(self, sound: GeneratedSound, answer: str | None) -> None:
+        if answer == "delete":
+            self.query_one(Audition).stop()
+            self._change(partial(delete_generated, sound), None)
+
+    def action_copy(self) -> None:
+        """Copy the line that brings the chosen sound to the user's machine."""
+        sound = self._chosen
+        if sound is not None:
+            line = self._listening.copy_line(sound.path)
+            self.app.copy_to_clipboard(line)
+            self.notify(line, title="Copied")
+
+    def _change(self, change: Callable[[], object], chosen: str | None) -> None:
+        """Change a file or its line, and show the list again."""
+        try:
+            change()
+        except SdaError as error:
+            self._refuse(explain(error))
+        except OSError as error:
+            self._refuse(f"{printable(str(error.filename or ''))}: {error.strerror}; check the disk.")
+        self._reload(chosen)
+
+    def _refuse(self, problem: str) -> None:
+        self.notify(problem, severity="error", timeout=10)
+
+    # -- making -----------------------------------------------------------------------------------------
+
+    @on(Button.Pressed, "#make")
+    @on(Input.Submitted)
+    def action_make(self) -> None:
+        """Make new sounds with the values in the fields."""
+        try:
+            settings = GenerateSettings.parse(self._values(FIELDS))
+        except ConfigError as error:
+            self._refuse(str(error))
+            return
+        self._make(MakingRequest(settings))
+
+    def action_vary(self) -> None:
+        """Make variations of the chosen sound."""
+        sound = self._chosen
+        if sound is None:
+            self.notify("Choose a sound first; n makes some.")
+            return
+        self._make(MakingRequest(VarySettings(count=VARIATIONS), (str(sound.path),)))
+
+    def action_journey(self) -> None:
+        """Make a journey between the marked sounds, or a drift among the run's own."""
+        marked = tuple(str(sound.path) for sound in self._sounds.values() if sound.is_starred)
+        self._make(MakingRequest(JourneySettings(seconds=JOURNEY_S), marked if len(marked) > 1 else ()))
+
+    def action_cancel(self) -> None:
+        """Stop making; what is complete stays."""
+        self._studio.stop()
+
+    def action_explore(self) -> None:
+        self.action_stop()
+        self.post_message(self.Explored(self._run))
+
+    def _values(self, names: Sequence[str]) -> dict[str, str]:
+        fields = (self.query_one(f"#make-{name}") for name in names)
+        return {
+            name: str(field.value)
+            for name, field in zip(names, fields, strict=True)
+            if isinstance(field, Input | Select)
+        }
+
+    def _make(self, request: MakingRequest) -> None:
+        if self._is_making:
+            self.notify("Sounds are being made; c stops that.")
+            return
+        try:
+            output = OutputSettings.parse(self._values(OUTPUT_FIELDS))
+        except ConfigError as error:
+            self._refuse(str(error))
+            return
+        self._is_making, self._made = True, 0
+        bar = self.query_one(ProgressLine)
+        bar.show(0, 0)
+        bar.display = True
+        self.query_one("#making-note", Line).show("Loading the model… c stops")
+        self._studio.do(partial(self._write, request, output), self._finish, self._stop)
+
+    def _write(self, request: MakingRequest, output: OutputSettings, maker: "Maker") -> "Made | None":
+        """On the studio's thread: make everything, and have each sound shown when it is there."""
+        last: Made | None = None
+        for last in maker.make(request, output):
+            self.call_later(self._show_made, last)
+        return last
+
+    def _show_made(self, made: "Made") -> None:
+        self._made += 1
+        if self._made == 1:
+            self._reload(made.path.name)  # the first can be played while the others are made
+
+    def _show_progress(self, at: "MakingProgress") -> None:
+        self.query_one(ProgressLine).show(at.done, at.total)
+        self.query_one("#making-note", Line).show(f"{at.done} of {at.total} {at.unit} made; c stops")
+
+    def _finish(self, made: "Made | None") -> None:
+        self._end(f"{fmt.count(self._made, 'sound')} made")
+        self._reload()
+
+    def _stop(self, problem: str) -> None:
+        self._end(f"stopped; {fmt.count(self._made, 'sound')} complete" if not problem else "")
+        if problem:
+            self.notify(problem, title="Cannot make sounds", severity="error", timeout=20)
+        self._reload()
+
+    def _end(self, note: str) -> None:
+        self._is_making = False
+        self.query_one(ProgressLine).display = False
+        self.query_one("#making-note", Line).show(note)
+
+    def on_descendant_focus(self) -> None:
+        """Show what the field is for that has the focus."""
+        focused = self.focused
+        name = (focused.id or "").removeprefix("make-") if focused is not None else ""
+        known = {**describe_settings(GenerateSettings), **describe_settings(OutputSettings)}
+        setting = known.get(name)
+        text = f"{setting.help} {setting.range}." if setting is not None else ""
+        self.query_one("#field-help", Line).show(text)
+
+    def action_back(self) -> None:
+        if self._is_making:
+            self.action_cancel()
+            return
+        self.action_stop()
+        self.app.pop_screen()
+
+
+def _field(setting: Setting) -> ComposeResult:
+    """A line with the name and the value of a setting."""
+    with Horizontal(classes="making-line"):
+        yield Label(setting.name)
+        if setting.choices:
+            yield Select.from_values(
+                setting.choices,
+                value=setting.show(setting.default),
+                allow_blank=False,
+                compact=True,
+                id=f"make-{setting.name}",
+            )
+        else:
+            yield Input(setting.show(setting.default), compact=True, id=f"make-{setting.name}")
