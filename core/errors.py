@@ -121,6 +121,18 @@ class DamagedCheckpointError(CheckpointError):
     """A checkpoint whose bytes are not those that were written."""
 
 
+class ExportError(SdaError):
+    """Something that cannot be exported, or not to where it should go."""
+
+
+class FileTakenError(ExportError):
+    """A file in `path` that would be overwritten."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{printable(str(path))} exists, and is not overwritten.")
+        self.path = path
+
+
 class TrainingError(SdaError):
     """A run that cannot continue; its state is saved."""
 

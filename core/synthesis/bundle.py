@@ -13,7 +13,8 @@ from torch import Tensor
 from core.audio.levels import Level
 from core.audio.reader import Samples
 from core.audio.spectrogram import LogMelSpectrogram
-from core.checkpoints.archive import FORMAT_VERSION, read_checkpoint
+from core.checkpoints.archive import FORMAT_VERSION
+from core.checkpoints.bundle_file import read_model_state
 from core.checkpoints.folder import find_checkpoint
 from core.config import ResolvedConfig, SpectrogramConfig
 from core.device import choose_device
@@ -149,7 +150,10 @@ class ModelBundle:
 
         Raises AttributeError, KeyError, RuntimeError, TypeError or ValueError if it does not fit.
         """
-        model = build_model(config.model_config(spectrogram), device)
+        network = config.model_config(spectrogram)
+        if network.parameter_count > sum(each.numel() for each in state["model"].values()):
+            raise ValueError("it has fewer weights than its settings say")  # before there is memory for them
+        model = build_model(network, device)
         model.load_state_dict(state["model"])
         latents = LatentDistribution.from_state(state["latents"], device)
         if latents.means.shape[1] != config.latent_dim:
@@ -170,7 +174,7 @@ class ModelBundle:
 
 
 def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu") -> ModelBundle:
-    """The model of a run directory or of a checkpoint file, ready to encode, draw, decode and render.
+    """The model of a run directory, a checkpoint file or a bundle file, ready to encode, draw and render.
 
     `which` chooses the checkpoint of a run: best (lowest validation loss), newest, or the number of a step.
     Its latents are those of the last validation or preview before it.  On a CPU torch computes from now on
@@ -180,20 +184,26 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str = "cpu"
     """
     where = choose_device(device)
     file = find_checkpoint(expand(Path(path)), which)
-    state = read_checkpoint(file)
-    name = printable(file.name)
+    state = read_model_state(file)
+    use_threads(where, state.get("threads"))
+    return bundle_of_state(state, printable(file.name), where)
+
+
+def bundle_of_state(state: Mapping[str, Any], name: str, device: torch.device) -> ModelBundle:
+    """The model in the state of a checkpoint or bundle file of this name.  Raises CheckpointError."""
     task = state.get("task")
     if not isinstance(task, Mapping) or task.get("latents") is None:
         why = ", as older versions wrote none" if state["format_version"] < FORMAT_VERSION else ""
         raise CheckpointError(
             f"{name} has no latent distribution{why}; train the run further, and take its newest checkpoint."
         )
-    use_threads(where, state.get("threads"))
     try:
         config = ResolvedConfig.from_dict(state["config"])
         spectrogram = SpectrogramConfig.from_dict(state["spectrogram"])
+        if spectrogram != config.spectrogram:
+            raise ValueError("its spectrogram is not the one that this program computes")
         parts = {"model": state["ema_model"], **task}
-        return ModelBundle.from_state(parts, config, spectrogram, where)
+        return ModelBundle.from_state(parts, config, spectrogram, device)
     except torch.OutOfMemoryError:
         raise
     except (AttributeError, ConfigError, KeyError, RuntimeError, TypeError, ValueError) as error:

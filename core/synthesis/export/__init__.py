@@ -1,0 +1,6 @@
+"""Models that travel: a bundle file, networks that other programs load, and a card that describes them."""
+
+from core.synthesis.export.bundle import write_bundle
+from core.synthesis.export.source import ModelSource, open_source
+
+__all__ = ["ModelSource", "open_source", "write_bundle"]
