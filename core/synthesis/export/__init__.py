@@ -1,6 +1,7 @@
 """Models that travel: a bundle file, networks that other programs load, and a card that describes them."""
 
 from core.synthesis.export.bundle import write_bundle
+from core.synthesis.export.programs import write_onnx, write_programs
 from core.synthesis.export.source import ModelSource, open_source
 
-__all__ = ["ModelSource", "open_source", "write_bundle"]
+__all__ = ["ModelSource", "open_source", "write_bundle", "write_onnx", "write_programs"]

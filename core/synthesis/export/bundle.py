@@ -1,6 +1,5 @@
 """Writing a bundle file."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +17,23 @@ def write_bundle(
     *,
     names: bool = False,
     sounds: bool = True,
-    sounds_licence: str = "",
-    model_licence: str = "",
     overwrite: bool = False,
 ) -> Path:
     """Write a bundle file, which `load_bundle` opens anywhere, and return its absolute path.
 
     Names of sound files are left out unless `names`.  The training sounds that are kept with the latents
-    travel unless `sounds` is False: new sounds then have no detail.  Licences that are empty are those of
-    the source.  Raises ExportError if the file cannot be written, or is there and may not be overwritten.
+    travel unless `sounds` is False: new sounds then have no detail.  Raises ExportError if the file cannot be written, or is there and may not be overwritten.
     """
     check_target(Path(path), overwrite)
-    provenance = dataclasses.replace(
-        source.provenance,
-        sounds_licence=sounds_licence or source.provenance.sounds_licence,
-        model_licence=model_licence or source.provenance.model_licence,
-    )
     state = _portable_state(source.state)
     if not names:
         state = without_names(state)
     if not sounds:
         state = without_sounds(state)
     try:
-        data = serialise_bundle(BundleContent(state, provenance))
+        data = serialise_bundle(BundleContent(state, source.provenance))
     except (TypeError, ValueError) as error:
-        name = printable(provenance.checkpoint)
+        name = printable(source.provenance.checkpoint)
         raise CheckpointError(f"{name} cannot be exported ({first_line(error)}).") from error
     return write_target(Path(path), data, overwrite)
 

@@ -1,8 +1,10 @@
 """The model that is exported, and where it comes from."""
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import torch
 
@@ -28,6 +30,15 @@ class ModelSource:
     state: State = field(repr=False)
     provenance: Provenance
     run: RunDirectory | None
+
+    def licensed(self, model_licence: str, sounds_licence: str) -> Self:
+        """The same under these licences; one that is empty stays as it was."""
+        provenance = dataclasses.replace(
+            self.provenance,
+            model_licence=model_licence or self.provenance.model_licence,
+            sounds_licence=sounds_licence or self.provenance.sounds_licence,
+        )
+        return dataclasses.replace(self, provenance=provenance)
 
 
 def open_source(path: Path | str, which: str | int = BEST) -> ModelSource:

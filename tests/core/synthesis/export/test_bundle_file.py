@@ -101,10 +101,8 @@ def test_any_program_reads_the_weights_of_a_bundle_file(small_file: Path, checkp
 
 
 def test_bundle_file_says_which_checkpoint_it_is_of(uninterrupted: RunDirectory, tmp_path: Path) -> None:
-    source = open_source(uninterrupted.path)
-    file = write_bundle(
-        tmp_path / "mine.safetensors", source, sounds_licence="CC0-1.0", model_licence="mine alone"
-    )
+    source = open_source(uninterrupted.path).licensed("mine alone", "CC0-1.0")
+    file = write_bundle(tmp_path / "mine.safetensors", source)
     found = read_bundle_file(file).provenance
     best = uninterrupted.checkpoints / "best.pt"
     assert found.checkpoint_sha256 == hashlib.sha256(best.read_bytes()).hexdigest()
