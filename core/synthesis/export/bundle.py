@@ -22,7 +22,8 @@ def write_bundle(
     """Write a bundle file, which `load_bundle` opens anywhere, and return its absolute path.
 
     Names of sound files are left out unless `names`.  The training sounds that are kept with the latents
-    travel unless `sounds` is False: new sounds then have no detail.  Raises ExportError if the file cannot be written, or is there and may not be overwritten.
+    travel unless `sounds` is False: new sounds then have no detail.  Raises CheckpointError for values that
+    are not finite, and ExportError if the file cannot be written, or is there and may not be overwritten.
     """
     check_target(Path(path), overwrite)
     state = _portable_state(source.state)

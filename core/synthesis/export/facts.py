@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from core.synthesis.export.source import ModelSource
 
+FACTS_FILE = "sda-tui.json"  # where a file that holds others has them
+
 
 def network_facts(source: ModelSource) -> Mapping[str, str]:
     """Where a model comes from, its licences, and the numbers that its input and output follow from."""

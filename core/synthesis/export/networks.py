@@ -1,4 +1,4 @@
-"""Encoder and decoder as networks of their own: level, spectrogram and normalisation inside, no choices left."""
+"""Encoder and decoder as networks of their own, with level, spectrogram and normalisation inside."""
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.leveling = Leveling(bundle.level)
         self.analysis = Analysis(bundle.spectrogram)
-        self.model = bundle.model
+        self.model = fixed_copy(bundle.model)
 
     def forward(self, waveform: Tensor) -> Tensor:
         mean, _ = self.model.encode(self.analysis(self.leveling(waveform)))
@@ -48,9 +48,14 @@ class Decoder(nn.Module):
         return log_mel, power
 
 
+def fixed_copy(model: VAE) -> VAE:
+    """A copy of a model in evaluation mode, without gradients, whatever the program that loads it does."""
+    return copy_model(model).eval().requires_grad_(False)
+
+
 def decoding_part(model: VAE) -> VAE:
-    """A copy of a model, in evaluation mode, that decodes and has no weights but those that it needs for it."""
-    part = copy_model(model).eval()
+    """Such a copy, with only the weights that decoding needs."""
+    part = fixed_copy(model)
     for name in part.encoder_parts:
         delattr(part, name)
     return part
@@ -64,12 +69,16 @@ class Leveling(nn.Module):
         self.level = level
 
     def forward(self, waveform: Tensor) -> Tensor:
-        if self.level.mode == "off":
-            return waveform * self.level.gain
+        return waveform * self.gains(waveform)
+
+    def gains(self, waveform: Tensor) -> Tensor:
+        """The gain of each, [batch, 1]."""
         peak = waveform.abs().amax(1, keepdim=True)
+        if self.level.mode == "off":
+            return torch.full_like(peak, self.level.gain)
         to_normalised = (NORMALISED_PEAK / peak.clamp_min(SMALLEST_PEAK)).clamp(max=LARGEST_GAIN)
         gain = torch.where(peak > SMALLEST_PEAK, to_normalised, torch.ones_like(peak))
-        return waveform * (gain if self.level.mode == "file" else gain.clamp(max=self.level.gain))
+        return gain if self.level.mode == "file" else gain.clamp(max=self.level.gain)
 
 
 class Analysis(nn.Module):

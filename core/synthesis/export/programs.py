@@ -15,14 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import ExportError
-from core.synthesis.export.facts import network_facts
+from core.synthesis.export.facts import FACTS_FILE, network_facts
 from core.synthesis.export.networks import Decoder, Encoder
 from core.synthesis.export.source import ModelSource
 from core.synthesis.export.target import check_target, write_target
 
 ONNX_SUFFIX, PROGRAM_SUFFIX = ".onnx", ".pt2"
 ONNX_PACKAGES = ("onnx", "onnxscript")
-FACTS_FILE = "sda-tui.json"  # in a program
 EXAMPLES = 2  # of a batch of 1 torch.export makes a constant
 
 

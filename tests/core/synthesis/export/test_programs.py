@@ -36,7 +36,7 @@ for name, outputs in (("encoder", ["latent"]), ("decoder", ["log_mel", "mel_powe
     for batch in map(int, sys.argv[1:]):
         found = module(torch.from_numpy(numpy.load(f"{name}-{batch}.npy")))
         for output, each in zip(outputs, found if isinstance(found, tuple) else (found,)):
-            numpy.save(f"{output}-{batch}-found.npy", each.detach().numpy())
+            numpy.save(f"{output}-{batch}-found.npy", each.numpy())
 """
 NOTHING_OF_OURS = "\nassert not {'core', 'sda_tui'} & {name.split('.')[0] for name in sys.modules}\n"
 
