@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import (
+    FileTakenError,
     NameTakenError,
     NoLiveRunError,
     NoUsableSoundsError,
@@ -67,6 +68,8 @@ def _advice(error: SdaError) -> str:
             return (
                 f"If they are elsewhere now, add --folder and their path to {command('resume', error.path)}."
             )
+        case FileTakenError():
+            return "Choose another place with --out, or add --overwrite."
         case NameTakenError():
             return f"Choose another with --name, or continue that run with {command('resume', error.path)}."
         case RunNotFoundError() | NoLiveRunError():

@@ -1,6 +1,7 @@
 """Settings: spectrogram, model, training, and the three presets.  Imports no torch."""
 
 from core.config.device import find_device
+from core.config.export import EXPORT_KINDS, METRIC_FORMATS, ExportRequest
 from core.config.presets import PRESETS, Preset, find_preset, suggest_preset
 from core.config.setting import AUTO, Setting, SettingValue, format_number
 from core.config.sizes import (
@@ -23,9 +24,12 @@ from core.config.training import (
 __all__ = [
     "ARCHITECTURE",
     "AUTO",
+    "EXPORT_KINDS",
+    "METRIC_FORMATS",
     "PRESETS",
     "SETTINGS",
     "ConvolutionalConfig",
+    "ExportRequest",
     "ModelConfig",
     "NetworkConfig",
     "PcaUnetConfig",

@@ -11,6 +11,7 @@ from core.runs.event_log import EventFollower, EventLog, read_events
 from core.runs.find import (
     Target,
     create_run,
+    find_model,
     find_owner,
     find_run,
     find_target,
@@ -64,6 +65,7 @@ __all__ = [
     "estimate_run",
     "find_known_errors",
     "find_live_run",
+    "find_model",
     "find_owner",
     "find_run",
     "find_target",

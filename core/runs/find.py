@@ -36,6 +36,17 @@ def find_target(text: str, root: Path) -> Target:
     raise RunNotFoundError(text, root)
 
 
+def find_model(text: str, root: Path) -> Path:
+    """The run of this name below `root`, or of this path, or the file of a checkpoint or bundle.
+
+    Raises RunNotFoundError.
+    """
+    for path in (expand(root) / text, expand(Path(text))):
+        if is_run(path) or is_file(path):
+            return path
+    raise RunNotFoundError(text, root)
+
+
 def find_owner(checkpoint: Path) -> RunDirectory | None:
     """The run whose folder of checkpoints, or another folder of which, this file lies in."""
     folder = checkpoint.absolute().parent.parent

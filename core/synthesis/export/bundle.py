@@ -7,7 +7,7 @@ from core.checkpoints.archive import FORMAT_VERSION, State
 from core.checkpoints.bundle_file import BundleContent, serialise_bundle
 from core.errors import CheckpointError
 from core.synthesis.export.source import ModelSource
-from core.synthesis.export.target import check_target, write_target
+from core.targets import check_target, write_target
 from core.text import first_line, printable
 
 

@@ -25,9 +25,9 @@ from core.synthesis.export.directions import LatentDirections, strongest_directi
 from core.synthesis.export.facts import FACTS_FILE, network_facts
 from core.synthesis.export.networks import Analysis, Leveling, fixed_copy
 from core.synthesis.export.source import ModelSource
-from core.synthesis.export.target import check_target, write_target
 from core.synthesis.latents import COARSE, PARTNERS
 from core.synthesis.sounds import LEVELS
+from core.targets import check_target, write_target
 
 SUFFIX = ".ts"
 OVERLAP = 4  # a buffer has this many times the samples that are left for fading into the next one

@@ -18,7 +18,7 @@ from core.errors import ExportError
 from core.synthesis.export.facts import FACTS_FILE, network_facts
 from core.synthesis.export.networks import Decoder, Encoder
 from core.synthesis.export.source import ModelSource
-from core.synthesis.export.target import check_target, write_target
+from core.targets import check_target, write_target
 
 ONNX_SUFFIX, PROGRAM_SUFFIX = ".onnx", ".pt2"
 ONNX_PACKAGES = ("onnx", "onnxscript")
@@ -49,11 +49,12 @@ def networks_of(source: ModelSource) -> tuple[Network, Network]:
     )
 
 
-def write_onnx(folder: Path | str, source: ModelSource, overwrite: bool = False) -> list[Path]:
-    """Write `encoder.onnx` and `decoder.onnx`, each with its weights inside, and return their paths.
+def write_onnx(start: Path | str, source: ModelSource, *, overwrite: bool = False) -> list[Path]:
+    """Write two ONNX files, each with its weights inside, and return their paths.
 
-    `Encoder` and `Decoder` say what goes in and comes out.  Raises ExportError if packages are missing, or
-    the files cannot be written, or are there and may not be overwritten.
+    Their names are that of `start`, followed by `encoder.onnx` and `decoder.onnx`; `Encoder` and `Decoder`
+    say what goes in and comes out.  Raises ExportError if packages are missing, or the files cannot be
+    written, or are there and may not be overwritten.
     """
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
@@ -80,13 +81,13 @@ def write_onnx(folder: Path | str, source: ModelSource, overwrite: bool = False)
         data: bytes = model.SerializeToString()
         return data
 
-    return _write_all(folder, source, ONNX_SUFFIX, convert, overwrite)
+    return _write_all(Path(start), ONNX_SUFFIX, source, convert, overwrite)
 
 
-def write_programs(folder: Path | str, source: ModelSource, overwrite: bool = False) -> list[Path]:
-    """Write `encoder.pt2` and `decoder.pt2`, which `torch.export.load` opens, and return their paths.
+def write_programs(start: Path | str, source: ModelSource, *, overwrite: bool = False) -> list[Path]:
+    """Write two files that `torch.export.load` opens, and return their paths.
 
-    Raises ExportError if they cannot be written, or are there and may not be overwritten.
+    As `write_onnx`, with names that end with `encoder.pt2` and `decoder.pt2`.
     """
     facts = json.dumps(dict(network_facts(source)), indent=1)
 
@@ -96,7 +97,7 @@ def write_programs(folder: Path | str, source: ModelSource, overwrite: bool = Fa
         torch.export.save(program, buffer, extra_files={FACTS_FILE: facts})
         return buffer.getvalue()
 
-    return _write_all(folder, source, PROGRAM_SUFFIX, convert, overwrite)
+    return _write_all(Path(start), PROGRAM_SUFFIX, source, convert, overwrite)
 
 
 def _any_batch() -> dict[int, Any]:
@@ -104,10 +105,11 @@ def _any_batch() -> dict[int, Any]:
 
 
 def _write_all(
-    folder: Path | str, source: ModelSource, suffix: str, convert: Callable[[Network], bytes], overwrite: bool
+    start: Path, suffix: str, source: ModelSource, convert: Callable[[Network], bytes], overwrite: bool
 ) -> list[Path]:
+    """Write both networks to paths that begin with `start`."""
     networks = networks_of(source)
-    paths = [Path(folder) / f"{network.name}{suffix}" for network in networks]
+    paths = [start.with_name(f"{start.name}{network.name}{suffix}") for network in networks]
     for path in paths:
         check_target(path, overwrite)  # before the work, which takes half a minute
     written = []

@@ -22,7 +22,7 @@ BATCHES = 1, 5
 RUN_ONNX = """
 import sys, numpy, onnxruntime
 for name in ("encoder", "decoder"):
-    session = onnxruntime.InferenceSession(f"{name}.onnx")
+    session = onnxruntime.InferenceSession(f"mine-{name}.onnx")
     for batch in map(int, sys.argv[1:]):
         given = numpy.load(f"{name}-{batch}.npy")
         found = session.run(None, {session.get_inputs()[0].name: given})
@@ -32,7 +32,7 @@ for name in ("encoder", "decoder"):
 RUN_PROGRAM = """
 import sys, numpy, torch
 for name, outputs in (("encoder", ["latent"]), ("decoder", ["log_mel", "mel_power"])):
-    module = torch.export.load(f"{name}.pt2").module()
+    module = torch.export.load(f"mine-{name}.pt2").module()
     for batch in map(int, sys.argv[1:]):
         found = module(torch.from_numpy(numpy.load(f"{name}-{batch}.npy")))
         for output, each in zip(outputs, found if isinstance(found, tuple) else (found,)):
@@ -63,8 +63,8 @@ def test_exported_networks_agree_with_the_checkpoint_at_two_batch_sizes(
     source: ModelSource, tmp_path: Path, write: object, script: str
 ) -> None:
     bundle = source.bundle
-    files = write(tmp_path, source)  # type: ignore[operator]
-    assert [file.stem for file in files] == ["encoder", "decoder"]
+    files = write(tmp_path / "mine-", source)  # type: ignore[operator]
+    assert [file.stem for file in files] == ["mine-encoder", "mine-decoder"]
     wanted = {}
     for batch in BATCHES:
         sounds = make_sounds(batch, bundle.chunk_samples) * torch.logspace(-3, 0.5, batch).unsqueeze(1)
@@ -93,15 +93,15 @@ def test_exported_networks_agree_with_the_checkpoint_at_two_batch_sizes(
 def test_weights_lie_in_the_one_file_and_facts_beside_them(small: ModelSource, tmp_path: Path) -> None:
     import onnx
 
-    for file in write_onnx(tmp_path, small):
+    for file in write_onnx(tmp_path / "mine-", small):
         model = onnx.load(file, load_external_data=False)
         onnx.checker.check_model(model)
         assert not any(weight.external_data for weight in model.graph.initializer)
         facts = {each.key: each.value for each in model.metadata_props}
         assert facts["checkpoint_sha256"] == small.provenance.checkpoint_sha256
         assert (facts["sample_rate"], facts["chunk_samples"]) == ("48000", "12000")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["decoder.onnx", "encoder.onnx"]
-    _, decoder = write_programs(tmp_path, small)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine-decoder.onnx", "mine-encoder.onnx"]
+    _, decoder = write_programs(tmp_path / "mine-", small)
     extra = {"sda-tui.json": ""}
     torch.export.load(str(decoder), extra_files=extra)
     assert json.loads(extra["sda-tui.json"]) == facts
@@ -109,7 +109,7 @@ def test_weights_lie_in_the_one_file_and_facts_beside_them(small: ModelSource, t
 
 @pytest.mark.slow
 def test_a_decoder_does_not_carry_the_weights_of_the_encoder(source: ModelSource, tmp_path: Path) -> None:
-    encoder, decoder = write_programs(tmp_path, source)
+    encoder, decoder = write_programs(tmp_path / "mine-", source)
     assert decoder.stat().st_size < 0.6 * encoder.stat().st_size
 
 
@@ -137,14 +137,14 @@ def test_missing_packages_are_named_with_what_installs_them(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ExportError, match=r"ONNX needs onnxscript, .*: pip install onnxscript\.$"):
-        write_onnx(tmp_path, small)
+        write_onnx(tmp_path / "mine-", small)
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx"])
+@pytest.mark.parametrize("name", ["mine-encoder.onnx", "mine-decoder.onnx"])
 def test_no_network_is_written_over_a_file_or_beside_it(
     small: ModelSource, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / name).write_bytes(b"precious")
     with pytest.raises(FileTakenError):
-        write_onnx(tmp_path, small)
+        write_onnx(tmp_path / "mine-", small)
     assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -1,5 +1,9 @@
-"""Files that an export writes: whole or absent, and in no other file's place unless the user wants that."""
+"""Files that the user names: whole or absent, and in no other file's place unless that is wanted.
 
+Imports no torch.
+"""
+
+from collections.abc import Iterable
 from pathlib import Path
 
 from core.atomic import write_atomically
@@ -22,8 +26,8 @@ def check_target(path: Path, overwrite: bool) -> Path:
     return path
 
 
-def write_target(path: Path, data: bytes, overwrite: bool) -> Path:
-    """Write a file, atomically, and return its absolute path.  Raises ExportError."""
+def write_target(path: Path, data: bytes | Iterable[bytes], overwrite: bool) -> Path:
+    """Write a file or its parts, atomically, and return its absolute path.  Raises ExportError."""
     path = check_target(path, overwrite)
     try:
         write_atomically(path.parent.resolve() / path.name, data)
