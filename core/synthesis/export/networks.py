@@ -17,10 +17,10 @@ class Encoder(nn.Module):
     The same as `ModelBundle.log_mel` and then `ModelBundle.encode` with no steps of refinement.
     """
 
-    def __init__(self, bundle: ModelBundle) -> None:
+    def __init__(self, bundle: ModelBundle, precision: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.leveling = Leveling(bundle.level)
-        self.analysis = Analysis(bundle.spectrogram)
+        self.analysis = Analysis(bundle.spectrogram, precision)
         self.model = fixed_copy(bundle.model)
 
     def forward(self, waveform: Tensor) -> Tensor:
@@ -84,22 +84,25 @@ class Leveling(nn.Module):
 class Analysis(nn.Module):
     """Waveforms [batch, samples] to log-mel spectrograms [batch, 1, mels, frames], as LogMelSpectrogram's.
 
-    One filterbank instead of all that pitch shifts need.
+    One filterbank instead of all that pitch shifts need.  `precision` is that of the Fourier transform, for
+    programs whose transform is less exact than torch's.
     """
 
     window: Tensor
     filterbank: Tensor
 
-    def __init__(self, config: SpectrogramConfig) -> None:
+    def __init__(self, config: SpectrogramConfig, precision: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("window", torch.hann_window(config.n_fft))
+        self.precision = precision
+        self.register_buffer("window", torch.hann_window(config.n_fft, dtype=precision))
         self.register_buffer("filterbank", mel_filterbank(config))  # [mels, bins]
 
     def forward(self, waveform: Tensor) -> Tensor:
         half = self.config.n_fft // 2
         padded = nn.functional.pad(waveform.unsqueeze(1), (half, half), mode="reflect").squeeze(1)
+        padded = padded.to(self.precision)
         frames = padded.unfold(1, self.config.n_fft, self.config.hop_length) * self.window
         parts = torch.view_as_real(torch.fft.rfft(frames))  # [batch, frames, bins, 2]
-        power = parts.square().sum(-1).mT
+        power = parts.square().sum(-1).mT.float()
         return torch.matmul(self.filterbank, power).mul(self.config.reference_gain).log1p().unsqueeze(1)

@@ -306,8 +306,13 @@ class Instrument(nn.Module):
         return sound
 
     def play(self, chunk: Tensor, start: int) -> Tensor:
-        """A buffer [batch, 1, ratio] of a chunk [batch, chunk_samples], faded into from the chunk before."""
+        """A buffer [batch, 1, ratio] of a chunk [batch, chunk_samples], faded into from the chunk before.
+
+        A chunk beyond full scale is brought down to it: decoded from far outside the training sounds, one may
+        be 30 times as loud, which nobody's ears should meet.
+        """
         batch = chunk.shape[0]
+        chunk = chunk / chunk.abs().amax(1, keepdim=True).clamp_min(1.0)
         if self.tail.shape[0] != batch:
             self.tail = torch.zeros([batch, self.overlap], device=chunk.device)
         length = min(self.overlap, max(1, int(self.crossfade_ms * self.sr / 1000.0)))
