@@ -84,6 +84,7 @@ def test_every_file_that_is_exported_is_explained(tmp_path: Path) -> None:
     assert "there" not in text.replace("whether", "")
 
 
+@pytest.mark.slow
 def test_python_of_the_card_makes_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = open_source(write_checkpoint(tmp_path / "mine.pt"))
     file = write_bundle(tmp_path / "mine.safetensors", source)

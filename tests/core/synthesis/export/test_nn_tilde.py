@@ -348,6 +348,7 @@ def test_without_sounds_there_is_no_detail(source: ModelSource, tmp_path: Path) 
     assert "detail" not in about["attributes"]  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_no_deprecation_of_torchscript_is_shown(source: ModelSource, tmp_path: Path, recwarn: object) -> None:
     write_nn_tilde(tmp_path / "model.ts", source)
     assert len(recwarn) == 0  # type: ignore[arg-type]
