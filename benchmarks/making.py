@@ -144,7 +144,9 @@ def main() -> None:
     arguments = parser.parse_args()
     set_environment()
     maker = Maker(arguments.run, device=arguments.device, progress=note_memory)
-    print(f"| {arguments.run.name}, step {maker.bundle.identity.step}, {maker.bundle.device} | |\n|---|---|")
+    print(
+        f"| {arguments.run.name}, step {maker.bundle.provenance.step}, {maker.bundle.device} | |\n|---|---|"
+    )
     for name in arguments.parts or list(PARTS)[:-1]:
         with tempfile.TemporaryDirectory() as folder:
             PARTS[name](maker, Path(folder))

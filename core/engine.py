@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import runs
-from core.config import SettingValue
+from core.config import METRIC_FORMATS, ExportRequest, SettingValue
 from core.data.report import ScanEvent, ScanProgress, ScanReport
 from core.errors import Cancelled, NameTakenError, RunError, SdaError
 from core.events import EngineReady, RunEvent, RunState, StateChanged
 from core.runs import EventLog, RunDirectory, RunManifest, StartModel, suggest_branch_name, summarise
+from core.runs.export_targets import owner, plan_targets
+from core.runs.metrics import write_metrics
 from core.training.control import Control
 
 if TYPE_CHECKING:
@@ -205,6 +207,23 @@ def open_maker(
     from core.synthesis.making import Maker
 
     return Maker(model, which, device, notify, progress, cancelled)
+
+
+def export(request: ExportRequest) -> Iterator[Path]:
+    """Write what is requested, on the caller's thread, and yield the path of each file when it is there.
+
+    All names are checked before the first file is written.  Raises SdaError; what is written by then stays.
+    """
+    targets = plan_targets(request)
+    run = owner(request.model)
+    for kind in METRIC_FORMATS:
+        if run is not None and kind in targets:
+            yield from write_metrics(run, request, targets[kind])
+    if request.kinds:
+        set_environment()
+        from core.synthesis.export.job import export_model
+
+        yield from export_model(request, targets)
 
 
 class QueuedRun:

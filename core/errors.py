@@ -134,15 +134,19 @@ class SourceError(SdaError):
 
 
 class OutputError(SdaError):
-    """A place where sounds cannot be written."""
+    """Something that cannot be written where it should go."""
 
 
-class OutputExistsError(OutputError):
-    """A file in `path` that would have been replaced."""
+class FileTakenError(OutputError):
+    """A file in `path` that would be overwritten."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{printable(str(path))} exists already, and is left as it is.")
+        super().__init__(f"{printable(str(path))} exists, and is not overwritten.")
         self.path = path
+
+
+class ExportError(OutputError):
+    """Something that cannot be exported."""
 
 
 class TrainingError(SdaError):

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import (
+    FileTakenError,
     NameTakenError,
     NoLiveRunError,
     NoUsableSoundsError,
-    OutputExistsError,
     RunFinishedError,
     RunNotFoundError,
     RunsFolderError,
@@ -68,10 +68,10 @@ def _advice(error: SdaError) -> str:
             return (
                 f"If they are elsewhere now, add --folder and their path to {command('resume', error.path)}."
             )
+        case FileTakenError():
+            return "Choose another place with --out, or add --overwrite."
         case NameTakenError():
             return f"Choose another with --name, or continue that run with {command('resume', error.path)}."
-        case OutputExistsError():
-            return "Choose another --seed or --out, or replace it with --overwrite."
         case RunNotFoundError() | NoLiveRunError():
             return f"{command('runs', '--runs', error.root)} lists the runs."
         case RunFinishedError():

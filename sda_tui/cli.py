@@ -117,6 +117,10 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.making import making_command
 
         return making_command(parsed)
+    if parsed.command == "export":
+        from sda_tui.headless.export import export_command
+
+        return export_command(parsed)
     if parsed.command == "listen":
         from sda_tui.headless.listen import listen_command
 
@@ -228,6 +232,36 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     render.add_argument("--inversion", default="best", metavar="Q", help="fast or best (if left out)")
     render.add_argument("--epoch", metavar="N", help="only those of this epoch")
 
+    export = commands.add_parser("export", help="a model as files that travel, and the history of its run")
+    export.add_argument("run", type=_text, metavar="RUN", help=f"{RUN_HELP}, or of a bundle")
+    export.add_argument(
+        "--to",
+        action="append",
+        default=[],
+        metavar="KIND",
+        help="bundle, onnx, torch, nn or card; repeatable",
+    )
+    export.add_argument("--metrics", type=_text, metavar="FORMAT", help="the run's history: csv or json")
+    export.add_argument("--steps", action="store_true", help="with each step in the metrics")
+    export.add_argument(
+        "--out",
+        type=_path,
+        metavar="PATH",
+        help="a folder, or a file for one; the current folder if left out",
+    )
+    export.add_argument(
+        "--checkpoint",
+        type=_text,
+        metavar="WHICH",
+        help="best (if left out), newest, saved, a step or a file",
+    )
+    export.add_argument("--names", action="store_true", help="name the sound files in bundle and card")
+    export.add_argument("--without-sounds", action="store_true", help="leave kept training sounds out")
+    export.add_argument("--licence", default="", metavar="TEXT", help="of the model: CC-BY-4.0, for example")
+    export.add_argument("--sounds-licence", default="", metavar="TEXT", help="of the training sounds")
+    export.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    export.add_argument("--json", action="store_true", help="print one JSON document")
+
     runs = commands.add_parser("runs", help="every run with its state")
     runs.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -249,7 +283,7 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         )
     for command in (app, attach):
         command.add_argument("--listen-port", type=_port, metavar="P", help="of the listener page")
-    for command in (app, train, resume, attach, listen, render, *making, runs):
+    for command in (app, train, resume, attach, listen, render, export, *making, runs):
         command.add_argument(
             "--runs", type=_path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
         )

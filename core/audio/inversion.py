@@ -69,8 +69,7 @@ class MelInverter(nn.Module):
         sounds.  `known` [batch, fewer samples] is how the sounds begin, which the rest then continues.
         Raises Cancelled within a few iterations.
         """
-        power = log_mel.squeeze(1).mT.expm1() / self.config.reference_gain
-        mel = power.clamp_min(0).contiguous()  # [batch, frames, mels]
+        mel = self.mel_power(log_mel)
         quality = self.quality
         beginning = known.repeat_interleave(quality.starts, dim=0) if known is not None else None
         magnitude = self.power_spectrum(mel).sqrt().repeat_interleave(quality.starts, dim=0)
@@ -86,7 +85,7 @@ class MelInverter(nn.Module):
             spectrum,
             samples,
             quality.refinements,
-            lambda rebuilt: self._update(squared(rebuilt), mel).sqrt(),
+            lambda rebuilt: self.fitted_magnitude(rebuilt, mel),
             cancelled,
             known,
         )
@@ -102,12 +101,21 @@ class MelInverter(nn.Module):
         best = error.view(-1, starts).argmin(1)
         return spectrum[torch.arange(len(best), device=best.device) * starts + best]
 
+    def mel_power(self, log_mel: Tensor) -> Tensor:
+        """Log-mel spectrograms [batch, 1, mels, frames] to mel power [batch, frames, mels]."""
+        power = log_mel.squeeze(1).mT.expm1() / self.config.reference_gain
+        return power.clamp_min(0).contiguous()
+
     def power_spectrum(self, mel: Tensor) -> Tensor:
         """Mel power [batch, frames, mels] to a non-negative power spectrum [batch, frames, bins]."""
         power = mel.new_ones(*mel.shape[:2], len(self.filterbank))
         for _ in range(UPDATES):
             power = self._update(power, mel)
         return power
+
+    def fitted_magnitude(self, spectrum: Tensor, mel: Tensor) -> Tensor:
+        """The magnitude of a complex spectrum [batch, frames, bins] after an update towards the mel power."""
+        return self._update(squared(spectrum), mel).sqrt()
 
     def _update(self, power: Tensor, mel: Tensor) -> Tensor:
         ratio = mel / (power @ self.filterbank).clamp_min(TINY)
@@ -131,15 +139,25 @@ class MelInverter(nn.Module):
         for _ in range(iterations):
             if cancelled():
                 raise Cancelled
-            waveform = self.inverse_stft(spectrum, samples)
-            if known is not None:
-                waveform[:, : known.shape[1]] = known
-            rebuilt = self.stft(waveform)
-            direction = torch.sub(rebuilt, previous, alpha=INERTIA)
-            length = squared(direction).clamp_min(TINY**2).sqrt()
-            spectrum = direction * (magnitude(rebuilt) / length)
-            previous = rebuilt
+            spectrum, previous = self.iterate(spectrum, previous, samples, magnitude, known)
         return spectrum
+
+    def iterate(
+        self,
+        spectrum: Tensor,
+        previous: Tensor,
+        samples: int,
+        magnitude: Callable[[Tensor], Tensor],
+        known: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """One iteration of `griffin_lim`, and the projection that is the `previous` of the next one."""
+        waveform = self.inverse_stft(spectrum, samples)
+        if known is not None:
+            waveform[:, : known.shape[1]] = known
+        rebuilt = self.stft(waveform)
+        direction = torch.sub(rebuilt, previous, alpha=INERTIA)
+        length = squared(direction).clamp_min(TINY**2).sqrt()
+        return direction * (magnitude(rebuilt) / length), rebuilt
 
     # torch.stft and torch.istft return the same, but take twice the time.
 

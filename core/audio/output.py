@@ -16,7 +16,7 @@ from core.audio.levels import NORMALISED_PEAK, SMALLEST_PEAK
 from core.audio.loudness import LoudnessMeter
 from core.audio.reader import Samples
 from core.config import OutputSettings
-from core.errors import Cancelled, OutputExistsError
+from core.errors import Cancelled, FileTakenError
 
 TARGET_LUFS = -18.0  # the reference of ReplayGain 2
 FADE_S = 0.005
@@ -54,15 +54,15 @@ class SoundWriter:
         return ".flac" if self._settings.format == "flac" else ".wav"
 
     def require_free(self, path: Path) -> None:
-        """Raise OutputExistsError if there is a file that may not be replaced."""
+        """Raise FileTakenError if there is a file that may not be replaced."""
         if not self._is_replacing and os.path.lexists(path):
-            raise OutputExistsError(path)
+            raise FileTakenError(path)
 
     def write(self, path: Path, blocks: Iterable[Samples]) -> Written:
         """Write a sound of any length in bounded memory; the file is there when it is complete.
 
         If the blocks end with Cancelled, those before are written, if there are any.  The last milliseconds
-        fade out, so that the end does not click.  Raises OutputExistsError, OSError.
+        fade out, so that the end does not click.  Raises FileTakenError, OSError.
         """
         self.require_free(path)
         with tempfile.TemporaryFile(dir=path.parent) as raw:
@@ -162,7 +162,7 @@ def _clear_time(file: BinaryIO) -> None:
 
 @contextlib.contextmanager
 def _new_file(path: Path, is_replacing: bool) -> Iterator[BinaryIO]:
-    """A file that gets this name once it is complete and on disk.  Raises OutputExistsError."""
+    """A file that gets this name once it is complete and on disk.  Raises FileTakenError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
@@ -183,10 +183,10 @@ def _link(temporary: Path, path: Path) -> None:
     try:
         os.link(temporary, path)
     except FileExistsError:
-        raise OutputExistsError(path) from None
+        raise FileTakenError(path) from None
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
         if os.path.lexists(path):
-            raise OutputExistsError(path) from None
+            raise FileTakenError(path) from None
         temporary.rename(path)

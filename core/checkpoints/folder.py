@@ -119,7 +119,7 @@ def find_checkpoint(path: Path, which: str | int = BEST) -> Path:
     run = RunDirectory(path)
     if not run.run_file.is_file():
         raise CheckpointError(
-            f"{printable(str(run.path))} is neither a run nor a checkpoint; check the path."
+            f"{printable(str(run.path))} is neither a run nor a checkpoint or bundle; check the path."
         )
     is_early = which == BEST and not is_file(run.checkpoints / BEST_FILE)
     return choose_checkpoint(run.checkpoints, NEWEST if is_early else which)

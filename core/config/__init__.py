@@ -1,6 +1,7 @@
 """Settings: spectrogram, model, training, and the three presets.  Imports no torch."""
 
 from core.config.device import find_device
+from core.config.export import EXPORT_KINDS, METRIC_FORMATS, ExportRequest
 from core.config.making import (
     DIRECTIONS,
     KINDS,
@@ -36,11 +37,14 @@ __all__ = [
     "ARCHITECTURE",
     "AUTO",
     "DIRECTIONS",
+    "EXPORT_KINDS",
     "KINDS",
+    "METRIC_FORMATS",
     "PRESETS",
     "SETTINGS",
     "ConvolutionalConfig",
     "ExploreSettings",
+    "ExportRequest",
     "GenerateSettings",
     "JourneySettings",
     "MakingRequest",

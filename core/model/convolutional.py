@@ -14,6 +14,7 @@ class ConvolutionalVAE(VAE):
     """Four stride-2 convolutions to the posterior, and a mirrored decoder: what most tools use."""
 
     config: ConvolutionalConfig
+    encoder_parts = ("encoder", "to_posterior")
 
     def __init__(self, config: ConvolutionalConfig) -> None:
         super().__init__(config)

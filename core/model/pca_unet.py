@@ -37,6 +37,7 @@ class PcaUnetVAE(VAE):
 
     config: PcaUnetConfig
     cuda_memory_format = torch.channels_last
+    encoder_parts = ("to_latent", "log_variance")
 
     def __init__(self, config: PcaUnetConfig) -> None:
         super().__init__(config)

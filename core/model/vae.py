@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,7 @@ class VAE(nn.Module, ABC):
     cuda_memory_format = (
         torch.contiguous_format
     )  # of the weights: the faster one for this model's convolutions
+    encoder_parts: ClassVar[tuple[str, ...]] = ()  # weights and layers that decoding does without
     band_mean: Tensor
     scale: Tensor
 

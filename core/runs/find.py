@@ -37,12 +37,14 @@ def find_target(text: str, root: Path) -> Target:
 
 
 def find_model(text: str, root: Path) -> Path:
-    """The run of this name below `root` or of this path, or the file of a model.
+    """The run of this name below `root`, or of this path, or the file of a checkpoint or bundle.
 
     Raises RunNotFoundError.
     """
-    path = expand(Path(text))
-    return path.absolute() if is_file(path) else find_target(text, root).run.path
+    for path in (expand(root) / text, expand(Path(text))):
+        if is_run(path) or is_file(path):
+            return path
+    raise RunNotFoundError(text, root)
 
 
 def find_owner(checkpoint: Path) -> RunDirectory | None:

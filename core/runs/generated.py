@@ -9,7 +9,7 @@ from typing import Any
 
 from core.config import MakingRequest, OutputSettings
 from core.config.making import KINDS
-from core.errors import ConfigError, OutputError, OutputExistsError, SourceError
+from core.errors import ConfigError, FileTakenError, OutputError, SourceError
 from core.files import list_names, open_regular
 from core.records import parse_json, read_list, read_mapping, read_path, read_text
 from core.text import printable
@@ -75,14 +75,14 @@ def star_generated(sound: GeneratedSound, is_starred: bool) -> None:
 
 
 def rename_generated(sound: GeneratedSound, name: str) -> Path:
-    """Give a sound another name; it keeps its suffix.  Raises OutputError, OutputExistsError, OSError."""
+    """Give a sound another name; it keeps its suffix.  Raises OutputError, FileTakenError, OSError."""
     if not name.strip(". ") or "/" in name or "\0" in name or len(name.encode()) > LONGEST_NAME:
         raise OutputError(
             f"'{printable(name)}' cannot name a file; use up to {LONGEST_NAME} letters without /."
         )
     path = sound.path.with_name(name.removesuffix(sound.path.suffix) + sound.path.suffix)
     if os.path.lexists(path):
-        raise OutputExistsError(path)
+        raise FileTakenError(path)
     record = _record(sound)
     sound.path.rename(path)
     append_provenance(path.parent, {**record, "file": path.name})

@@ -13,14 +13,14 @@ from torch import Tensor
 from core.audio.levels import Level
 from core.audio.reader import Samples
 from core.audio.spectrogram import LogMelSpectrogram
-from core.checkpoints.archive import FORMAT_VERSION, State, read_checkpoint, read_digest
+from core.checkpoints.archive import FORMAT_VERSION
+from core.checkpoints.bundle_file import BundleContent, Provenance, read_model
 from core.checkpoints.folder import find_checkpoint
 from core.config import ResolvedConfig, SpectrogramConfig
 from core.device import choose_device
 from core.errors import CheckpointError, ConfigError
 from core.model import VAE, build_model
 from core.paths import expand
-from core.runs import find_owner
 from core.synthesis.latents import Drawn, LatentDistribution
 from core.synthesis.refine import STEPS, refine_latents
 from core.synthesis.render import SoundRenderer, audible, stream_renderer
@@ -31,18 +31,7 @@ from core.threads import use_threads
 RECONSTRUCTED_DETAIL = 0.5  # all of it is nearer to real sounds as a set, but further from the given one
 
 
-@dataclass(frozen=True)
-class Identity:
-    """Which checkpoint of which run a model is from; `sha256` is that of the checkpoint."""
-
-    run: str = ""
-    checkpoint: str = ""
-    sha256: str = ""
-    epoch: int = 0
-    step: int = 0
-
-
-UNKNOWN = Identity()
+UNKNOWN = Provenance("", "", "", 0, 0)
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,7 @@ class ModelBundle:
     chunk_samples: int
     level: Level = field(default_factory=Level)
     detail: float = 0.0
-    identity: Identity = UNKNOWN
+    provenance: Provenance = UNKNOWN
 
     @property
     def device(self) -> torch.device:
@@ -195,13 +184,16 @@ class ModelBundle:
         config: ResolvedConfig,
         spectrogram: SpectrogramConfig,
         device: torch.device,
-        identity: Identity = UNKNOWN,
+        provenance: Provenance = UNKNOWN,
     ) -> Self:
         """Read what `state_dict` gave, for a run with this configuration.
 
         Raises AttributeError, KeyError, RuntimeError, TypeError or ValueError if it does not fit.
         """
-        model = build_model(config.model_config(spectrogram), device)
+        network = config.model_config(spectrogram)
+        if network.parameter_count > sum(each.numel() for each in state["model"].values()):
+            raise ValueError("it has fewer weights than its settings say")  # before there is memory for them
+        model = build_model(network, device)
         model.load_state_dict(state["model"])
         latents = LatentDistribution.from_state(state["latents"], device)
         if latents.means.shape[1] != config.latent_dim:
@@ -214,7 +206,7 @@ class ModelBundle:
         if latents.sounds is not None and latents.sounds.levels.shape[1:] != shape:
             raise ValueError("its training sounds are not of this model")
         samples = config.chunk_samples(spectrogram)
-        return cls(model.eval(), spectrogram, latents, samples, level, config.detail, identity)
+        return cls(model.eval(), spectrogram, latents, samples, level, config.detail, provenance)
 
     @cached_property
     def _analysis(self) -> LogMelSpectrogram:
@@ -222,7 +214,7 @@ class ModelBundle:
 
 
 def load_bundle(path: Path | str, which: str | int = "best", device: str | None = "cpu") -> ModelBundle:
-    """The model of a run directory or of a checkpoint file, ready to encode, draw, decode and render.
+    """The model of a run directory, a checkpoint file or a bundle file, ready to encode, draw and render.
 
     `which` chooses the checkpoint of a run: best (lowest validation loss; the newest while there is none),
     newest, or the number of a step.  `device` None is the best there is.
@@ -233,31 +225,30 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str | None 
     """
     where = choose_device(device)
     file = find_checkpoint(expand(Path(path)), which)
-    state = read_checkpoint(file)
-    name = printable(file.name)
+    content = read_model(file)
+    use_threads(where, content.state.get("threads"))
+    return bundle_of(content, printable(file.name), where)
+
+
+def bundle_of(content: BundleContent, name: str, device: torch.device) -> ModelBundle:
+    """The model in a checkpoint or bundle file of this name.  Raises CheckpointError."""
+    state, provenance = content
     task = state.get("task")
     if not isinstance(task, Mapping) or task.get("latents") is None:
         why = ", as older versions wrote none" if state["format_version"] < FORMAT_VERSION else ""
         raise CheckpointError(
             f"{name} has no latent distribution{why}; train the run further, and take its newest checkpoint."
         )
-    use_threads(where, state.get("threads"))
     try:
         config = ResolvedConfig.from_dict(state["config"])
         spectrogram = SpectrogramConfig.from_dict(state["spectrogram"])
+        if spectrogram != config.spectrogram:
+            raise ValueError("its spectrogram is not the one that this program computes")
         parts = {"model": state["ema_model"], **task}
-        return ModelBundle.from_state(parts, config, spectrogram, where, _identity(file, state))
+        return ModelBundle.from_state(parts, config, spectrogram, device, provenance)
     except torch.OutOfMemoryError:
         raise
     except (AttributeError, ConfigError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{name} holds no model that this version can use ({first_line(error)})."
         ) from error
-
-
-def _identity(file: Path, state: State) -> Identity:
-    progress, owner = state["progress"], find_owner(file)
-    run = owner.name if owner is not None else file.stem
-    return Identity(
-        run, file.name, read_digest(file), int(progress["validated_epochs"]), int(progress["step"])
-    )

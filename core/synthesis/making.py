@@ -187,16 +187,16 @@ class Maker:
             self._progress(MakingProgress(done, total, "s"))
 
     def _describe(self, rendered: _Rendered, path: Path, duration_s: float) -> dict[str, Any]:
-        identity, sound = self.bundle.identity, rendered.sound
+        provenance, sound = self.bundle.provenance, rendered.sound
         about: dict[str, Any] = {
             "file": path.name,
             "sound": sound.name,
             "time": time.time(),
-            "run": identity.run,
-            "checkpoint": identity.checkpoint,
-            "checkpoint_sha256": identity.sha256,
-            "epoch": identity.epoch,
-            "step": identity.step,
+            "run": provenance.run,
+            "checkpoint": provenance.checkpoint,
+            "checkpoint_sha256": provenance.checkpoint_sha256,
+            "epoch": provenance.epoch,
+            "step": provenance.step,
             "device": str(self.bundle.device),
             "number": sound.number,
             "seed": sound.seed,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from core.checkpoints.bundle_file import Provenance
 from core.config import (
     ExploreSettings,
     GenerateSettings,
@@ -22,7 +23,7 @@ from core.errors import SourceError
 from core.files import list_names
 from core.paths import expand
 from core.seeding import generator
-from core.synthesis.bundle import Identity, ModelBundle
+from core.synthesis.bundle import ModelBundle
 from core.synthesis.encoded import EncodedSound, draw_sound, interpolate, vary, wander
 from core.synthesis.long import frames_of, glide
 from core.synthesis.morph import Recording, morph
@@ -79,7 +80,7 @@ _SEED = re.compile(r"-s(\d{1,10})[-.]")
 
 def plan(bundle: ModelBundle, request: MakingRequest, cancelled: Cancel) -> Sequence[Sound]:
     """The sounds of a request whose seed is set.  Raises SourceError, Cancelled."""
-    if request.checkpoint_sha256 not in ("", bundle.identity.sha256):
+    if request.checkpoint_sha256 not in ("", bundle.provenance.checkpoint_sha256):
         raise SourceError("It was made with another checkpoint; name that one, or the run that it is of.")
     sounds = _plan_all(bundle, request, cancelled)
     if not request.only:
@@ -108,7 +109,7 @@ def _plan_all(bundle: ModelBundle, request: MakingRequest, cancelled: Cancel) ->
 def _plan_new(bundle: ModelBundle, settings: GenerateSettings, cancelled: Cancel) -> Sequence[Sound]:
     seed = settings.seed or 0
     numbers = range(settings.first, settings.first + settings.count)
-    prefix = f"{_prefix(bundle.identity)}-s{seed}"
+    prefix = f"{_prefix(bundle.provenance)}-s{seed}"
     draw = partial(draw_sound, temperature=settings.temperature, detail=settings.detail)
     samples = round(settings.seconds * bundle.spectrogram.sample_rate) if settings.seconds else None
     if samples is None or samples <= bundle.chunk_samples:
@@ -141,7 +142,7 @@ def _plan_variations(
     seed = settings.seed or 0
     for text in sources:
         source = read_source(bundle, text, cancelled)
-        stem = f"{_prefix(bundle.identity)}-{_stem(text)}-s{seed}"
+        stem = f"{_prefix(bundle.provenance)}-{_stem(text)}-s{seed}"
         for number in range(settings.first, settings.first + settings.count):
             draws = generator(seed, "vary", number)
             encode = partial(vary, bundle, source, settings.amount, draws)
@@ -157,7 +158,7 @@ def _plan_journey(
         raise SourceError(
             "A journey goes between two or more sounds, or, without any, among those of the run."
         )
-    name = f"{_prefix(bundle.identity)}-journey-s{seed}"
+    name = f"{_prefix(bundle.provenance)}-journey-s{seed}"
     samples = round(settings.seconds * bundle.spectrogram.sample_rate)
     waypoints = [_with_detail(read_source(bundle, text, cancelled), settings.detail) for text in sources]
     if settings.steps is not None:
@@ -192,7 +193,7 @@ def _plan_morph(
     sounds = list[Sound]()
     for text in request.sources:
         recording = Recording.measure(expand(Path(text)), bundle, cancelled)
-        name = f"{_prefix(bundle.identity)}-{_stem(text)}-morph-{round(100 * settings.amount):03}"
+        name = f"{_prefix(bundle.provenance)}-{_stem(text)}-morph-{round(100 * settings.amount):03}"
         pieces = partial(morph, bundle, recording, settings, change, cancelled)
         sounds.append(LongSound(name, 1, settings.seed, recording.samples, pieces, recording.gain))
     return sounds
@@ -204,7 +205,7 @@ def _plan_explored(bundle: ModelBundle, settings: ExploreSettings) -> Sequence[S
             f"There is no training sound #{settings.base}; this model has {len(bundle.latents)}."
         )
     digest = hashlib.blake2b(repr((settings.offsets, settings.detail)).encode(), digest_size=3).hexdigest()
-    name = f"{_prefix(bundle.identity)}-near-{settings.base:03}-{digest}"
+    name = f"{_prefix(bundle.provenance)}-near-{settings.base:03}-{digest}"
     return [ShortSound(name, 1, settings.seed, partial(LatentSpace(bundle).sound, settings))]
 
 
@@ -222,8 +223,8 @@ def _with_detail(sound: EncodedSound, detail: float | None) -> EncodedSound:
     return sound if detail is None else replace(sound, residual=detail * sound.residual, decoded=None)
 
 
-def _prefix(identity: Identity) -> str:
-    return f"{identity.run}-e{identity.epoch:04}"
+def _prefix(provenance: Provenance) -> str:
+    return f"{provenance.run}-e{provenance.epoch:04}"
 
 
 def _stem(source: str) -> str:

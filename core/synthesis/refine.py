@@ -31,7 +31,7 @@ def refine_latents(
     """
     model.eval()
     with torch.no_grad():
-        latent = nn.Parameter(model.encode(log_mel)[0])
+        latent = nn.Parameter(model.encode(log_mel)[0].contiguous())  # as the optimiser's kernels want it
     nearest = latent.detach().clone()
     smallest = torch.full((len(latent),), math.inf, device=latent.device)
     optimizer = AdamW([ParameterGroup([latent])], weight_decay=0.0)

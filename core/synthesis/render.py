@@ -67,4 +67,4 @@ def inversion_device(device: torch.device) -> torch.device:
 
 def audible(log_mel: Tensor, spectrogram: SpectrogramConfig) -> Tensor:
     """Log-mel spectrograms without what no sound has: numbers that are not finite, negative or huge."""
-    return log_mel.nan_to_num().clamp(0, spectrogram.largest_log_mel)
+    return log_mel.nan_to_num().clamp(0.0, spectrogram.largest_log_mel)

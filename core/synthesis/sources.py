@@ -42,7 +42,7 @@ def read_source(bundle: ModelBundle, text: str, cancelled: Callable[[], bool]) -
     path = expand(Path(text))
     with contextlib.suppress(KeyError, OSError, TypeError, ValueError):  # whoever wrote that line
         record = find_provenance(path)
-        if record is not None and record["checkpoint_sha256"] == bundle.identity.sha256:
+        if record is not None and record["checkpoint_sha256"] == bundle.provenance.checkpoint_sha256:
             settings = GenerateSettings(**record["settings"])
             number = int(record["number"]) - 1
             return draw_sound(bundle, int(record["seed"]), number, settings.temperature, settings.detail)

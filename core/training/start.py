@@ -9,12 +9,11 @@ from core.checkpoints.archive import LARGEST_BYTES, State, read_checkpoint
 from core.checkpoints.folder import find_checkpoint
 from core.config import ResolvedConfig, SpectrogramConfig
 from core.disk import explain_write_error
-from core.errors import CheckpointError, ConfigError, RunError, RunNotFoundError
+from core.errors import CheckpointError, ConfigError, RunError
 from core.files import read_bounded
 from core.model import VAE, build_model
-from core.paths import expand, is_file
 from core.runs import Parent, RunDirectory, StartModel
-from core.runs.find import find_owner, is_run
+from core.runs.find import find_model, find_owner
 from core.text import first_line, printable
 
 
@@ -23,10 +22,7 @@ def open_start_model(text: str, root: Path) -> StartModel:
 
     Raises RunNotFoundError, CheckpointError if there is none that can be used here.
     """
-    for path in (expand(root) / text, expand(Path(text))):
-        if is_run(path) or is_file(path):
-            return _read(find_checkpoint(path).absolute())
-    raise RunNotFoundError(text, root)
+    return _read(find_checkpoint(find_model(text, root)).absolute())
 
 
 def copy_start_model(start: StartModel, run: RunDirectory) -> None:

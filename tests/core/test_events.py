@@ -2,11 +2,13 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
 from core.events import (
+    EVENT_TYPES,
     CheckpointSaved,
     EpochFinished,
     LoadProgress,
@@ -122,3 +124,11 @@ def test_warning_of_an_unknown_kind_is_no_event() -> None:
 def test_a_field_of_a_newer_version_is_skipped() -> None:
     line = to_json(Warned(WarningKind.DISK, "Full.", 1), 0.0)[:-1] + ',"colour":"red"}'
     assert from_json(line) == (Warned(WarningKind.DISK, "Full.", 1), 0.0)
+
+
+@pytest.mark.parametrize("kind", EVENT_TYPES.values(), ids=EVENT_TYPES)
+def test_readme_documents_every_event_and_its_fields(kind: type[RunEvent]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (row,) = (line for line in readme.splitlines() if line.startswith(f"| `{kind.event}` | "))
+    for field in fields(kind):
+        assert f"`{field.name}`" in row or field.name == "metrics"

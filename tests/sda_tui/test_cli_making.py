@@ -47,8 +47,8 @@ def test_generate_prints_the_path_of_every_sound(
     status, _, err = outcome(capsys, command + " --format flac")
     assert status == 1
     assert err == (
-        f"sda-tui: {tmp_path}/new/hits-e0002-s5-001.flac exists already, and is left as it is. "
-        "Choose another --seed or --out, or replace it with --overwrite.\n"
+        f"sda-tui: {tmp_path}/new/hits-e0002-s5-001.flac exists, and is not overwritten. "
+        "Choose another place with --out, or add --overwrite.\n"
     )
     status, out, _ = outcome(
         capsys, f"generate {trained.path} --again {path} --device cpu --out {tmp_path}/again"

@@ -13,7 +13,7 @@ from core.audio.levels import NORMALISED_PEAK
 from core.audio.loudness import LoudnessMeter
 from core.audio.output import FADE_S, TARGET_LUFS, SoundWriter
 from core.config import OutputSettings
-from core.errors import Cancelled, OutputExistsError
+from core.errors import Cancelled, FileTakenError
 from tests.conftest import file_size_limit
 from tests.sounds import tone
 
@@ -94,7 +94,7 @@ def test_silence_stays_silence(tmp_path: Path, level: str) -> None:
 def test_no_file_is_replaced_unasked(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"mine")
-    with pytest.raises(OutputExistsError, match=r"a\.wav exists already, and is left as it is"):
+    with pytest.raises(FileTakenError, match=r"a\.wav exists, and is not overwritten"):
         SoundWriter(OutputSettings(), 48_000).write(path, [SOUND])
     assert path.read_bytes() == b"mine"
     SoundWriter(OutputSettings(), 48_000, is_replacing=True).write(path, [SOUND])
@@ -108,7 +108,7 @@ def test_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
         yield SOUND
         path.write_bytes(b"another's")
 
-    with pytest.raises(OutputExistsError):
+    with pytest.raises(FileTakenError):
         SoundWriter(OutputSettings(), 48_000).write(path, blocks())
     assert path.read_bytes() == b"another's"
     assert list(tmp_path.iterdir()) == [path]

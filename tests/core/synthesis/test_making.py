@@ -1,5 +1,6 @@
 """Sounds made from a trained model, read back from the files they are in."""
 
+import gc
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ from core.config import (
     OutputSettings,
     VarySettings,
 )
-from core.errors import Cancelled, CheckpointError, OutputError, OutputExistsError, SourceError
+from core.errors import Cancelled, CheckpointError, FileTakenError, OutputError, SourceError
 from core.runs import RunDirectory, read_provenance, repeat_request
 from core.synthesis import load_bundle
 from core.synthesis import making as making_module
@@ -365,7 +366,7 @@ def test_morph_can_keep_the_envelope_of_the_recording(maker: Maker, tmp_path: Pa
 def test_files_that_exist_are_left_and_nothing_is_made(maker: Maker, tmp_path: Path) -> None:
     make(maker, tmp_path, GenerateSettings(count=2, seed=1))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(OutputExistsError, match=r"s1-002\.wav exists already"):
+    with pytest.raises(FileTakenError, match=r"s1-002\.wav exists"):
         make(maker, tmp_path, GenerateSettings(count=3, first=2, seed=1))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     again = make(maker, tmp_path, GenerateSettings(count=3, first=2, seed=1), is_replacing=True)
@@ -475,7 +476,7 @@ def test_damaged_checkpoint_is_named(tmp_path: Path, trained: RunDirectory) -> N
 def test_newest_checkpoint_is_used_while_there_is_no_best(tmp_path: Path, trained: RunDirectory) -> None:
     run = RunDirectory(Path(shutil.copytree(trained.path, tmp_path / "early")))
     (run.checkpoints / "best.pt").unlink()
-    assert Maker(run.path, device="cpu").bundle.identity.checkpoint == "step-000000008.pt"
+    assert Maker(run.path, device="cpu").bundle.provenance.checkpoint == "step-000000008.pt"
 
 
 @pytest.mark.parametrize("name", ["taken", "taken/below"])
@@ -615,6 +616,8 @@ def test_sounds_made_on_a_gpu_do_not_depend_on_how_many_are_made(
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_cpu_takes_over_when_the_gpu_is_full(trained: RunDirectory, tmp_path: Path) -> None:
+    gc.collect()
+    torch.cuda.empty_cache()  # what is reserved already is not limited
     torch.cuda.set_per_process_memory_fraction(1e-6)
     notes: list[str] = []
     try:

@@ -32,3 +32,13 @@ def test_refined_latents_are_nearer_and_the_model_stays(kind: str) -> None:
     assert errors(refined).mean() < 0.99 * errors(encoded).mean()
     assert torch.equal(refine_latents(model, unseen, steps=0), encoded)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("kind", ["pca_unet", "convolutional"])
+def test_several_sounds_are_refined_on_a_gpu(kind: str) -> None:
+    config = TrainingConfig(model=kind, chunk_duration_s=0.25, latent_dim=8).resolved(1)
+    model = build_model(config.model_config(SpectrogramConfig()), torch.device("cuda"))
+    latent = refine_latents(model, torch.rand(3, 1, 128, 24, device="cuda"), steps=2)
+    assert latent.shape == (3, 8)
+    assert torch.isfinite(latent).all()
