@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 TERMINAL_CHECK_S = 2
 STDIN = 0
+MODEL_SUFFIXES = {".pt", ".safetensors"}  # of checkpoints and bundles
 
 
 class Leave(Enum):
@@ -64,9 +65,9 @@ SAFE_LINES = SafeLines()
 class SdaApp(App[Leave]):
     """Shows the screens of a session with its runs in `root`.
 
-    `chosen` are the files and folders that it begins with.  The result is how it was left; None if an error
-    ended it.  `on_train` is called with each run as this process begins to train it.  `listen_port` is where
-    the listener page is served, any if there is none.
+    `chosen` are the files and folders that it begins with, or the file of a model to make sounds with.  The
+    result is how it was left; None if an error ended it.  `on_train` is called with each run as this process
+    begins to train it.  `listen_port` is where the listener page is served, any if there is none.
     """
 
     TITLE = "sda-tui"
@@ -162,7 +163,11 @@ class SdaApp(App[Leave]):
         from sda_tui.screens.datasets import DatasetScreen
 
         self.session.subscribe(lambda event: self.post_message(self.EngineEventReceived(event)))
-        self.push_screen(DatasetScreen(self.session, self.listening, self._chosen, self._demo))
+        models = [path for path in self._chosen if path.suffix.lower() in MODEL_SUFFIXES]
+        chosen = [path for path in self._chosen if path not in models]
+        self.push_screen(DatasetScreen(self.session, self.listening, chosen, self._demo))
+        for model in models[:1]:
+            self._show_sounds(model)
         if self._attached is not None:
             self.push_screen(self._dashboard(self._attached))
         else:
@@ -296,20 +301,20 @@ class SdaApp(App[Leave]):
         self.push_screen(self._dashboard(message.run))
 
     def on_runs_screen_making_wanted(self, message: "RunsScreen.MakingWanted") -> None:
-        self._show_sounds(message.run)
+        self._show_sounds(message.run.path)
 
     def on_dashboard_screen_making_wanted(self, message: "DashboardScreen.MakingWanted") -> None:
-        self._show_sounds(message.run)
+        self._show_sounds(message.run.path)
 
-    def _show_sounds(self, run: "RunDirectory") -> None:
+    def _show_sounds(self, model: Path) -> None:
         from sda_tui.screens.sounds import SoundsScreen
 
-        self.push_screen(SoundsScreen(self.session, run, self.listening))
+        self.push_screen(SoundsScreen(self.session, model, self.listening))
 
     def on_sounds_screen_explored(self, message: "SoundsScreen.Explored") -> None:
         from sda_tui.screens.explore import ExploreScreen
 
-        self.push_screen(ExploreScreen(message.run.path, message.run.name, self.listening))
+        self.push_screen(ExploreScreen(message.model, self.listening))
 
     def on_dashboard_screen_went_back(self, message: "DashboardScreen.WentBack") -> None:
         self.switch_screen(self._dashboard(message.run))

@@ -10,7 +10,7 @@ from core.errors import NameTakenError, RunNotFoundError
 from core.events import CheckpointSaved, EpochFinished
 from core.paths import RUN_FILE, expand, is_file
 from core.runs.checkpoints import CheckpointDescription, describe_checkpoints
-from core.runs.directory import RunDirectory
+from core.runs.directory import GENERATED, RunDirectory
 from core.runs.event_log import read_events
 from core.runs.manifest import RunManifest
 
@@ -45,6 +45,14 @@ def find_model(text: str, root: Path) -> Path:
         if is_run(path) or is_file(path):
             return path
     raise RunNotFoundError(text, root)
+
+
+def generated_folder(model: Path) -> Path:
+    """Where sounds from a model are kept: in its run, or beside the file if it is of none."""
+    if not is_file(model):
+        return RunDirectory(model).generated
+    owner = find_owner(model)
+    return owner.generated if owner is not None else model.absolute().parent / GENERATED
 
 
 def find_owner(checkpoint: Path) -> RunDirectory | None:

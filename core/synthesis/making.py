@@ -15,9 +15,8 @@ from core.config import MakingRequest, OutputSettings
 from core.device import is_out_of_memory
 from core.errors import Cancelled, OutputError
 from core.files import link_refusal
-from core.paths import expand, is_file
-from core.runs import find_owner
-from core.runs.directory import GENERATED
+from core.paths import expand
+from core.runs import generated_folder
 from core.runs.generated import append_provenance
 from core.seeding import generator
 from core.synthesis.bundle import load_bundle
@@ -84,14 +83,6 @@ class Maker:
         except (RuntimeError, MemoryError) as error:
             self._fall_back(error, device)
 
-    @property
-    def folder(self) -> Path:
-        """Where sounds are written if no other place is given: in the run, or beside the file of a model."""
-        if not is_file(self._model):
-            return self._model / GENERATED
-        owner = find_owner(self._model)
-        return (owner.path if owner is not None else self._model.absolute().parent) / GENERATED
-
     def map_space(self) -> SpaceMap:
         """Where the training sounds lie in the latent space."""
         return LatentSpace(self.bundle).describe()
@@ -134,7 +125,7 @@ class Maker:
 
     def _destination(self, to: Path | None) -> tuple[Path, str]:
         """The folder, made if need be, and the name of the file if one is given."""
-        folder, name = expand(to) if to is not None else self.folder, ""
+        folder, name = expand(to) if to is not None else generated_folder(self._model), ""
         if to is None and folder.is_symlink():
             raise link_refusal(folder)
         if folder.suffix.lower() in FILE_SUFFIXES and not folder.is_dir():

@@ -43,9 +43,9 @@ class ExploreScreen(Screen[None]):
     SCOPE = "explore"
     BINDINGS = KEYMAP[SCOPE].bindings()
 
-    def __init__(self, model: Path, name: str, listening: Listening) -> None:
+    def __init__(self, model: Path, listening: Listening) -> None:
         super().__init__()
-        self._model_name = name
+        self._model = model
         self._listening = listening
         self._studio = Studio(self, model, on_note=self.notify)
         self._folder = Path(tempfile.mkdtemp(prefix="sda-tui-"))
@@ -57,7 +57,7 @@ class ExploreScreen(Screen[None]):
         self._made: Made | None = None
 
     def compose(self) -> ComposeResult:
-        yield TitleBar("explore", printable(self._model_name))
+        yield TitleBar("explore", printable(self._model.name))
         with Horizontal(id="explore"):
             with Vertical(id="places"):
                 yield SpaceMap(id="space-map")
@@ -70,7 +70,7 @@ class ExploreScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        self._timer = self.set_timer(MOVE_DELAY_S, self._sound, pause=True)
+        self._timer = self.set_interval(MOVE_DELAY_S, self._sound, pause=True)
         self.query_one(SpaceMap).focus()
         self._listening.prepare()
         self._studio.do(lambda maker: maker.map_space(), self._show_places, self._fail_to_open)

@@ -25,8 +25,8 @@ from core.config import (
 from core.errors import ConfigError, SdaError
 from core.runs import (
     GeneratedSound,
-    RunDirectory,
     delete_generated,
+    generated_folder,
     list_generated,
     rename_generated,
     star_generated,
@@ -59,28 +59,29 @@ STAR = "★"
 
 
 class SoundsScreen(Screen[None]):
-    """Posts `Explored` where the latent space of the run is to be walked through."""
+    """Of a run, or of the file of a model.  Posts `Explored` to walk through its latent space."""
 
     SCOPE = "sounds"
     BINDINGS = KEYMAP[SCOPE].bindings()
 
     class Explored(Message):
-        def __init__(self, run: RunDirectory) -> None:
+        def __init__(self, model: Path) -> None:
             super().__init__()
-            self.run = run
+            self.model = model
 
-    def __init__(self, session: Session, run: RunDirectory, listening: Listening) -> None:
+    def __init__(self, session: Session, model: Path, listening: Listening) -> None:
         super().__init__()
         self._session = session
-        self._run = run
+        self._model = model
+        self._folder = generated_folder(model)
         self._listening = listening
-        self._studio = Studio(self, run.path, self._show_progress, self.notify)
+        self._studio = Studio(self, model, self._show_progress, self.notify)
         self._sounds: dict[str, GeneratedSound] = {}
         self._is_making = False
         self._made = 0
 
     def compose(self) -> ComposeResult:
-        yield TitleBar("sounds", printable(self._run.name))
+        yield TitleBar("sounds", printable(self._model.name))
         with Horizontal(id="sounds"):
             with Vertical(id="made"):
                 yield Table("made-table")
@@ -120,13 +121,12 @@ class SoundsScreen(Screen[None]):
 
     def _reload(self, chosen: str | None = None) -> None:
         """Read the list again, and choose the sound of this name, or the one that was chosen."""
-        wanted = chosen or (self._chosen.path.name if self._chosen is not None else None)
-        read_beside(
-            self, partial(list_generated, self._run.generated), partial(self._show, wanted), self._refuse
-        )
+        show = partial(self._show, chosen)
+        read_beside(self, partial(list_generated, self._folder), show, self._refuse)
 
     def _show(self, wanted: str | None, sounds: list[GeneratedSound]) -> None:
         table = self.query_one(Table)
+        row, former = table.cursor_row, self._chosen
         table.clear()
         self._sounds = {sound.path.name: sound for sound in sounds}
         for sound in sounds:
@@ -138,8 +138,8 @@ class SoundsScreen(Screen[None]):
                 Text(sound.kind),
                 key=sound.path.name,
             )
-        if wanted in self._sounds:
-            table.move_cursor(row=table.get_row_index(wanted))
+        name = wanted or (former.path.name if former is not None else "")
+        table.move_cursor(row=table.get_row_index(name) if name in self._sounds else row)
         note = "" if sounds else EMPTY
         self.query_one("#made-note", Line).show(note)
 
@@ -243,7 +243,7 @@ class SoundsScreen(Screen[None]):
 
     def action_explore(self) -> None:
         self.action_stop()
-        self.post_message(self.Explored(self._run))
+        self.post_message(self.Explored(self._model))
 
     def _values(self, names: Sequence[str]) -> dict[str, str]:
         fields = (self.query_one(f"#make-{name}") for name in names)

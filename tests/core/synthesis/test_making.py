@@ -140,7 +140,9 @@ def test_given_length_is_kept_whether_shorter_or_longer_than_a_chunk(maker: Make
         assert each.duration_s == pytest.approx(seconds)
 
 
-def test_sounds_are_made_again_from_their_line_of_provenance(maker: Maker, tmp_path: Path) -> None:
+def test_sounds_are_made_again_from_their_line_of_provenance(
+    maker: Maker, trained: RunDirectory, tmp_path: Path
+) -> None:
     hit = tmp_path / "mine.wav"
     soundfile.write(hit, 0.3 * tone(300.0, 0.4), 48_000)
     made = {
@@ -153,7 +155,7 @@ def test_sounds_are_made_again_from_their_line_of_provenance(maker: Maker, tmp_p
     assert [record["file"] for record in records] == list(made)
     for record in records:
         request, output = repeat_request(record)
-        (again,) = Maker(maker.folder.parent, device="cpu").make(request, output, tmp_path / "b")
+        (again,) = Maker(trained.path, device="cpu").make(request, output, tmp_path / "b")
         assert again.path.read_bytes() == made[record["file"]].path.read_bytes()
 
 
