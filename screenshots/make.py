@@ -19,8 +19,11 @@ from core.events import RunState
 from sda_tui.app import Leave, SdaApp
 from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
+from sda_tui.screens.explore import ExploreScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
+from sda_tui.screens.sounds import SoundsScreen
+from sda_tui.widgets.table import Table
 
 EPOCHS = 14
 PATIENCE_S = 1800.0
@@ -86,6 +89,22 @@ async def drive(app: SdaApp, out: Path, size: tuple[int, int]) -> None:
         app.clear_notifications()
         await pilot.pause()
         save(app, out, "runs")
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(app.screen, SoundsScreen))
+        await pilot.press("n")
+        await until(
+            pilot, lambda: isinstance(app.screen, SoundsScreen) and app.screen.query_one(Table).row_count > 9
+        )
+        await pilot.press("down", "down", "s")
+        await pilot.pause(1)
+        save(app, out, "sounds")
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, ExploreScreen) and app.screen.is_ready)
+        await pilot.press(*["right"] * 3, *["up"] * 2, "tab", "down", "down", *["right"] * 4)
+        await until(pilot, lambda: isinstance(app.screen, ExploreScreen) and app.screen.is_ready)
+        await pilot.press("k")
+        await pilot.pause(2)
+        save(app, out, "explore")
         await pilot.press("q")
 
 

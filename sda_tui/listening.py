@@ -85,6 +85,12 @@ class Listening:
     def login(self, login: str) -> None:
         self.page.remembered = self.page.remembered.change(login=login)
 
+    @property
+    def can_play(self) -> bool:
+        """Whether a sound would be heard now."""
+        active = self.outputs.active
+        return active is not None and (active is not self.page or self.page.ready_pages > 0)
+
     def copy_line(self, path: Path) -> str:
         """The command that copies a sound to the user's machine."""
         return copy_line(path, self.login)

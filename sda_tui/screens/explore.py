@@ -153,7 +153,8 @@ class ExploreScreen(Screen[None]):
             text += f" · now most like {self._name_of(near)}"
         self.query_one("#place", Line).show(text)
         self.query_one("#explore-way", Line).show(f"♪ {self._listening.describe()}")
-        self.action_play()
+        if self._listening.can_play:  # else each step would say that nothing can
+            self.action_play()
 
     def _fail(self, problem: str) -> None:
         self._is_busy = False

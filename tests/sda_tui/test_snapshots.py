@@ -33,6 +33,7 @@ from core.events import (
     to_json,
 )
 from core.runs import RunDirectory
+from core.runs.generated import append_provenance
 from sda_tui.app import Leave, SdaApp
 from sda_tui.playback import Outputs
 from sda_tui.screens.choice import Choice, ChoiceScreen
@@ -41,8 +42,10 @@ from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.screens.help import HelpScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
+from sda_tui.screens.sounds import SoundsScreen
 from sda_tui.widgets.charts import Plot
 from sda_tui.widgets.preview_panel import PreviewPanel
+from sda_tui.widgets.table import Table
 from sda_tui.widgets.title_bar import TitleBar
 from tests.conftest import create_run
 from tests.sda_tui.driving import NARROW, WIDE, a_step, an_epoch, text, until
@@ -273,6 +276,25 @@ def on_runs_screen(words: str) -> Ready:
         await until(pilot, lambda: words in str(app.screen.query_one("#run-summary", Static).render()), words)
 
     return on_first_screen(ready)
+
+
+@sizes
+def test_sounds_made_from_a_run(look: Look, home: Path) -> None:
+    run = make_run(home, "drums-001", finished())
+    run.generated.mkdir()
+    for number, (near, seconds) in enumerate((("kick.wav", 0.4), ("hat-open.wav", 0.9), ("tom.wav", 1.0)), 1):
+        name = f"drums-001-e0040-s7-{number:03}.wav"
+        write_tone(run.generated / name, 100.0 * number, seconds)
+        about = {"file": name, "kind": "generate", "duration_s": seconds, "near": {"number": 1, "path": near}}
+        append_provenance(run.generated, {**about, "starred": number == 2})
+
+    async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
+        await app.push_screen(SoundsScreen(app.session, run.path, app.listening))
+        table = app.screen.query_one(Table)
+        await until(pilot, lambda: table.row_count == 3, "sounds")
+        await pilot.press("down")
+
+    look(SdaApp(home / "runs"), on_first_screen(ready))
 
 
 @sizes
