@@ -96,32 +96,41 @@ def test_sounds_that_do_not_fit_the_gpu_stay_in_memory(
 
 def test_batch_too_large_for_the_gpu_is_halved(make_run: MakeRun) -> None:
     total = torch.cuda.get_device_properties().total_memory
-    reserved = [0]
+    settings = {"width": 64, "epochs": 1}
 
-    def measure(event: RunEvent) -> None:
-        if isinstance(event, PreviewReady) and event.epoch == 0:
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
-            reserved[0] = torch.cuda.memory_reserved()
-        if isinstance(event, StepFinished):
-            reserved.append(torch.cuda.max_memory_reserved())
+    def need(batch_size: int) -> int:
+        """Bytes that steps of so many take beyond what is there before the first."""
+        before, peak = 0, 0
+
+        def measure(event: RunEvent) -> None:
+            nonlocal before, peak
+            if isinstance(event, PreviewReady) and event.epoch == 0:
+                torch.cuda.empty_cache()
+                torch.cuda.reset_peak_memory_stats()
+                before = torch.cuda.memory_reserved()
+            if isinstance(event, StepFinished):
+                peak = torch.cuda.max_memory_reserved()
+
+        train(make_run(f"measured-{batch_size}", batch_size=batch_size, **settings), measure)
+        return peak - before
+
+    smallest, largest = need(1), need(32)
+    assert smallest < 0.8 * largest
+    room = (smallest + largest) / 2
 
     def limit(event: RunEvent) -> None:
         if isinstance(event, PreviewReady) and event.epoch == 0:
             torch.cuda.empty_cache()
-            room = 0.4 * (reserved[-1] - reserved[0])
             torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + room) / total)
 
-    settings = {"batch_size": 32, "width": 64, "epochs": 1}
-    train(make_run("measured", **settings), measure)
     try:
-        run = make_run("small", **settings)
+        run = make_run("small", batch_size=32, **settings)
         events = train(run, limit)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert end(events).state == "finished", end(events).message
     assert any("out of memory" in each.message for each in of(Warned, events)), (
-        reserved,
+        (smallest, largest),
         run.log.read_text(),
     )
 
