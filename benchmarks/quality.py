@@ -1,15 +1,17 @@
 """How well each way of modelling a folder of sounds reconstructs held-out sounds, and makes new ones.
 
-Splits the folder by file, trains every row for the same number of steps, and prints one table: mean and
-spread over seeds, each of which has a split of its own.  Batches are of 32, MelSpecVAE's of 64 as published;
-PCA is of 16 384 augmented crops however many steps there are.
+Splits the folder by file, trains every row for the same number of steps, and prints the scores of each seed,
+which has a split of its own, as soon as they are there; last a table, mean and spread over seeds.  Batches
+are of 32, MelSpecVAE's of 64 as published; PCA is of 16 384 augmented crops however many steps there are.
 
     python benchmarks/quality.py [FOLDER] [--steps 600] [--seeds 3] [--files N] [--rows ours,pca] [--jobs 2]
+    python benchmarks/quality.py [FOLDER] --device cuda --jobs 16
     python benchmarks/quality.py [FOLDER] --levels
 
 FOLDER `speech` is 30 sentences that espeak-ng speaks.  `--models DIR` keeps what was trained, and takes what
 is there.  `--levels` measures quiet sounds instead.  Each job is a process that takes its share of the
-processors and one row of one seed at a time.
+processors and one row of one seed at a time.  They share the `--device`, which models are trained, decoded
+and inverted on; the judges listen on the CPU.
 
 Measures; less is better unless it says otherwise:
   rmse        held-out log-mel root-mean-square error, one pass of the encoder, with the reference gain k of
@@ -40,17 +42,19 @@ import math
 import multiprocessing
 import statistics
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
 import judges
+import numpy as np
 import torch
 from quality_levels import compare_floors, compare_levels
 from quality_models import (
     BATCH,
     CHUNK_SAMPLES,
+    CPU,
     ROWS,
     SONIC_PI,
     Row,
@@ -62,12 +66,12 @@ from quality_models import (
 from speech import make_speech
 from torch import Tensor
 
-from core.audio.inversion import MelInverter
 from core.audio.levels import Level
 from core.audio.reader import Samples
 from core.config import SpectrogramConfig
 from core.data.demo import make_demo_sounds
 from core.data.report import ScanReport
+from core.device import be_deterministic, choose_device
 from core.diagnostics.memorisation import nearness
 from core.model import VAE
 from core.model.losses import active_dimensions, gaussian_kl
@@ -76,6 +80,7 @@ from core.seeding import generator
 from core.synthesis.bundle import ModelBundle
 from core.synthesis.latents import fit_latents
 from core.synthesis.refine import refine_latents
+from core.synthesis.render import SoundRenderer
 from core.synthesis.sounds import TrainingSounds
 
 JUDGED = 100  # sounds of each kind, at most
@@ -134,7 +139,7 @@ def bands(log_mel: Tensor) -> Tensor:
 
 
 def mean_distance(log_mel: Tensor) -> float:
-    return float(torch.pdist(log_mel.flatten(1)).mean())
+    return float(torch.pdist(log_mel.flatten(1).cpu()).mean())
 
 
 def change(log_mel: Tensor) -> float:
@@ -182,31 +187,32 @@ class Panel:
         train, held_out, width = self.real[name]
         return judges.distance(train, held_out, width)
 
-    def distance(self, name: str, sounds: list[Samples]) -> float:
-        _, held_out, width = self.real[name]
-        return judges.distance(self._judges[name](sounds, SAMPLE_RATE), held_out, width)
+    def points(self, name: str, sounds: list[Samples]) -> judges.Points:
+        return self._judges[name](sounds, SAMPLE_RATE)
 
-    def nearest(self, sounds: list[Samples]) -> float:
-        train, held_out, _ = self.real["judge"]
-        of_new = judges.nearest(self._judges["judge"](sounds, SAMPLE_RATE), train)
-        return of_new / judges.nearest(held_out, train)
+    def distance(self, name: str, points: judges.Points) -> float:
+        _, held_out, width = self.real[name]
+        return judges.distance(points, held_out, width)
+
+    def nearest(self, name: str, points: judges.Points) -> float:
+        train, held_out, _ = self.real[name]
+        return judges.nearest(points, train) / judges.nearest(held_out, train)
 
 
 SAMPLE_RATE = SpectrogramConfig().sample_rate
 
 
-def render(log_mel: Tensor, spectrogram: SpectrogramConfig) -> Tensor:
-    """The sounds [batch, samples] of spectrograms, by the fast inversion."""
-    inverter = MelInverter(spectrogram)
+def render(log_mel: Tensor, spectrogram: SpectrogramConfig) -> list[Samples]:
+    """The sounds of spectrograms, by the fast inversion on their device."""
+    renderer = SoundRenderer(spectrogram, "fast", log_mel.device)
     log_mel = log_mel.clamp(0, spectrogram.largest_log_mel)
-    with torch.no_grad():
-        each = [inverter(one, CHUNK_SAMPLES, [generator(0, "phase")]) for one in log_mel.split(1)]
-    return torch.cat(each)
+    return renderer(log_mel, CHUNK_SAMPLES, [generator(0, "phase") for _ in log_mel])
 
 
 def measure(model: VAE, row: Row, sounds: Sounds) -> Scores:
+    """All that is computed with the model is computed on its device."""
     spectrogram = row.spectrogram
-    held_out = sounds.held_out(spectrogram)
+    held_out = sounds.held_out(spectrogram).to(model.band_mean.device)
     reconstruction = reconstruct(model, held_out)
     scores = Scores(
         rmse=rmse(reconstruction.decoded, held_out),
@@ -232,11 +238,11 @@ def measure(model: VAE, row: Row, sounds: Sounds) -> Scores:
         **measure_new(bundle, training, reconstruction, panel),
         refined=rmse(refined, held_out),
         textured=rmse(textured, held_out),
-        judge_reconstructions=panel.distance("judge", list(audio.numpy())),
+        judge_reconstructions=panel.distance("judge", panel.points("judge", audio)),
         judge_floor=panel.floor("judge"),
-        modulation_reconstructions=panel.distance("modulation", list(audio.numpy())),
+        modulation_reconstructions=panel.distance("modulation", panel.points("modulation", audio)),
         modulation_floor=panel.floor("modulation"),
-        stft=stft_distance(audio, sounds.held_out_store.chunks(chosen)),
+        stft=stft_distance(torch.from_numpy(np.stack(audio)), sounds.held_out_store.chunks(chosen)),
         kl=float(nats.min()),
         active=active_dimensions(nats),
     )
@@ -244,8 +250,8 @@ def measure(model: VAE, row: Row, sounds: Sounds) -> Scores:
 
 def bundle_of(model: VAE, row: Row, sounds: Sounds) -> tuple[ModelBundle, Reconstruction]:
     """The model as the program would keep it, and what it makes of the training sounds."""
-    training = sounds.train(row.spectrogram)
-    training = reconstruct(model, training[spread(len(training), REFERENCE)])
+    log_mel = sounds.train(row.spectrogram).to(model.band_mean.device)
+    training = reconstruct(model, log_mel[spread(len(log_mel), REFERENCE)])
     fitted = fit_latents(training, sounds=TrainingSounds.quantised(training.log_mel))
     fitted = row.distribution(**vars(fitted))
     return ModelBundle(model, row.spectrogram, fitted, CHUNK_SAMPLES, Level(), row.detail), training
@@ -258,17 +264,18 @@ def measure_new(
     found: dict[str, list[float]] = {}
     for seed in range(SAMPLER_SEEDS):
         new = bundle.sample(JUDGED, generator(seed, "samples"))
-        audio = list(render(new, bundle.spectrogram).numpy())
+        audio = render(new, bundle.spectrogram)
+        heard = {name: panel.points(name, audio) for name in ("judge", "modulation")}
         prior = bundle.decode(
             torch.randn(JUDGED, bundle.model.config.latent_dim, generator=generator(seed, "prior"))
         )
-        points = [bands(each).numpy() for each in (prior, new, training.log_mel, held_out.log_mel)]
+        points = [bands(each).cpu().numpy() for each in (prior, new, training.log_mel, held_out.log_mel)]
         width = judges.kernel_width(judges.join(points[2], points[3]))
         mmd = [judges.distance(each, points[3], width) for each in points[:3]]
         for name, value in {
-            "judge_new": panel.distance("judge", audio),
-            "modulation_new": panel.distance("modulation", audio),
-            "nearest": panel.nearest(audio),
+            "judge_new": panel.distance("judge", heard["judge"]),
+            "modulation_new": panel.distance("modulation", heard["modulation"]),
+            "nearest": panel.nearest("judge", heard["judge"]),
             "diversity": mean_distance(new) / mean_distance(held_out.log_mel),
             "detail": change(new) / change(held_out.log_mel),
             "memory": nearness(new, training, held_out, bundle.detail),
@@ -292,6 +299,7 @@ class Task:
     files: int | None
     steps: int
     models: Path | None
+    device: torch.device = CPU
 
     def scores(self, name: str, seed: int) -> Scores:
         sounds = self.sounds(name, seed)
@@ -302,18 +310,18 @@ class Task:
         return split_sounds(self.report, self.folder, seed, self.files, ROWS[name].level)
 
     def model(self, name: str, sounds: Sounds) -> VAE:
-        """That of a row, trained, or read from the folder of models."""
+        """That of a row on the device, trained, or read from the folder of models."""
         if self.models is None:
-            return ROWS[name].fit(sounds, self.steps).eval()
+            return ROWS[name].fit(sounds, self.steps, self.device).eval()
         size = self.files or len(self.report.usable_files)
         content = hashlib.sha256("".join(file.content_hash for file in self.report.usable_files).encode())
         key = f"{self.folder.name}-{content.hexdigest()[:8]}-{size}-{self.steps}-{name}-{sounds.seed}"
         file = self.models / f"{key}.pt"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(ROWS[name].fit(sounds, self.steps).eval(), file)
+            torch.save(ROWS[name].fit(sounds, self.steps, self.device).eval().cpu(), file)
         kept: VAE = torch.load(file, weights_only=False)  # written by this script
-        return kept
+        return kept.to(self.device)
 
 
 def describe(scores: list[Scores], name: str) -> str:
@@ -325,25 +333,30 @@ def describe(scores: list[Scores], name: str) -> str:
 
 
 def compare(task: Task, rows: list[str], seeds: range, jobs: int) -> dict[str, list[Scores]]:
-    """Train and measure all rows; each is printed as soon as it is complete."""
+    """Train and measure all rows; the scores of each seed are printed as soon as they are there."""
     threads = max(1, torch.get_num_threads() // jobs)
     context = multiprocessing.get_context("spawn")
-    found: dict[str, list[Scores]] = {}
     with ProcessPoolExecutor(jobs, context, initializer=prepare_job, initargs=(threads,)) as pool:
-        under_way = {name: [pool.submit(task.scores, name, seed) for seed in seeds] for name in rows}
-        for name, futures in under_way.items():
-            scores = [future.result() for future in futures]
-            if of_pca := found.get(ROWS[name].pca, scores if ROWS[name].pca == name else []):
-                scores = [
-                    replace(each, to_pca=each.rmse / pca.rmse, refined_to_pca=each.refined / pca.rmse)
-                    for each, pca in zip(scores, of_pca, strict=True)
-                ]
-            found[name] = scores
-            shown = {field.name: describe(scores, field.name) for field in fields(Scores)}
-            print(
-                f"{name}:", ", ".join(f"{key} {value}" for key, value in shown.items() if value), flush=True
-            )
-    return found
+        under_way = {pool.submit(task.scores, name, seed): (name, seed) for name in rows for seed in seeds}
+        scores = {}
+        for future in as_completed(under_way):
+            name, seed = under_way[future]
+            scores[name, seed] = future.result()
+            print(f"{name}, split {seed}: {list_scores(scores[name, seed])}", flush=True)
+    return {name: [relative_to_pca(scores, name, seed) for seed in seeds] for name in rows}
+
+
+def list_scores(scores: Scores) -> str:
+    values = {field.name: getattr(scores, field.name) for field in fields(Scores)}
+    return ", ".join(f"{name} {value:.3f}" for name, value in values.items() if not math.isnan(value))
+
+
+def relative_to_pca(scores: dict[tuple[str, int], Scores], name: str, seed: int) -> Scores:
+    """Those of a row, relative also to its row of principal components if that is among them."""
+    each, pca = scores[name, seed], scores.get((ROWS[name].pca, seed))
+    if pca is None:
+        return each
+    return replace(each, to_pca=each.rmse / pca.rmse, refined_to_pca=each.refined / pca.rmse)
 
 
 def print_table(found: dict[str, list[Scores]]) -> None:
@@ -356,6 +369,8 @@ def print_table(found: dict[str, list[Scores]]) -> None:
 
 def prepare_job(threads: int) -> None:
     torch.set_num_threads(threads)
+    be_deterministic(False)  # as the program's runs
+    torch.backends.cudnn.allow_tf32 = False  # models are measured as exactly as on a CPU
     logging.getLogger("core").setLevel(logging.ERROR)  # the warnings of these short runs
 
 
@@ -371,6 +386,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, help="folder in which trained models are kept")
     parser.add_argument("--levels", action="store_true", help="measure quiet sounds")
     parser.add_argument("--jobs", type=int, default=1, help="a job of all needs up to 4 GB of memory")
+    parser.add_argument("--device", default="cpu", help="for all but the judges: cpu, cuda, cuda:1, mps")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         if arguments.folder == "speech":
@@ -384,8 +400,11 @@ def main() -> None:
             compare_floors(Path(made))
             return
         report = scan_folder(folder)
-        task = Task(report, folder, arguments.files, arguments.steps, arguments.models)
-        print(f"{arguments.files or len(task.report.usable_files)} sounds, {task.steps} steps")
+        device = choose_device(arguments.device)
+        task = Task(report, folder, arguments.files, arguments.steps, arguments.models, device)
+        print(
+            f"{arguments.files or len(report.usable_files)} sounds, {task.steps} steps, {device}", flush=True
+        )
         print_table(compare(task, arguments.rows.split(","), range(arguments.seeds), arguments.jobs))
 
 

@@ -64,10 +64,10 @@ class Sounds:
     def held_out(self, spectrogram: SpectrogramConfig) -> Tensor:
         return log_mels(self.held_out_store, HELD_OUT_CHUNKS, spectrogram)
 
-    def crops(self, count: int, spectrogram: SpectrogramConfig) -> Tensor:
+    def crops(self, count: int, spectrogram: SpectrogramConfig, device: torch.device) -> Tensor:
         """Augmented training crops [count, 1, mels, frames]."""
         config = find_preset("balanced").config().resolved(len(self.store))
-        batches = TrainingBatches(self.store, LogMelSpectrogram(spectrogram), config, 1, CPU)
+        batches = TrainingBatches(self.store, LogMelSpectrogram(spectrogram).to(device), config, 1, device)
         return batches.random_crops(count)
 
 
@@ -115,23 +115,30 @@ def spread(count: int, limit: int) -> Tensor:
 
 
 class Linear(VAE):
-    """Principal component analysis; with no components, the mean."""
+    """Principal component analysis; with no components, the mean.  On the device of the crops."""
+
+    mean: Tensor
+    directions: Tensor
+    deviations: Tensor
+    variance: Tensor
 
     def __init__(self, crops: Tensor, count: int) -> None:
         super().__init__(ModelConfig(SPECTROGRAM.n_mels, crops.shape[-1], count, 0.0))
         found = principal_components(crops.flatten(1), count, torch.Generator().manual_seed(0))
-        self.found = replace(found, deviations=found.deviations.clamp_min(1e-3))
-        self.variance = (found.residual / self.found.deviations.square()).clamp(1e-4, 1)
+        deviations = found.deviations.clamp_min(1e-3)
+        self.register_buffer("mean", found.mean)
+        self.register_buffer("directions", found.directions)
+        self.register_buffer("deviations", deviations)
+        self.register_buffer("variance", (found.residual / deviations.square()).clamp(1e-4, 1))
         self.shape = crops.shape[1:]
+        self.to(crops.device)
 
     def posterior(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
-        found = self.found
-        mean = (normalised.flatten(1) - found.mean) @ found.directions / found.deviations
+        mean = (normalised.flatten(1) - self.mean) @ self.directions / self.deviations
         return mean, self.variance.log().expand_as(mean)
 
     def decode_normalised(self, latent: Tensor) -> Tensor:
-        found = self.found
-        return (found.mean + (latent * found.deviations) @ found.directions.T).view(-1, *self.shape)
+        return (self.mean + (latent * self.deviations) @ self.directions.T).view(-1, *self.shape)
 
 
 class FormerDistribution(LatentDistribution):
@@ -142,10 +149,11 @@ class FormerDistribution(LatentDistribution):
         kernel = neighbours.shape[1]
         sources = pick(len(self.means), count, generator)
         weights = torch.randn(count, 1, kernel, generator=generator)
-        noise = torch.randn(count, self.means.shape[1], generator=generator) * self.deviation
+        noise = torch.randn(count, self.means.shape[1], generator=generator)
+        sources, weights, noise = (each.to(self.means.device) for each in (sources, weights, noise))
         around = self.means[neighbours[sources]]
         centre = around.mean(1, keepdim=True)
-        step = (weights @ (around - centre)).squeeze(1) / kernel**0.5 + noise
+        step = (weights @ (around - centre)).squeeze(1) / kernel**0.5 + noise * self.deviation
         nearer = 1 - (1 - FORMER_BANDWIDTH**2 / 2) ** 0.5
         start = self.means[sources].lerp(centre.squeeze(1), nearer)
         return Drawn(start + FORMER_BANDWIDTH * step, sources, sources)
@@ -157,15 +165,18 @@ class FormerDistribution(LatentDistribution):
         return nearest_sounds(self.sounds.log_mel(torch.arange(sounds)), count)
 
 
+Fit = Callable[[Sounds, int, torch.device], VAE]
+
+
 @dataclass(frozen=True)
 class Row:
-    """One way of modelling a folder: `fit(sounds, steps)` makes the model.
+    """One way of modelling a folder: `fit(sounds, steps, device)` makes the model.
 
     `distribution` is how new sounds are drawn.  `pca` names the row of principal components of the same
     size, which its errors are given relative to.
     """
 
-    fit: Callable[[Sounds, int], VAE]
+    fit: Fit
     spectrogram: SpectrogramConfig = SPECTROGRAM
     detail: float = 0.0
     level: str = "dataset"
@@ -173,28 +184,27 @@ class Row:
     distribution: type[LatentDistribution] = LatentDistribution
 
 
-def linear(
-    count: int | None, spectrogram: SpectrogramConfig = SPECTROGRAM, crops: int = PCA_CROPS
-) -> Callable[[Sounds, int], VAE]:
+def linear(count: int | None, spectrogram: SpectrogramConfig = SPECTROGRAM, crops: int = PCA_CROPS) -> Fit:
     """So many components; None: as many as the program takes for the sounds."""
 
-    def fit(sounds: Sounds, _: int) -> VAE:
+    def fit(sounds: Sounds, _: int, device: torch.device) -> VAE:
         components = suggest_latents(len(sounds.store)) if count is None else count
-        shown = sounds.crops(crops, spectrogram) if components else sounds.train(spectrogram)
-        return Linear(shown, components)
+        if components == 0:
+            return Linear(sounds.train(spectrogram).to(device), 0)
+        return Linear(sounds.crops(crops, spectrogram, device), components)
 
     return fit
 
 
-def engine(preset: str, **settings: SettingValue) -> Callable[[Sounds, int], VAE]:
+def engine(preset: str, **settings: SettingValue) -> Fit:
     """A model that the program trains with this preset, but for so many steps of `batch_size`."""
 
-    def fit(sounds: Sounds, steps: int) -> VAE:
+    def fit(sounds: Sounds, steps: int, device: torch.device) -> VAE:
         manifest = engine_manifest(sounds, steps, preset, settings)
         with tempfile.TemporaryDirectory() as folder:
             run = RunDirectory.create(Path(folder), "quality", manifest)
             control = Control(run.requests)
-            context = SetupContext(run, manifest, CPU, True, lambda: False, lambda _: None)
+            context = SetupContext(run, manifest, device, True, lambda: False, lambda _: None)
             trainer = Trainer(run, manifest, VaeTask.set_up(context), control, Silent())
             trainer.train()
             trainer.close()
@@ -225,17 +235,17 @@ class Silent:
     def rewind(self, point: ResumePoint) -> None: ...
 
 
-def melspecvae(sounds: Sounds, steps: int) -> VAE:
+def melspecvae(sounds: Sounds, steps: int, device: torch.device) -> VAE:
     """Adam at 5e-4, batches of 64, one million times the mean squared error plus KL; no augmentation."""
     torch.manual_seed(sounds.seed)
-    train = sounds.train(SPECTROGRAM)
-    model = MelSpecVAE(*train.shape[-2:], LATENTS, float(train.min()), float(train.max()))
-    autocast = torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16(CPU))  # as the program's own
+    train = sounds.train(SPECTROGRAM).to(device)
+    model = MelSpecVAE(*train.shape[-2:], LATENTS, float(train.min()), float(train.max())).to(device)
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))  # as ours
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
     for step in range(steps):
         draws = generator(sounds.seed, "melspecvae", step)
         batch = train[torch.randint(len(train), (MELSPECVAE_BATCH,), generator=draws)]
-        noise = torch.randn(MELSPECVAE_BATCH, LATENTS, generator=draws)
+        noise = torch.randn(MELSPECVAE_BATCH, LATENTS, generator=draws).to(device)
         with autocast:
             output = model(batch, noise)
         squared_error = (output.reconstruction - batch).square().mean() / model.scale.square()

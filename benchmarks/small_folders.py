@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from quality import prepare_job, rmse
-from quality_models import BATCH, SONIC_PI, SPECTROGRAM, engine, linear, scan_folder, split_sounds
+from quality_models import BATCH, CPU, SONIC_PI, SPECTROGRAM, engine, linear, scan_folder, split_sounds
 
 from core.config import SettingValue, suggest_preset
 from core.data.demo import make_demo_sounds
@@ -44,7 +44,7 @@ def errors(report: ScanReport, folder: Path, files: int, steps: int, seed: int) 
         *(engine(preset, **{**USUAL, **size, "batch_size": batch}) for size in ({}, *SIZES)),
     ]
     held_out = sounds.held_out(SPECTROGRAM)
-    return [rmse(reconstruct(fit(sounds, steps), held_out).decoded, held_out) for fit in models]
+    return [rmse(reconstruct(fit(sounds, steps, CPU), held_out).decoded, held_out) for fit in models]
 
 
 def main() -> None:
