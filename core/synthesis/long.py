@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import Cancelled
 from core.synthesis.bundle import ModelBundle
 from core.synthesis.encoded import EncodedSound, interpolate
 
+CALM_FRAMES = 3  # on both sides of a moment
 SHORTEST_FRAMES = 24  # a quarter of a second: shorter sounds in a row would buzz
 
 
@@ -74,7 +75,18 @@ def take_frames(pieces: Iterable[Tensor], frames: int) -> Iterator[Tensor]:
 
 
 def _own_frames(bundle: ModelBundle, sound: EncodedSound) -> Tensor:
-    """The frames [mels, any] of a chunk that are sound."""
+    """The frames [mels, any] of a chunk that are sound, cut where the next chunk begins in a calm moment."""
     log_mel = sound.log_mel(bundle)[0, 0]
     frames = round(sound.length_samples / bundle.spectrogram.hop_length)
-    return log_mel[:, : max(SHORTEST_FRAMES, frames)]
+    own = log_mel[:, : max(SHORTEST_FRAMES, frames)]
+    half = own.shape[1] // 2
+    return own[:, : 2 * min(range(half - half // 4, half + 1), key=_unrest(own).__getitem__)]
+
+
+def _unrest(log_mel: Tensor) -> list[float]:
+    """How loud it is and how much changes around each frame of a chunk [mels, frames], as a product."""
+    power = log_mel.expm1().sum(0)
+    flux = nn.functional.pad(log_mel.diff(dim=1).abs().mean(0), (1, 0))
+    widest = nn.functional.max_pool1d(torch.stack([power, flux])[None], 2 * CALM_FRAMES + 1, 1, CALM_FRAMES)
+    unrest: list[float] = widest[0].prod(0).tolist()
+    return unrest
