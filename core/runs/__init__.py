@@ -23,6 +23,7 @@ from core.runs.find import (
 from core.runs.generated import (
     GeneratedSound,
     delete_generated,
+    draw_sound,
     find_provenance,
     list_generated,
     read_provenance,
@@ -75,6 +76,7 @@ __all__ = [
     "create_run",
     "delete_generated",
     "describe_checkpoints",
+    "draw_sound",
     "estimate_run",
     "find_known_errors",
     "find_live_run",

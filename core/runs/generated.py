@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.config import MakingRequest, OutputSettings
 from core.config.making import KINDS
@@ -15,6 +15,10 @@ from core.records import parse_json, read_list, read_mapping, read_path, read_te
 from core.text import printable
 
 PROVENANCE_FILE = "provenance.jsonl"
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 LONGEST_NAME = 200  # bytes
 LARGEST_BYTES = 1 << 30
 
@@ -92,6 +96,18 @@ def rename_generated(sound: GeneratedSound, name: str) -> Path:
 def delete_generated(sound: GeneratedSound) -> None:
     """Delete a sound; how it was made stays known.  Raises OSError."""
     sound.path.unlink()
+
+
+def draw_sound(path: Path) -> "npt.NDArray[np.uint8] | None":
+    """The spectrogram of a sound file as levels [bands, frames] from 0 to 255; None if it cannot be read."""
+    import soundfile  # with numpy: the list does not wait for them
+
+    from core.audio.picture import draw_spectrogram
+
+    try:
+        return draw_spectrogram(path)
+    except (OSError, ValueError, soundfile.LibsndfileError):
+        return None
 
 
 def _record(sound: GeneratedSound) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Label
 
 from core.config import ExploreSettings, MakingRequest, OutputSettings
+from core.runs import draw_sound
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
@@ -23,14 +24,20 @@ from sda_tui.studio import Studio
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.sliders import LARGEST, Sliders
 from sda_tui.widgets.space_map import Point, SpaceMap
+from sda_tui.widgets.spectrogram import Spectrogram
 from sda_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from core.engine import Made, Maker
     from core.engine import SpaceMap as Places
 
+    Picture = npt.NDArray[np.uint8] | None
+
 MOVE_DELAY_S = 0.15  # after the last key: each sound takes as long to make
-HEARD = OutputSettings(format="wav16", level="peak")
+TO_PLAY = OutputSettings(format="wav16", level="peak")
 
 
 class ExploreScreen(Screen[None]):
@@ -65,6 +72,7 @@ class ExploreScreen(Screen[None]):
             with Vertical(id="directions"):
                 yield Label("Directions, strongest first", classes="setting-group-title")
                 yield Sliders(id="sliders")
+                yield Spectrogram(id="explored-picture")
                 yield Line(id="kept")
                 yield Line(id="explore-way")
         yield Footer()
@@ -138,12 +146,12 @@ class ExploreScreen(Screen[None]):
         if self._is_busy or self._sounding == self._settings:
             return
         self._is_busy, self._sounding = True, self._settings
-        self._studio.do(
-            partial(_make, self._settings, HEARD, self._folder / "explored.wav"), self._play, self._fail
-        )
+        self._studio.do(partial(_draw, self._settings, self._folder / "explored.wav"), self._play, self._fail)
 
-    def _play(self, made: "Made") -> None:
+    def _play(self, drawn: "tuple[Made, Picture]") -> None:
+        made, levels = drawn
         self._is_busy, self._made = False, made
+        self.query_one(Spectrogram).levels = levels
         if self._sounding != self._settings:
             self._sound()
             return
@@ -199,6 +207,11 @@ class ExploreScreen(Screen[None]):
 def _make(settings: ExploreSettings, output: OutputSettings, to: Path | None, maker: "Maker") -> "Made":
     (made,) = maker.make(MakingRequest(settings), output, to, is_replacing=to is not None)
     return made
+
+
+def _draw(settings: ExploreSettings, to: Path, maker: "Maker") -> "tuple[Made, Picture]":
+    made = _make(settings, TO_PLAY, to, maker)
+    return made, draw_sound(made.path)
 
 
 def _settings(base: int, offsets: Sequence[float]) -> ExploreSettings:

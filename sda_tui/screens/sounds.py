@@ -26,6 +26,7 @@ from core.errors import ConfigError, SdaError
 from core.runs import (
     GeneratedSound,
     delete_generated,
+    draw_sound,
     generated_folder,
     list_generated,
     rename_generated,
@@ -44,6 +45,7 @@ from sda_tui.studio import Studio
 from sda_tui.widgets.audition import Audition
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.progress_line import ProgressLine
+from sda_tui.widgets.spectrogram import Spectrogram
 from sda_tui.widgets.table import Table
 from sda_tui.widgets.title_bar import TitleBar
 
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
 FIELDS = ("count", "temperature", "detail", "seconds", "seed")  # of GenerateSettings
 OUTPUT_FIELDS = ("level", "format", "quality")
+DRAWING_DELAY_S = 0.2  # after the last move of the cursor
 VARIATIONS = 8
 JOURNEY_S = 30.0
 EMPTY = "Nothing was made from this run yet: n makes new sounds, x explores."
@@ -86,6 +89,7 @@ class SoundsScreen(Screen[None]):
             with Vertical(id="made"):
                 yield Table("made-table")
                 yield Line(EMPTY, id="made-note")
+                yield Spectrogram(id="made-picture")
                 yield Audition(self._session, self._listening, id="audition")
             with VerticalScroll(id="making", can_focus=False):
                 yield Label("New sounds", classes="setting-group-title")
@@ -103,6 +107,7 @@ class SoundsScreen(Screen[None]):
         for head in ("", "Sound", "Length", "Near", "Made by"):
             table.add_column(head, key=head)
         self.query_one(ProgressLine).display = False
+        self._drawing_timer = self.set_interval(DRAWING_DELAY_S, self._draw_chosen, pause=True)
         table.focus()
         self._listening.prepare()
 
@@ -149,6 +154,24 @@ class SoundsScreen(Screen[None]):
         if not table.row_count:
             return None
         return self._sounds.get(str(table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value))
+
+    @on(DataTable.RowHighlighted)
+    def _choose(self) -> None:
+        self._drawing_timer.reset()
+        self._drawing_timer.resume()
+
+    def _draw_chosen(self) -> None:
+        """Draw the chosen sound: on another thread, once the cursor rests."""
+        self._drawing_timer.pause()
+        sound = self._chosen
+        if sound is not None:
+            picture = self.query_one(Spectrogram)
+            read_beside(
+                self,
+                partial(draw_sound, sound.path),
+                lambda levels: setattr(picture, "levels", levels),
+                self._refuse,
+            )
 
     @on(DataTable.RowSelected)
     def action_play(self) -> None:

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is 
 train = functools.partial(training.train, device="cuda")
 train_to = functools.partial(training.train_to, device="cuda")
 Exact = Callable[..., RunDirectory]
+LARGE_BATCH = 512  # a chunk of a quarter of a second takes 0.4 MB
 
 
 @pytest.fixture
