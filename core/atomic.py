@@ -1,14 +1,17 @@
 """Atomic writes: a file has its new content or its former one, also after a crash or a power cut."""
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.errors import FileTakenError
 from core.files import open_folder
 
 _TEMPORARY = re.compile(r"\.(.+)\.(\d{1,18})\.tmp")
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -39,6 +42,24 @@ def write_atomically(
             raise
         if is_durable:
             os.fsync(folder)  # without it a crash may undo the rename
+
+
+def publish(name: str, path: Path, folder: int) -> None:
+    """Give a file in the folder of `path`, a descriptor of which is `folder`, this path if it is free.
+
+    Raises FileTakenError, OSError.  Where there are no links, another may take the name in between.
+    """
+    try:
+        os.link(name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.unlink(name, dir_fd=folder)
+    except FileExistsError:
+        raise FileTakenError(path) from None
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileTakenError(path) from None
+        os.rename(name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def target_of_leftover(name: str) -> str | None:

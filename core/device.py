@@ -13,7 +13,14 @@ from core.config import find_device
 from core.events import DeviceInfo
 
 BFLOAT16_INSTRUCTIONS = "avx512_bf16", "amx_bf16"  # of x86; without them it is slower than float32
-OUT_OF_MEMORY = "can't allocate memory", "not enough memory", "bad_alloc", "Cannot allocate memory"
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "Cannot allocate memory",
+    "out of memory",  # of CUDA itself, before torch's allocator is asked
+    "ALLOC_FAILED",  # of cuBLAS and cuFFT
+)
 LARGEST_UNPINNED_BYTES = 64 << 10  # the driver stages up to this much; a larger copy is a host sync
 
 

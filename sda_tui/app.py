@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -348,6 +348,12 @@ class SdaApp(App[Leave]):
 
         if isinstance(self.screen, ChoiceScreen):
             return
+        making = self._making
+        if making is not None:
+            choices = Choice("stay", "Go on", "n"), Choice("stop", "Stop, and leave", "y")
+            question = ChoiceScreen("Stop making sounds?", "What is complete stays.", choices)
+            self.push_screen(question, partial(self._stop_making, making))
+            return
         if not self.session.is_training:
             self.exit(Leave.STOP)
             return
@@ -361,6 +367,19 @@ class SdaApp(App[Leave]):
             ),
         )
         self.push_screen(question, self._quit_as_answered)
+
+    @property
+    def _making(self) -> "SoundsScreen | None":
+        """The screen on which sounds are being made."""
+        from sda_tui.screens.sounds import SoundsScreen
+
+        screens = (screen for screen in self.screen_stack if isinstance(screen, SoundsScreen))
+        return next((screen for screen in screens if not screen.is_ready), None)
+
+    async def _stop_making(self, making: "SoundsScreen", answer: str | None) -> None:
+        if answer == "stop":
+            await asyncio.to_thread(making.finish)
+            await self.action_quit()
 
     def _quit_as_answered(self, answer: str | None) -> None:
         if answer == "stop":

@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         )
     else:
         count = "*" if name == "journey" else "+"
-        parser.add_argument("sources", nargs=count, metavar="SOUND", help=SOUND_HELP)
+        about = "a file of any length" if name == "morph" else SOUND_HELP
+        parser.add_argument("sources", nargs=count, metavar="SOUND", help=about)
     if name == "morph":
         for option, what in (("--plus", "add"), ("--minus", "take away")):
             parser.add_argument(

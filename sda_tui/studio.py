@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from textual.message_pump import MessagePump
 
 from core.engine import open_maker
-from core.errors import Cancelled, SdaError
+from core.errors import Cancelled, FileTakenError, SdaError
 from core.text import one_line
 from sda_tui.advice import explain
 
@@ -28,22 +28,25 @@ Job = Callable[[], Callable[[], object]]  # done on the thread; what it returns 
 class Studio:
     """Does one thing after the other with the model of a run, which is loaded when it is first needed.
 
-    Its answers come on the thread of `screen`: also `on_progress`, and `on_note` with what the user should
-    know.
+    It is loaded anew when there is another checkpoint.  Answers come on the thread of `screen`: also
+    `on_progress`, and `on_note` with what the user should know.
     """
 
     def __init__(
         self,
         screen: MessagePump,
         model: Path,
+        which: str = "best",
         on_progress: "Callable[[MakingProgress], object]" = lambda _: None,
         on_note: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._screen = screen
         self._model = model
+        self.which = which  # checkpoint is used
         self._on_progress = on_progress
         self._on_note = on_note
         self._maker: Maker | None = None
+        self._used = which
         self._is_stopped = threading.Event()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -64,6 +67,8 @@ class Studio:
                 return partial(show, work(self._open()))
             except Cancelled:
                 return partial(fail, "")
+            except FileTakenError as error:  # what to type then is of the command line
+                return partial(fail, str(error))
             except SdaError as error:
                 return partial(fail, explain(error))
             except OSError as error:
@@ -83,14 +88,23 @@ class Studio:
         """Stop what is being done; what is complete stays."""
         self._is_stopped.set()
 
-    def close(self) -> None:
-        self.stop()
+    def close(self, is_stopped: bool = True) -> None:
+        """End the thread: at once, or after what is to be done."""
+        if is_stopped:
+            self.stop()
         self._jobs.put(None)
 
+    def wait(self, timeout_s: float) -> None:
+        """Wait until the thread has ended."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
     def _open(self) -> "Maker":
-        if self._maker is None:
+        if self._maker is None or self._used != self.which or not self._maker.is_current:
+            self._used = self.which
             self._maker = open_maker(
                 self._model,
+                self.which,
                 notify=lambda note: self._call(partial(self._on_note, note)),
                 progress=lambda at: self._call(partial(self._on_progress, at)),
                 cancelled=self._is_stopped.is_set,

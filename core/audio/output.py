@@ -1,7 +1,6 @@
 """Writing sounds for use elsewhere: format, level and sample rate as wanted, no file replaced unasked."""
 
 import contextlib
-import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -12,11 +11,15 @@ import numpy as np
 import soundfile
 import soxr
 
+from core.atomic import publish
 from core.audio.levels import NORMALISED_PEAK, SMALLEST_PEAK
 from core.audio.loudness import LoudnessMeter
 from core.audio.reader import Samples
 from core.config import OutputSettings
-from core.errors import Cancelled, FileTakenError
+from core.disk import explain_write_error
+from core.errors import Cancelled, FileTakenError, OutputError
+from core.files import open_folder
+from core.text import printable
 
 TARGET_LUFS = -18.0  # the reference of ReplayGain 2
 FADE_S = 0.005
@@ -26,7 +29,6 @@ PEAK_TIME = 12  # where it lies in the chunk, after name, size and version
 LARGEST_RIFF_BYTES = 4_000_000_000  # a longer WAV is RF64, which has no 32-bit sizes
 SUBTYPES = {"wav16": "PCM_16", "wav24": "PCM_24", "float": "FLOAT", "flac": "PCM_24"}
 SAMPLE_BYTES = {"wav16": 2, "wav24": 3, "float": 4, "flac": 3}
-NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class Written(NamedTuple):
@@ -62,9 +64,17 @@ class SoundWriter:
         """Write a sound of any length in bounded memory; the file is there when it is complete.
 
         If the blocks end with Cancelled, those before are written, if there are any.  The last milliseconds
-        fade out, so that the end does not click.  Raises FileTakenError, OSError.
+        fade out, so that the end does not click.  Raises OutputError.
         """
         self.require_free(path)
+        try:
+            return self._write(path, blocks)
+        except OSError as error:
+            raise OutputError(
+                f"{printable(str(path))} cannot be written {explain_write_error(error)}."
+            ) from error
+
+    def _write(self, path: Path, blocks: Iterable[Samples]) -> Written:
         with tempfile.TemporaryFile(dir=path.parent) as raw:
             measured = _Measured(self._target_rate)
             is_cancelled = False
@@ -104,13 +114,20 @@ class SoundWriter:
         is_long = measured.samples * SAMPLE_BYTES[self._settings.format] > LARGEST_RIFF_BYTES
         container = "FLAC" if self._settings.format == "flac" else "RF64" if is_long else "WAV"
         with _new_file(path, self._is_replacing) as file:
-            writing = soundfile.SoundFile(
-                file, "w", self._target_rate, 1, SUBTYPES[self._settings.format], format=container
-            )
-            with writing:
-                while data := raw.read(4 * BLOCK_SAMPLES):
-                    writing.write(np.frombuffer(data, np.float32) * gain)
-            _clear_time(file)
+            sink = _Sink(file)
+            try:
+                with soundfile.SoundFile(
+                    sink, "w", self._target_rate, 1, SUBTYPES[self._settings.format], format=container
+                ) as writing:
+                    while data := raw.read(4 * BLOCK_SAMPLES):
+                        writing.write(np.frombuffer(data, np.float32) * gain)
+            except (AssertionError, soundfile.LibsndfileError):
+                if sink.problem is None:
+                    raise
+            if sink.problem is not None:
+                raise sink.problem
+            if self._settings.format == "float":
+                _clear_time(file)
 
 
 def _faded(blocks: Iterable[Samples], count: int) -> Iterator[Samples]:
@@ -151,6 +168,22 @@ class _Measured:
         return self._meter.loudness_lufs
 
 
+class _Sink:
+    """A file for libsndfile, whose callbacks may not raise: `problem` is why it could not be written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.problem: OSError | None = None
+        self.seek, self.tell, self.read = file.seek, file.tell, file.read
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.problem = error
+            return 0
+
+
 def _clear_time(file: BinaryIO) -> None:
     """Set the time in the PEAK chunk of a WAV of floats to 0, so that the same sound is the same bytes."""
     file.seek(0)
@@ -173,20 +206,7 @@ def _new_file(path: Path, is_replacing: bool) -> Iterator[BinaryIO]:
         if is_replacing:
             temporary.replace(path)
         else:
-            _link(temporary, path)
+            with open_folder(path.parent, is_run=True) as folder:
+                publish(temporary.name, path, folder)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _link(temporary: Path, path: Path) -> None:
-    """Give a file a name that no other has.  Where there are no links, another may take it in between."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise FileTakenError(path) from None
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        if os.path.lexists(path):
-            raise FileTakenError(path) from None
-        temporary.rename(path)

@@ -77,11 +77,6 @@ def read_sealed(path: Path) -> bytes:
     raise DamagedCheckpointError(f"{path.name} is damaged or no checkpoint ({NO_SEAL}).")
 
 
-def read_digest(path: Path) -> str:
-    """The SHA-256 in the seal of a checkpoint that has been read, in hexadecimal.  Raises CheckpointError."""
-    return read_sealed(path)[-SEAL_BYTES + len(SEAL) :].decode("ascii", "replace")
-
-
 def snapshot(value: Any, copies: dict[Any, Tensor] | None = None) -> Any:
     """A state as it is now, whatever training does to its tensors later; in the computer's memory.
 

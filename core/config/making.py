@@ -175,8 +175,10 @@ class MakingRequest:
     """What is to be made: settings of its kind, and the sounds that it is made from.
 
     Sounds are paths of files, or `#N`, a training sound by its number from 1 on.  `plus` and `minus` are
-    those whose latents a morph adds and takes away.  With `only` it is the sound of this name alone, and with
-    `checkpoint_sha256` it can be made with that checkpoint alone.
+    those whose latents a morph adds and takes away.
+
+    To make a sound again: `only` is its name, `checkpoint_sha256` that of its checkpoint, `has_sounds`
+    whether that kept its training sounds, and `cut_s` its length if it was cut short.
     """
 
     settings: MakingSettings
@@ -185,6 +187,8 @@ class MakingRequest:
     minus: tuple[str, ...] = ()
     only: str = ""
     checkpoint_sha256: str = ""
+    has_sounds: bool | None = None
+    cut_s: float | None = None
 
 
 KINDS: Mapping[str, type[MakingSettings]] = MappingProxyType(

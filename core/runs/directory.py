@@ -170,7 +170,8 @@ class RunDirectory:
     def size_bytes(self) -> int:
         """Space that the run takes on disk."""
         rewound = filter(is_rewound, list_names(self.path, is_run=True))
-        return self.used_bytes() + sum(_size_of_files(self.path / name) for name in rewound)
+        others = (GENERATED, *rewound)
+        return self.used_bytes() + sum(_size_of_files(self.path / name) for name in others)
 
     def used_bytes(self) -> int:
         """Space of what the run needs, without what was set aside when it went back."""

@@ -1,17 +1,21 @@
 """What was made from a run: files, and a line about each in `provenance.jsonl` beside them.  No torch."""
 
+import contextlib
+import errno
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.atomic import publish
 from core.config import MakingRequest, OutputSettings
 from core.config.making import KINDS
-from core.errors import ConfigError, FileTakenError, OutputError, SourceError
-from core.files import list_names, open_regular
-from core.records import parse_json, read_list, read_mapping, read_path, read_text
+from core.errors import Cancelled, ConfigError, OutputError, SourceError
+from core.files import list_names, open_folder, open_regular, remove
+from core.records import parse_json, read_integer, read_list, read_mapping, read_number, read_path, read_text
 from core.text import printable
 
 PROVENANCE_FILE = "provenance.jsonl"
@@ -19,37 +23,61 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+PROVENANCE_FILE = "provenance.jsonl"
+SOURCE_KINDS = "sources", "plus", "minus"  # of the sounds that a request names
+SOUND_SUFFIXES = {".wav", ".flac"}
 LONGEST_NAME = 200  # bytes
-LARGEST_BYTES = 1 << 30
+LONGEST_LINE_BYTES = 1 << 17  # one with 512 latents has a tenth
+MOST_LINES = 200_000
+HASH_BYTES = 1 << 20
 
 
 def append_provenance(folder: Path, record: Mapping[str, Any]) -> None:
-    """Add a line about a file in a folder.  Processes may do so at once.  Raises OSError."""
-    line = json.dumps(record, allow_nan=False, ensure_ascii=False) + "\n"
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-    with os.fdopen(open_regular(folder / PROVENANCE_FILE, flags, is_run=True), "ab", buffering=0) as file:
-        file.write(line.encode("utf-8", "replace"))
+    """Add a line about a file in a folder that is no link.  Processes may do so at once.  Raises OSError."""
+    path = folder / PROVENANCE_FILE
+    line = json.dumps(record, allow_nan=False).encode("ascii") + b"\n"  # escapes keep names of any bytes
+    with os.fdopen(open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT), "r+b", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size and os.pread(file.fileno(), 1, size - 1) != b"\n":  # a full disk cut the last line short
+            line = b"\n" + line
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def read_provenance(folder: Path) -> list[Mapping[str, Any]]:
-    """The lines about files in a folder, oldest first, without those that are damaged.  Raises OSError.
+    """The lines about sounds in a folder, oldest first, without those that are damaged.  Raises OSError.
 
-    Each is a mapping with a text under "file" at least.
+    Each has the plain name of a sound under "file".
     """
     records: list[Mapping[str, Any]] = []
     try:
-        descriptor = open_regular(folder / PROVENANCE_FILE, is_run=True)
+        descriptor = open_regular(folder / PROVENANCE_FILE)
     except FileNotFoundError:
         return records
     with os.fdopen(descriptor, "rb") as file:
-        for line in file.read(LARGEST_BYTES).splitlines():
+        for _ in range(MOST_LINES):
+            line = file.readline(LONGEST_LINE_BYTES)
+            if not line:
+                break
             try:
                 record = read_mapping(parse_json(line))
-                read_text(record["file"])
+                name = read_path(record["file"])
             except (KeyError, ValueError):
                 continue
-            records.append(record)
+            if Path(name).name == name and Path(name).suffix in SOUND_SUFFIXES:
+                records.append(record)
     return records
+
+
+def hash_file(path: Path, cancelled: Callable[[], bool] = lambda: False) -> str:
+    """The SHA-256 of a regular file, in hexadecimal.  Raises OSError, Cancelled."""
+    digest = hashlib.sha256()
+    with os.fdopen(open_regular(path.resolve()), "rb") as file:
+        while block := file.read(HASH_BYTES):
+            digest.update(block)
+            if cancelled():
+                raise Cancelled
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -69,7 +97,7 @@ class GeneratedSound:
 def list_generated(folder: Path) -> list[GeneratedSound]:
     """The sounds in a folder that there are, in the order in which they were made.  Raises OSError."""
     newest: dict[str, Mapping[str, Any]] = {record["file"]: record for record in read_provenance(folder)}
-    names = set(list_names(folder, is_run=True))
+    names = set(list_names(folder))
     return [_describe(folder, record) for name, record in newest.items() if name in names]
 
 
@@ -80,22 +108,24 @@ def star_generated(sound: GeneratedSound, is_starred: bool) -> None:
 
 def rename_generated(sound: GeneratedSound, name: str) -> Path:
     """Give a sound another name; it keeps its suffix.  Raises OutputError, FileTakenError, OSError."""
-    if not name.strip(". ") or "/" in name or "\0" in name or len(name.encode()) > LONGEST_NAME:
-        raise OutputError(
-            f"'{printable(name)}' cannot name a file; use up to {LONGEST_NAME} letters without /."
-        )
     path = sound.path.with_name(name.removesuffix(sound.path.suffix) + sound.path.suffix)
-    if os.path.lexists(path):
-        raise FileTakenError(path)
+    if not is_plain_name(name) or len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise OutputError(f"'{printable(name)}' cannot name a file; use fewer letters, and no /.")
     record = _record(sound)
-    sound.path.rename(path)
+    with open_folder(path.parent) as folder:
+        publish(sound.path.name, path, folder)
     append_provenance(path.parent, {**record, "file": path.name})
     return path
 
 
 def delete_generated(sound: GeneratedSound) -> None:
     """Delete a sound; how it was made stays known.  Raises OSError."""
-    sound.path.unlink()
+    remove(sound.path)
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether it names a file in a folder, that is seen in a list, and nothing else."""
+    return bool(name.strip(". ")) and not name.startswith(".") and printable(name) == name and "/" not in name
 
 
 def draw_sound(path: Path) -> "npt.NDArray[np.uint8] | None":
@@ -115,17 +145,17 @@ def _record(sound: GeneratedSound) -> Mapping[str, Any]:
 
 
 def _describe(folder: Path, record: Mapping[str, Any]) -> GeneratedSound:
-    near, duration_s = record.get("near"), record.get("duration_s")
-    name = ""
-    if isinstance(near, dict):
-        name = str(near.get("path") or f"training sound {near.get('number')}")
-    return GeneratedSound(
-        folder / record["file"],
-        printable(str(record.get("kind", ""))),
-        float(duration_s) if isinstance(duration_s, int | float) else 0.0,
-        printable(name),
-        record.get("starred") is True,
-    )
+    """What a line says, without what cannot be read in it."""
+    kind, name, duration_s = "", "", 0.0
+    with contextlib.suppress(KeyError, ValueError):
+        kind = read_text(record["kind"])
+    with contextlib.suppress(KeyError, ValueError):
+        duration_s = float(read_number(record["duration_s"]))
+    with contextlib.suppress(KeyError, ValueError):
+        near = read_mapping(record["near"])
+        name = read_text(near["path"]) or f"training sound {read_integer(near['number'])}"
+    path = folder / record["file"]
+    return GeneratedSound(path, printable(kind), duration_s, printable(name), record.get("starred") is True)
 
 
 def find_provenance(path: Path) -> Mapping[str, Any] | None:
@@ -135,17 +165,45 @@ def find_provenance(path: Path) -> Mapping[str, Any] | None:
 
 
 def repeat_request(record: Mapping[str, Any]) -> tuple[MakingRequest, OutputSettings]:
-    """What makes the sound of a provenance line again.  Raises SourceError if the line is not whole."""
+    """What makes the sound of a provenance line again.
+
+    Raises SourceError if the line is not whole, or if a sound that it was made from is another by now.
+    """
     try:
-        sources, plus, minus = (
-            tuple(read_path(each["path"]) for each in read_list(record[name]))
-            for name in ("sources", "plus", "minus")
-        )
+        sounds = [[_read_source(each) for each in read_list(record[name])] for name in SOURCE_KINDS]
         settings = KINDS[read_text(record["kind"])](**record["settings"])
         only, sha256 = read_text(record["sound"]), read_text(record["checkpoint_sha256"])
-        request = MakingRequest(settings, sources, plus, minus, only, sha256)
         if settings.values()["seed"] is None:
             raise ValueError("its seed is missing")
-        return request, OutputSettings(**record["output"])
+        cut_s = float(read_number(record["duration_s"])) if record.get("cut_short") is True else None
+        output = OutputSettings(**record["output"])
+        sources, plus, minus = ([path for path, _ in group] for group in sounds)
+        request = MakingRequest(
+            settings,
+            tuple(sources),
+            tuple(plus),
+            tuple(minus),
+            only,
+            sha256,
+            bool(record["has_sounds"]),
+            cut_s,
+        )
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise SourceError(f"Its line in {PROVENANCE_FILE} is damaged ({error}).") from error
+    for path, wanted in (each for group in sounds for each in group):
+        if wanted and _hash_or_nothing(Path(path)) != wanted:
+            raise SourceError(f"{printable(path)} is not the sound any more that it was made from.")
+    return request, output
+
+
+def _read_source(value: object) -> tuple[str, str]:
+    """The path of a sound and its hash.  Raises KeyError or ValueError."""
+    source = read_mapping(value)
+    return read_path(source["path"]), read_text(source["sha256"])
+
+
+def _hash_or_nothing(path: Path) -> str:
+    try:
+        return hash_file(path)
+    except OSError:
+        return ""

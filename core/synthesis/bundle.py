@@ -17,7 +17,7 @@ from core.checkpoints.archive import FORMAT_VERSION
 from core.checkpoints.bundle_file import BundleContent, Provenance, read_model
 from core.checkpoints.folder import find_checkpoint
 from core.config import ResolvedConfig, SpectrogramConfig
-from core.device import choose_device
+from core.device import choose_device, is_out_of_memory
 from core.errors import CheckpointError, ConfigError
 from core.model import VAE, build_model
 from core.paths import expand
@@ -74,7 +74,8 @@ class ModelBundle:
 
         The encoder's answer, refined by so many gradient steps.  Raises Cancelled between steps.
         """
-        return refine_latents(self.model, log_mel.to(self.device), steps, cancelled=cancelled)
+        with torch.backends.cudnn.flags(benchmark=False, deterministic=True):  # the same latents each time
+            return refine_latents(self.model, log_mel.to(self.device), steps, cancelled=cancelled)
 
     def draw(self, count: int, generator: torch.Generator) -> Drawn:
         """New latents [count, latent], each near a training sound, and which one."""
@@ -246,9 +247,9 @@ def bundle_of(content: BundleContent, name: str, device: torch.device) -> ModelB
             raise ValueError("its spectrogram is not the one that this program computes")
         parts = {"model": state["ema_model"], **task}
         return ModelBundle.from_state(parts, config, spectrogram, device, provenance)
-    except torch.OutOfMemoryError:
-        raise
     except (AttributeError, ConfigError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
         raise CheckpointError(
             f"{name} holds no model that this version can use ({first_line(error)})."
         ) from error

@@ -163,6 +163,10 @@ class LatentDistribution:
             state[name].to(device) for name in ("means", "neighbours", "deviation")
         )
         chunks, latent = means.shape
+        if not chunks or neighbours.ndim != 2 or not neighbours.shape[1]:
+            raise ValueError("it has no latents of training sounds")
+        if max(float(means.abs().max()), float(deviation.abs().max())) > LARGEST_LATENT:
+            raise ValueError("its latents are too large")
         if (
             deviation.shape != (latent,)
             or len(neighbours) != chunks

@@ -9,18 +9,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.audio.output import SoundWriter
+from core.audio.output import SoundWriter, Written
 from core.audio.reader import Samples
+from core.checkpoints.folder import find_checkpoint
 from core.config import MakingRequest, OutputSettings
 from core.device import is_out_of_memory
-from core.errors import Cancelled, OutputError
+from core.disk import explain_write_error
+from core.errors import Cancelled, CheckpointError, ConfigError, OutputError
 from core.files import link_refusal
-from core.paths import expand
+from core.paths import expand, is_file
 from core.runs import generated_folder
-from core.runs.generated import append_provenance
+from core.runs.checkpoints import BEST
+from core.runs.generated import append_provenance, hash_file, list_generated, read_provenance
 from core.seeding import generator
 from core.synthesis.bundle import load_bundle
 from core.synthesis.encoded import EncodedSound
+from core.synthesis.latents import LARGEST_LATENT
 from core.synthesis.plan import LongSound, ShortSound, Sound, plan, resolve_seed
 from core.synthesis.sources import describe_request
 from core.synthesis.space import LatentSpace, SpaceMap
@@ -78,14 +82,34 @@ class Maker:
         self._notify = notify
         self._progress = progress
         self._cancelled = cancelled
+        if is_file(self._model) and which != BEST:
+            name = printable(self._model.name)
+            raise ConfigError(f"{name} is a file already; name a run, or no checkpoint.")
+        self._file = _identify(find_checkpoint(self._model, which))
         try:
             self.bundle = load_bundle(self._model, which, device)
         except (RuntimeError, MemoryError) as error:
             self._fall_back(error, device)
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the checkpoint that it took is still the one that would be taken."""
+        try:
+            return _identify(find_checkpoint(self._model, self._which)) == self._file
+        except (CheckpointError, OSError):
+            return True
+
     def map_space(self) -> SpaceMap:
-        """Where the training sounds lie in the latent space."""
-        return LatentSpace(self.bundle).describe()
+        """Where the training sounds, and the sounds made from this model, lie in the latent space."""
+        latent_dim = self.bundle.latents.means.shape[1]
+        folder = generated_folder(self._model)
+        names = {sound.path.name for sound in list_generated(folder)}
+        made = [
+            [float(value) for value in record["latent"]]
+            for record in read_provenance(folder)
+            if record["file"] in names and _is_latent(record.get("latent"), latent_dim)
+        ]
+        return LatentSpace(self.bundle).describe(torch.tensor(made).view(len(made), latent_dim))
 
     def make(
         self,
@@ -102,18 +126,19 @@ class Maker:
         folder, name = self._destination(to)
         request = resolve_seed(request, folder)
         writer = SoundWriter(output, self.bundle.spectrogram.sample_rate, is_replacing)
-        described = {**describe_request(request), "output": output.values()}
+        described = {**describe_request(request, self._cancelled), "output": output.values()}
         done = 0
         while True:
             try:
-                sounds = plan(self.bundle, request, self._cancelled)
+                sounds = plan(self.bundle, request, self._cancelled, self._notify)
                 paths = _name(sounds, folder, name or None, writer.suffix)
                 for path in paths[done:]:
                     writer.require_free(path)
+                _make_folder(folder)
                 for rendered, path in zip(self._render(sounds, done, output), paths[done:], strict=True):
                     written = writer.write(path, rendered.blocks)
                     if written.duration_s:
-                        record = {**self._describe(rendered, path, written.duration_s), **described}
+                        record = {**self._describe(rendered, path, written), **described}
                         append_provenance(folder, record)
                         done += 1
                         yield Made(path, written.duration_s, record)
@@ -124,16 +149,15 @@ class Maker:
                 self._fall_back(error, str(self.bundle.device))
 
     def _destination(self, to: Path | None) -> tuple[Path, str]:
-        """The folder, made if need be, and the name of the file if one is given."""
-        folder, name = expand(to) if to is not None else generated_folder(self._model), ""
-        if to is None and folder.is_symlink():
-            raise link_refusal(folder)
+        """The folder, and the name of the file if one is given."""
+        if to is None:
+            folder = generated_folder(self._model)
+            if folder.is_symlink():
+                raise link_refusal(folder)
+            return folder, ""
+        folder, name = expand(to).resolve(), ""
         if folder.suffix.lower() in FILE_SUFFIXES and not folder.is_dir():
             folder, name = folder.parent, folder.name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise OutputError(f"{printable(str(folder))} is a file; choose a folder.") from None
         return folder, name
 
     def _fall_back(self, error: RuntimeError | MemoryError, device: str | None) -> None:
@@ -150,9 +174,11 @@ class Maker:
         for first in range(0, len(short), size):
             yield from self._render_short(short[first : first + size], size, output.quality)
             self._progress(MakingProgress(done + min(first + size, len(short)), len(sounds), "sounds"))
-        for sound in sounds[done:]:
+        lengths = [sound.samples for sound in sounds if isinstance(sound, LongSound)]
+        for number, sound in enumerate(sounds[done:], done):
             if isinstance(sound, LongSound):
-                yield _Rendered(sound, self._render_long(sound, output.quality))
+                before, total = sum(lengths[:number]), sum(lengths)
+                yield _Rendered(sound, self._render_long(sound, output.quality, before, total))
 
     def _render_short(self, sounds: Sequence[ShortSound], size: int, quality: str) -> Iterator[_Rendered]:
         bundle = self.bundle
@@ -167,17 +193,20 @@ class Maker:
         for sound, each, samples in zip(sounds, encoded, waveforms, strict=True):
             yield _Rendered(sound, [samples[: sound.length_samples or each.length_samples]], each)
 
-    def _render_long(self, sound: LongSound, quality: str) -> Iterator[Samples]:
+    def _render_long(self, sound: LongSound, quality: str, before: int, total: int) -> Iterator[Samples]:
+        """`before` of all `total` samples of long sounds are there already."""
         bundle, left = self.bundle, sound.samples
         rate = bundle.spectrogram.sample_rate
         draws = generator(sound.seed, "phase", sound.number)
         for block in bundle.render_long(sound.pieces(), draws, quality, self._cancelled):
             yield block[:left] / np.float32(sound.gain)
             left = max(0, left - len(block))
-            done, total = (round(samples / rate) for samples in (sound.samples - left, sound.samples))
-            self._progress(MakingProgress(done, total, "s"))
+            done = before + sound.samples - left
+            self._progress(MakingProgress(round(done / rate), round(total / rate), "s"))
+            if not left:
+                return
 
-    def _describe(self, rendered: _Rendered, path: Path, duration_s: float) -> dict[str, Any]:
+    def _describe(self, rendered: _Rendered, path: Path, written: Written) -> dict[str, Any]:
         provenance, sound = self.bundle.provenance, rendered.sound
         about: dict[str, Any] = {
             "file": path.name,
@@ -191,7 +220,10 @@ class Maker:
             "device": str(self.bundle.device),
             "number": sound.number,
             "seed": sound.seed,
-            "duration_s": duration_s,
+            "duration_s": written.duration_s,
+            "cut_short": written.is_cut_short,
+            "sha256": hash_file(path),
+            "has_sounds": self.bundle.latents.sounds is not None,
         }
         encoded = rendered.encoded
         if encoded is not None:
@@ -205,9 +237,35 @@ class Maker:
         return about
 
 
+def _is_latent(value: object, latent_dim: int) -> bool:
+    """Whether a value in a provenance line is a latent of the model."""
+    return (
+        isinstance(value, list)
+        and len(value) == latent_dim
+        and all(type(each) is float and abs(each) <= LARGEST_LATENT for each in value)
+    )
+
+
+def _identify(file: Path) -> tuple[Path, int, int]:
+    """A file as it is now."""
+    status = file.stat()
+    return file, status.st_ino, status.st_mtime_ns
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise OutputError(f"{printable(str(folder))} is a file; choose a folder.") from None
+    except OSError as error:
+        shown = printable(str(folder))
+        raise OutputError(f"The folder {shown} cannot be made {explain_write_error(error)}.") from error
+
+
 def _name(sounds: Sequence[Sound], folder: Path, name: str | None, suffix: str) -> list[Path]:
     """Where the sounds are written; under `name` if one is given."""
     if name is None:
+        assert len({sound.name for sound in sounds}) == len(sounds)
         return [folder / (sound.name + suffix) for sound in sounds]
     if len(sounds) > 1:
         raise OutputError(f"{printable(name)} names one file for {len(sounds)} sounds; choose a folder.")

@@ -19,6 +19,7 @@ from core.errors import AudioFileError, Cancelled, SourceError
 from core.synthesis.bundle import ModelBundle
 from core.synthesis.long import crossfade, frames_of, take_frames
 from core.synthesis.previews import QUICK_REFINEMENT_STEPS
+from core.text import printable
 
 CHUNKS_AT_A_TIME = 8
 LARGEST_CHANGE = 10 ** (24 / 10)  # of power, where the level of the original is kept
@@ -35,10 +36,16 @@ class Recording:
     gain: float
 
     @classmethod
-    def measure(cls, path: Path, bundle: ModelBundle, cancelled: Callable[[], bool]) -> Self:
-        """Raises SourceError, Cancelled."""
+    def measure(
+        cls,
+        path: Path,
+        bundle: ModelBundle,
+        cancelled: Callable[[], bool],
+        notify: Callable[[str], object] = lambda _: None,
+    ) -> Self:
+        """`notify` gets a sentence if only the beginning is used.  Raises SourceError, Cancelled."""
         meter = OffsetMeter(bundle.spectrogram.sample_rate)
-        for block in _blocks(path, bundle, cancelled):
+        for block in _blocks(path, bundle, cancelled, notify):
             meter.add(block)
         if meter.peak < QUIETEST_PEAK:
             raise SourceError.of_file(path, "it is silent")
@@ -137,9 +144,17 @@ def _batches(chunks: Iterable[Tensor]) -> Iterator[Tensor]:
         yield torch.stack(batch).unsqueeze(1)
 
 
-def _blocks(path: Path, bundle: ModelBundle, cancelled: Callable[[], bool]) -> Iterator[Samples]:
+def _blocks(
+    path: Path,
+    bundle: ModelBundle,
+    cancelled: Callable[[], bool],
+    notify: Callable[[str], object] = lambda _: None,
+) -> Iterator[Samples]:
     try:
         with Decoders(cancelled) as decoders, decoders.open(path) as sound:
             yield from mono_blocks(sound, bundle.spectrogram.sample_rate)
+            if sound.is_longer_than_read:
+                hours = sound.duration_s / 3600
+                notify(f"Of {printable(path.name)} only the first {hours:g} h are used.")
     except AudioFileError as error:
         raise SourceError.of_file(path, str(error)) from error

@@ -31,6 +31,7 @@ from core.synthesis.sources import NUMBERED, read_source
 from core.synthesis.space import LatentSpace
 from core.text import printable
 
+LONGEST_PART = 60  # letters of a run's or a source's name in the name of a file
 SEEDS = 10_000  # one of which is taken if none is given: short in the names of files
 
 Cancel = Callable[[], bool]
@@ -78,20 +79,37 @@ def resolve_seed(request: MakingRequest, folder: Path) -> MakingRequest:
 _SEED = re.compile(r"-s(\d{1,10})[-.]")
 
 
-def plan(bundle: ModelBundle, request: MakingRequest, cancelled: Cancel) -> Sequence[Sound]:
+def plan(
+    bundle: ModelBundle,
+    request: MakingRequest,
+    cancelled: Cancel,
+    notify: Callable[[str], object] = lambda _: None,
+) -> Sequence[Sound]:
     """The sounds of a request whose seed is set.  Raises SourceError, Cancelled."""
     if request.checkpoint_sha256 not in ("", bundle.provenance.checkpoint_sha256):
         raise SourceError("It was made with another checkpoint; name that one, or the run that it is of.")
-    sounds = _plan_all(bundle, request, cancelled)
+    if request.has_sounds not in (None, bundle.latents.sounds is not None):
+        kept = "with" if request.has_sounds else "without"
+        raise SourceError(f"It was made by a model {kept} its training sounds, and this one is not so.")
+    sounds = _plan_all(bundle, request, cancelled, notify)
     if not request.only:
         return sounds
     wanted = [sound for sound in sounds if sound.name == request.only]
     if not wanted:
         raise SourceError(f"There is no sound {printable(request.only)} among those of these settings.")
-    return wanted
+    return [_cut(wanted[0], request.cut_s, bundle.spectrogram.sample_rate)]
 
 
-def _plan_all(bundle: ModelBundle, request: MakingRequest, cancelled: Cancel) -> Sequence[Sound]:
+def _cut(sound: Sound, seconds: float | None, sample_rate: int) -> Sound:
+    """A long sound up to where it was cut short, if it was."""
+    if seconds is None or isinstance(sound, ShortSound):
+        return sound
+    return replace(sound, samples=min(sound.samples, round(seconds * sample_rate)))
+
+
+def _plan_all(
+    bundle: ModelBundle, request: MakingRequest, cancelled: Cancel, notify: Callable[[str], object]
+) -> Sequence[Sound]:
     match request.settings:
         case GenerateSettings() as settings:
             return _plan_new(bundle, settings, cancelled)
@@ -100,7 +118,7 @@ def _plan_all(bundle: ModelBundle, request: MakingRequest, cancelled: Cancel) ->
         case JourneySettings() as settings:
             return _plan_journey(bundle, settings, request.sources, cancelled)
         case MorphSettings() as settings:
-            return _plan_morph(bundle, settings, request, cancelled)
+            return _plan_morph(bundle, settings, request, cancelled, notify)
         case ExploreSettings() as settings:
             return _plan_explored(bundle, settings)
     raise ValueError(f"{request.settings.kind} makes no sounds")
@@ -140,9 +158,9 @@ def _plan_variations(
 ) -> Sequence[Sound]:
     sounds = list[Sound]()
     seed = settings.seed or 0
-    for text in sources:
+    for text, stem in zip(sources, _stems(sources), strict=True):
         source = read_source(bundle, text, cancelled)
-        stem = f"{_prefix(bundle.provenance)}-{_stem(text)}-s{seed}"
+        stem = f"{_prefix(bundle.provenance)}-{stem}-s{seed}"
         for number in range(settings.first, settings.first + settings.count):
             draws = generator(seed, "vary", number)
             encode = partial(vary, bundle, source, settings.amount, draws)
@@ -173,7 +191,8 @@ def _plan_journey(
 
     def travel() -> Iterator[Tensor]:
         if waypoints:
-            return glide(bundle, waypoints, frames / (len(waypoints) - 1), frames, cancelled)
+            on_way = max(1, frames - bundle.model.config.n_frames)  # the last sound is there at its beginning
+            return glide(bundle, waypoints, on_way / (len(waypoints) - 1), frames, cancelled)
         rate = bundle.spectrogram.sample_rate / bundle.spectrogram.hop_length
         first = draw_sound(bundle, seed, 0, detail=settings.detail)
         others = wander(bundle, first.near, generator(seed, "walk"), detail=settings.detail)
@@ -183,7 +202,11 @@ def _plan_journey(
 
 
 def _plan_morph(
-    bundle: ModelBundle, settings: MorphSettings, request: MakingRequest, cancelled: Cancel
+    bundle: ModelBundle,
+    settings: MorphSettings,
+    request: MakingRequest,
+    cancelled: Cancel,
+    notify: Callable[[str], object],
 ) -> Sequence[Sound]:
     change = None
     for texts, sign in ((request.plus, 1), (request.minus, -1)):
@@ -191,9 +214,10 @@ def _plan_morph(
             latent = sign * read_source(bundle, text, cancelled).latent
             change = latent if change is None else change + latent
     sounds = list[Sound]()
-    for text in request.sources:
-        recording = Recording.measure(expand(Path(text)), bundle, cancelled)
-        name = f"{_prefix(bundle.provenance)}-{_stem(text)}-morph-{round(100 * settings.amount):03}"
+    digest = _digest(settings.values(), request.plus, request.minus)
+    for text, stem in zip(request.sources, _stems(request.sources), strict=True):
+        recording = Recording.measure(expand(Path(text)), bundle, cancelled, notify)
+        name = f"{_prefix(bundle.provenance)}-{stem}-morph-{round(100 * settings.amount):03}-{digest}"
         pieces = partial(morph, bundle, recording, settings, change, cancelled)
         sounds.append(LongSound(name, 1, settings.seed, recording.samples, pieces, recording.gain))
     return sounds
@@ -204,8 +228,7 @@ def _plan_explored(bundle: ModelBundle, settings: ExploreSettings) -> Sequence[S
         raise SourceError(
             f"There is no training sound #{settings.base}; this model has {len(bundle.latents)}."
         )
-    digest = hashlib.blake2b(repr((settings.offsets, settings.detail)).encode(), digest_size=3).hexdigest()
-    name = f"{_prefix(bundle.provenance)}-near-{settings.base:03}-{digest}"
+    name = f"{_prefix(bundle.provenance)}-near-{settings.base:03}-{_digest(settings.values())}"
     return [ShortSound(name, 1, settings.seed, partial(LatentSpace(bundle).sound, settings))]
 
 
@@ -224,10 +247,28 @@ def _with_detail(sound: EncodedSound, detail: float | None) -> EncodedSound:
 
 
 def _prefix(provenance: Provenance) -> str:
-    return f"{provenance.run}-e{provenance.epoch:04}"
+    """Of the names of all sounds from a checkpoint.  A run's name in a bundle may be anything."""
+    return f"{_clean(provenance.run) or 'model'}-e{provenance.epoch:04}"
 
 
-def _stem(source: str) -> str:
-    """The name of a source, as part of the name of a file."""
-    name = source.replace("#", "training-") if NUMBERED.fullmatch(source) else Path(source).stem
-    return re.sub(r"[^\w+.-]+", "-", name).strip("-.")[:60] or "sound"
+def _digest(*what: object) -> str:
+    """A few letters that differ where settings do."""
+    return hashlib.blake2b(repr(what).encode("utf-8", "surrogateescape"), digest_size=3).hexdigest()
+
+
+def _stems(sources: Sequence[str]) -> list[str]:
+    """Names of sources as parts of the names of files, each once."""
+    stems = list[str]()
+    for source in sources:
+        name = source.replace("#", "training-") if NUMBERED.fullmatch(source) else Path(source).stem
+        stem = wanted = _clean(name) or "sound"
+        number = 1
+        while stem in stems:
+            number += 1
+            stem = f"{wanted}-{number}"
+        stems.append(stem)
+    return stems
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[^\w+.-]+", "-", name, flags=re.ASCII).strip("-.")[:LONGEST_PART]

@@ -1,8 +1,5 @@
 """Sounds that a user names, to be varied or travelled between: files, or training sounds by number."""
 
-import contextlib
-import hashlib
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +11,15 @@ from core.audio.offset import find_offset
 from core.audio.reader import Decoders, Samples, mono_blocks
 from core.config import GenerateSettings, MakingRequest
 from core.data.split import QUIETEST_PEAK
-from core.errors import AudioFileError, SourceError
+from core.errors import AudioFileError, ConfigError, SourceError
 from core.paths import expand
-from core.runs.generated import find_provenance
+from core.records import read_integer
+from core.runs.generated import find_provenance, hash_file
 from core.synthesis.bundle import ModelBundle
 from core.synthesis.encoded import EncodedSound, draw_sound, encode_sound, training_sound
 from core.text import printable
 
 LONGEST_S = 600.0
-HASH_BYTES = 1 << 20
 NUMBERED = re.compile(r"#(\d{1,9})")  # a training sound, counted from 1
 
 
@@ -40,12 +37,9 @@ def read_source(bundle: ModelBundle, text: str, cancelled: Callable[[], bool]) -
             )
         return training_sound(bundle, number - 1)
     path = expand(Path(text))
-    with contextlib.suppress(KeyError, OSError, TypeError, ValueError):  # whoever wrote that line
-        record = find_provenance(path)
-        if record is not None and record["checkpoint_sha256"] == bundle.provenance.checkpoint_sha256:
-            settings = GenerateSettings(**record["settings"])
-            number = int(record["number"]) - 1
-            return draw_sound(bundle, int(record["seed"]), number, settings.temperature, settings.detail)
+    drawn = _drawn_before(bundle, path)
+    if drawn is not None:
+        return drawn
     return encode_sound(bundle, read_samples(path, bundle, cancelled), printable(path.name))
 
 
@@ -73,25 +67,41 @@ def read_samples(path: Path, bundle: ModelBundle, cancelled: Callable[[], bool])
     return samples
 
 
-def describe_request(request: MakingRequest) -> dict[str, Any]:
-    """A request as a provenance line has it; its sounds with a hash of what they are.  Raises SourceError."""
+def describe_request(request: MakingRequest, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    """A request as a provenance line has it; its sounds with a hash of what they are.
+
+    Raises SourceError, Cancelled.
+    """
     sounds = {"sources": request.sources, "plus": request.plus, "minus": request.minus}
     return {
         "kind": request.settings.kind,
         "settings": request.settings.values(),
-        **{name: [_describe(text) for text in texts] for name, texts in sounds.items()},
+        **{name: [_describe(text, cancelled) for text in texts] for name, texts in sounds.items()},
     }
 
 
-def _describe(text: str) -> dict[str, str]:
+def _describe(text: str, cancelled: Callable[[], bool]) -> dict[str, str]:
     if NUMBERED.fullmatch(text):
         return {"path": text, "sha256": ""}
     path = expand(Path(text))
-    digest = hashlib.sha256()
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            while block := file.read(HASH_BYTES):
-                digest.update(block)
+        return {"path": str(path.absolute()), "sha256": hash_file(path, cancelled)}
     except OSError as error:
         raise SourceError.of_file(path, f"it cannot be read ({error.strerror})") from error
-    return {"path": str(path.absolute()), "sha256": digest.hexdigest()}
+
+
+def _drawn_before(bundle: ModelBundle, path: Path) -> EncodedSound | None:
+    """What this very checkpoint drew, if the file still is what it wrote then."""
+    try:
+        record = find_provenance(path.absolute())
+        if record is None or record["kind"] != GenerateSettings.kind:
+            return None
+        settings = GenerateSettings(**record["settings"])
+        is_whole = settings.seconds is None and record["has_sounds"] == (bundle.latents.sounds is not None)
+        is_same = is_whole and record["checkpoint_sha256"] == bundle.provenance.checkpoint_sha256
+        if not is_same or record["sha256"] != hash_file(path):
+            return None
+        number, seed = read_integer(record["number"], 1), read_integer(record["seed"])
+    except (ConfigError, KeyError, OSError, TypeError, ValueError):  # whoever wrote that line
+        return None
+    return draw_sound(bundle, seed, number - 1, settings.temperature, settings.detail)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.config.making import DIRECTIONS, ExploreSettings
 from core.synthesis.bundle import ModelBundle
+from core.synthesis.directions import LatentDirections, strongest_directions
 from core.synthesis.encoded import EncodedSound, nearest_training, training_sound
-from core.synthesis.latents import COARSE
 
 CLEAR_CORRELATION = 0.4  # less says nothing about what a direction does
 FEWEST_TO_NAME = 8  # training sounds; a direction of fewer correlates with anything
@@ -21,38 +21,40 @@ class SpaceMap:
     """Plain values to draw: where each training sound lies along every direction, in deviations.
 
     `names` are the files of the sounds, `labels` what a direction does to them, as a word for less and one
-    for more of it; both may be empty.
+    for more of it; both may be empty.  `made` is where sounds made from the model lie along the first two.
     """
 
     points: tuple[tuple[float, ...], ...]
     names: tuple[str, ...]
     labels: tuple[tuple[str, str], ...]
+    made: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class LatentSpace:
-    """The principal directions of the coarse latents of the training sounds, strongest first."""
+    """The directions along which the training sounds differ most as they are decoded, strongest first."""
 
     bundle: ModelBundle
 
     @cached_property
+    def _found(self) -> LatentDirections:
+        return strongest_directions(self.bundle, DIRECTIONS)
+
+    @cached_property
     def directions(self) -> Tensor:
-        """[directions, latent]: steps of one deviation of the training sounds."""
-        means = self.bundle.latents.means
-        coarse = (means - means.mean(0))[:, :COARSE]
-        _, sizes, rows = torch.linalg.svd(coarse.double(), full_matrices=False)
-        steps = rows * (sizes / max(1, len(means) - 1) ** 0.5).unsqueeze(1)
-        steps = steps[:DIRECTIONS] * rows[:DIRECTIONS].sum(1, keepdim=True).sign()  # a sign for good
-        directions = means.new_zeros(DIRECTIONS, means.shape[1])
-        directions[: len(steps), : steps.shape[1]] = steps.to(means)
-        return directions
+        """[DIRECTIONS, latent]: steps of one deviation of the training sounds; 0 where there are fewer."""
+        found = self._found.directions
+        return nn.functional.pad(found, (0, 0, 0, DIRECTIONS - len(found)))
+
+    def places(self, latents: Tensor) -> Tensor:
+        """Where latents [count, latent] lie along the directions [count, DIRECTIONS], in deviations."""
+        along = (latents - self._found.mean) @ self._found.projection
+        return nn.functional.pad(along, (0, DIRECTIONS - along.shape[1]))
 
     @cached_property
     def points(self) -> Tensor:
-        """Where the training sounds lie [chunks, directions], in deviations."""
-        means = self.bundle.latents.means
-        lengths = self.directions.square().sum(1).clamp_min(torch.finfo(means.dtype).tiny)
-        return (means - means.mean(0)) @ self.directions.T / lengths
+        """Where the training sounds lie [chunks, DIRECTIONS]."""
+        return self.places(self.bundle.latents.means)
 
     def sound(self, settings: ExploreSettings) -> EncodedSound:
         """A training sound moved along the directions.  Raises IndexError if there is none of this number."""
@@ -63,11 +65,13 @@ class LatentSpace:
         near = nearest_training(self.bundle, decoded, latent)
         return replace(base, latent=latent, near=near, decoded=decoded)
 
-    def describe(self) -> SpaceMap:
+    def describe(self, made: Tensor) -> SpaceMap:
+        """The map, with sounds of these latents [count, latent] that were made from the model."""
         points = tuple(tuple(round(value, 4) for value in row) for row in self.points.tolist())
         origins = [self.bundle.origin(number) for number in range(len(points))]
         names = tuple(origin.path or f"training sound {1 + n}" for n, origin in enumerate(origins))
-        return SpaceMap(points, names, self._labels())
+        places = self.places(made.to(self.bundle.device))[:, :2].tolist()
+        return SpaceMap(points, names, self._labels(), tuple((x, y) for x, y in places))
 
     def _labels(self) -> tuple[tuple[str, str], ...]:
         """What each direction does, by the feature of the training sounds that it goes with most."""
@@ -107,5 +111,5 @@ class LatentSpace:
 
 
 def _correlation(first: Tensor, second: Tensor) -> float:
-    stacked = torch.stack([first.double(), second.double()])
+    stacked = torch.stack([first, second]).cpu().double()
     return float(torch.corrcoef(stacked)[0, 1].nan_to_num())

@@ -23,39 +23,41 @@ from sda_tui.look import show_path
 def making_command(parsed: argparse.Namespace) -> int:
     """Make the sounds that the parsed arguments of such a command ask for.  Raises SdaError, OSError."""
     model = find_model(parsed.run, parsed.runs or default_root())
-    request, output = _read_request(parsed)
+    request, output, device = _read_request(parsed)
     made: list[Mapping[str, Any]] = []
     notes: list[str] = []
-    folder = None
     is_cancelled = False
     try:
         with progress_bar("making") as (show, cancelled):
+            show(ScanProgress("sounds", 0, 0))
             maker = open_maker(
                 model,
                 parsed.checkpoint,
-                parsed.device,
+                parsed.device or device,
                 notes.append,
                 lambda at: show(ScanProgress(at.unit, at.done, at.total)),
                 cancelled,
             )
-            for each in maker.make(request, output, parsed.out, parsed.overwrite):
-                folder = each.path.parent
-                made.append({**each.record, "path": str(each.path.absolute())})
+            made.extend(
+                {**each.record, "path": str(each.path.absolute())}
+                for each in maker.make(request, output, parsed.out, parsed.overwrite)
+            )
     except Cancelled:
         is_cancelled = True
+    finally:  # also of sounds before an error
+        for note in notes:
+            print(f"! {note}", file=sys.stderr)
+        if not parsed.json:
+            for record in made:
+                print(printable(record["path"]))
     if parsed.json:
         print(json.dumps({"sounds": made, "notes": notes}, indent=2))
-    else:
-        for record in made:
-            print(printable(record["path"]))
-    for note in notes:
-        print(f"! {note}", file=sys.stderr)
-    print(_summary(made, folder, is_cancelled), file=sys.stderr)
+    print(_summary(made, is_cancelled), file=sys.stderr)
     return INTERRUPTED_STATUS if is_cancelled else 0
 
 
-def _read_request(parsed: argparse.Namespace) -> tuple[MakingRequest, OutputSettings]:
-    """What is asked for: to make a sound again, or with these settings."""
+def _read_request(parsed: argparse.Namespace) -> tuple[MakingRequest, OutputSettings, str | None]:
+    """What is asked for, to make a sound again or with these settings; and the device it was made on."""
     given = vars(parsed)
     again = given.get("again")
     if again is not None:
@@ -66,22 +68,23 @@ def _read_request(parsed: argparse.Namespace) -> tuple[MakingRequest, OutputSett
     )
     assert isinstance(output, OutputSettings)
     sources, plus, minus = (tuple(given.get(name) or ()) for name in ("sources", "plus", "minus"))
-    return MakingRequest(settings, sources, plus, minus), output
+    return MakingRequest(settings, sources, plus, minus), output, None
 
 
-def _read_again(path: Path) -> tuple[MakingRequest, OutputSettings]:
+def _read_again(path: Path) -> tuple[MakingRequest, OutputSettings, str | None]:
     record = find_provenance(path)
     if record is None:
         raise SourceError(
             f"Nothing says how {printable(str(path))} was made; look for provenance.jsonl there."
         )
-    return repeat_request(record)
+    device = "cpu" if record.get("device") == "cpu" else None  # a GPU rounds otherwise, and may be another
+    return *repeat_request(record), device
 
 
-def _summary(made: list[Mapping[str, Any]], folder: Path | None, is_cancelled: bool) -> str:
+def _summary(made: list[Mapping[str, Any]], is_cancelled: bool) -> str:
     end = " Stopped; these are complete." if is_cancelled and made else " Stopped." if is_cancelled else ""
-    if folder is None:
+    if not made:
         return f"Nothing was made.{end}"
     seeds = sorted({int(each["seed"]) for each in made})
     what = fmt.count(len(made), "sound")
-    return f"{what} in {show_path(folder)}, seed {', '.join(map(str, seeds))}.{end}"
+    return f"{what} in {show_path(Path(made[0]['path']).parent)}, seed {', '.join(map(str, seeds))}.{end}"

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Label
 
 from core.config import ExploreSettings, MakingRequest, OutputSettings
+from core.errors import FileTakenError
 from core.runs import draw_sound
 from core.text import printable
 from sda_tui import format as fmt
@@ -60,7 +61,7 @@ class ExploreScreen(Screen[None]):
         self._settings = ExploreSettings()
         self._sounding: ExploreSettings | None = None  # that is being made, or was made last
         self._is_busy = True
-        self._kept: list[Point] = []
+        self._pending_keeps = 0
         self._made: Made | None = None
 
     def compose(self) -> ComposeResult:
@@ -84,7 +85,7 @@ class ExploreScreen(Screen[None]):
         self._studio.do(lambda maker: maker.map_space(), self._show_places, self._fail_to_open)
 
     def on_unmount(self) -> None:
-        self._studio.close()
+        self._studio.close(is_stopped=not self._pending_keeps)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -95,13 +96,15 @@ class ExploreScreen(Screen[None]):
     def _show_places(self, places: "Places") -> None:
         self._places, self._is_busy = places, False
         self.query_one(SpaceMap).points = [(point[0], point[1]) for point in places.points]
+        self.query_one(SpaceMap).made = places.made
         self.query_one(Sliders).labels = places.labels
         middle = min(range(len(places.points)), key=lambda each: _distance(places.points[each], (0.0, 0.0)))
         self._go(ExploreSettings(base=1 + middle))
 
     def _fail_to_open(self, problem: str) -> None:
-        self.notify(problem, title="Cannot explore", severity="error", timeout=20)
-        self.app.pop_screen()
+        if problem:
+            self.notify(problem, title="Cannot explore", severity="error", timeout=20)
+        self.query_one("#place", Line).show("The model cannot be used; esc goes back.")
 
     # -- moving -----------------------------------------------------------------------------------------
 
@@ -168,6 +171,8 @@ class ExploreScreen(Screen[None]):
         self._is_busy = False
         if problem:
             self.notify(problem, title="Cannot make this sound", severity="error")
+        if self._sounding != self._settings:
+            self._sound()
 
     def action_play(self) -> None:
         if self._made is not None:
@@ -176,18 +181,21 @@ class ExploreScreen(Screen[None]):
     def action_keep(self) -> None:
         """Write the sound of this place into the run."""
         if self._places is not None:
-            self._studio.do(
-                partial(_make, self._settings, OutputSettings(), None), self._show_kept, self._refuse
-            )
+            self._pending_keeps += 1
+            here = self.query_one(SpaceMap).here
+            self._studio.do(partial(_keep, self._settings), partial(self._show_kept, here), self._refuse)
 
-    def _show_kept(self, made: "Made") -> None:
-        self._kept.append(self.query_one(SpaceMap).here)
-        self.query_one(SpaceMap).made = tuple(self._kept)
-        self.query_one("#kept", Line).show(
-            f"★ {len(self._kept)} kept, the last as {printable(made.path.name)}"
-        )
+    def _show_kept(self, here: Point, made: "Made | None") -> None:
+        self._pending_keeps -= 1
+        if made is None:
+            self.notify("This sound is kept already.")
+            return
+        area = self.query_one(SpaceMap)
+        area.made = (*area.made, here)
+        self.query_one("#kept", Line).show(f"• kept as {printable(made.path.name)}")
 
     def _refuse(self, problem: str) -> None:
+        self._pending_keeps -= 1
         if problem:
             self.notify(problem, title="Not kept", severity="warning")
 
@@ -207,6 +215,14 @@ class ExploreScreen(Screen[None]):
 def _make(settings: ExploreSettings, output: OutputSettings, to: Path | None, maker: "Maker") -> "Made":
     (made,) = maker.make(MakingRequest(settings), output, to, is_replacing=to is not None)
     return made
+
+
+def _keep(settings: ExploreSettings, maker: "Maker") -> "Made | None":
+    """The sound as it was written; None if it was before."""
+    try:
+        return _make(settings, OutputSettings(), None, maker)
+    except FileTakenError:
+        return None
 
 
 def _draw(settings: ExploreSettings, to: Path, maker: "Maker") -> "tuple[Made, Picture]":

@@ -1,6 +1,7 @@
 """The sounds made from a model: make new ones, listen, name, mark and delete them."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +15,11 @@ from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, Input, Label, Select
 
 from core.config import (
+    AUTO,
     GenerateSettings,
     JourneySettings,
     MakingRequest,
+    MakingSettings,
     OutputSettings,
     Setting,
     VarySettings,
@@ -34,7 +37,6 @@ from core.runs import (
 )
 from core.text import printable
 from sda_tui import format as fmt
-from sda_tui.advice import explain
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import Listening
@@ -53,12 +55,19 @@ if TYPE_CHECKING:
     from core.engine import Made, Maker, MakingProgress
 
 FIELDS = ("count", "temperature", "detail", "seconds", "seed")  # of GenerateSettings
-OUTPUT_FIELDS = ("level", "format", "quality")
+VARY_FIELDS = ("amount",)  # of VarySettings
+OUTPUT_FIELDS = ("level", "format", "sample_rate", "quality")
+CHECKPOINTS = ("best", "newest")
 DRAWING_DELAY_S = 0.2  # after the last move of the cursor
-VARIATIONS = 8
-JOURNEY_S = 30.0
-EMPTY = "Nothing was made from this run yet: n makes new sounds, x explores."
+RELOAD_INTERVAL_S = 1.0  # of the list, while sounds are made
+FINISH_TIMEOUT_S = 20.0
 STAR = "★"
+FORM: Sequence[tuple[type[MakingSettings], Sequence[str]]] = (
+    (GenerateSettings, FIELDS),
+    (VarySettings, VARY_FIELDS),
+    (OutputSettings, OUTPUT_FIELDS),
+)
+EMPTY = "Nothing was made from this run yet: n makes new sounds, x explores."
 
 
 class SoundsScreen(Screen[None]):
@@ -78,10 +87,11 @@ class SoundsScreen(Screen[None]):
         self._model = model
         self._folder = generated_folder(model)
         self._listening = listening
-        self._studio = Studio(self, model, self._show_progress, self.notify)
+        self._studio = Studio(self, model, CHECKPOINTS[0], self._show_progress, self.notify)
         self._sounds: dict[str, GeneratedSound] = {}
         self._is_making = False
         self._made = 0
+        self._reloaded_s = 0.0
 
     def compose(self) -> ComposeResult:
         yield TitleBar("sounds", printable(self._model.name))
@@ -93,9 +103,18 @@ class SoundsScreen(Screen[None]):
                 yield Audition(self._session, self._listening, id="audition")
             with VerticalScroll(id="making", can_focus=False):
                 yield Label("New sounds", classes="setting-group-title")
-                for config, names in ((GenerateSettings, FIELDS), (OutputSettings, OUTPUT_FIELDS)):
+                for config, names in FORM:
                     for name in names:
                         yield from _field(describe_settings(config)[name])
+                with Horizontal(classes="making-line"):
+                    yield Label("checkpoint")
+                    yield Select.from_values(
+                        CHECKPOINTS,
+                        value=CHECKPOINTS[0],
+                        allow_blank=False,
+                        compact=True,
+                        id="make-checkpoint",
+                    )
                 yield Button("Make sounds  n", id="make", variant="primary")
                 yield ProgressLine(id="making-progress")
                 yield Line(id="making-note")
@@ -104,7 +123,7 @@ class SoundsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         table = self.query_one(Table)
-        for head in ("", "Sound", "Length", "Near", "Made by"):
+        for head in ("", "Sound", "Length", "Near", "By"):
             table.add_column(head, key=head)
         self.query_one(ProgressLine).display = False
         self._drawing_timer = self.set_interval(DRAWING_DELAY_S, self._draw_chosen, pause=True)
@@ -116,6 +135,12 @@ class SoundsScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self._studio.close()
+
+    def finish(self) -> None:
+        """Stop making, and wait until what is complete is written."""
+        self._studio.close()
+        self._studio.wait(FINISH_TIMEOUT_S)
+        self._is_making = False
 
     @property
     def is_ready(self) -> bool:
@@ -137,7 +162,7 @@ class SoundsScreen(Screen[None]):
         for sound in sounds:
             table.add_row(
                 Text(STAR if sound.is_starred else " "),
-                Text(printable(sound.path.name)),
+                Text(printable(sound.path.name.removeprefix(f"{self._model.name}-"))),
                 Text(fmt.sound_duration(sound.duration_s), justify="right"),
                 Text(Path(sound.near).name),
                 Text(sound.kind),
@@ -226,7 +251,7 @@ class SoundsScreen(Screen[None]):
         try:
             change()
         except SdaError as error:
-            self._refuse(explain(error))
+            self._refuse(str(error))
         except OSError as error:
             self._refuse(f"{printable(str(error.filename or ''))}: {error.strerror}; check the disk.")
         self._reload(chosen)
@@ -240,12 +265,7 @@ class SoundsScreen(Screen[None]):
     @on(Input.Submitted)
     def action_make(self) -> None:
         """Make new sounds with the values in the fields."""
-        try:
-            settings = GenerateSettings.parse(self._values(FIELDS))
-        except ConfigError as error:
-            self._refuse(str(error))
-            return
-        self._make(MakingRequest(settings))
+        self._make_of(GenerateSettings, FIELDS)
 
     def action_vary(self) -> None:
         """Make variations of the chosen sound."""
@@ -253,12 +273,15 @@ class SoundsScreen(Screen[None]):
         if sound is None:
             self.notify("Choose a sound first; n makes some.")
             return
-        self._make(MakingRequest(VarySettings(count=VARIATIONS), (str(sound.path),)))
+        self._make_of(VarySettings, ("count", "seed", *VARY_FIELDS), (str(sound.path),))
 
     def action_journey(self) -> None:
         """Make a journey between the marked sounds, or a drift among the run's own."""
         marked = tuple(str(sound.path) for sound in self._sounds.values() if sound.is_starred)
-        self._make(MakingRequest(JourneySettings(seconds=JOURNEY_S), marked if len(marked) > 1 else ()))
+        given = self._values(("seconds", "seed", "detail"))
+        if given["seconds"] == AUTO:
+            del given["seconds"]
+        self._make_of(JourneySettings, (), marked if len(marked) > 1 else (), given)
 
     def action_cancel(self) -> None:
         """Stop making; what is complete stays."""
@@ -276,16 +299,27 @@ class SoundsScreen(Screen[None]):
             if isinstance(field, Input | Select)
         }
 
-    def _make(self, request: MakingRequest) -> None:
+    def _make_of(
+        self,
+        kind: type[MakingSettings],
+        fields: Sequence[str],
+        sources: tuple[str, ...] = (),
+        given: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make sounds of a kind with the values in these fields, or with those given."""
         if self._is_making:
             self.notify("Sounds are being made; c stops that.")
             return
         try:
+            settings = kind.parse(given if given is not None else self._values(fields))
             output = OutputSettings.parse(self._values(OUTPUT_FIELDS))
         except ConfigError as error:
             self._refuse(str(error))
             return
-        self._is_making, self._made = True, 0
+        self.query_one(Table).focus()  # else the keys of the list would be typed into a field
+        self._studio.which = self._values(("checkpoint",))["checkpoint"]
+        request = MakingRequest(settings, sources)
+        self._is_making, self._made, self._reloaded_s = True, 0, 0.0
         bar = self.query_one(ProgressLine)
         bar.show(0, 0)
         bar.display = True
@@ -301,8 +335,10 @@ class SoundsScreen(Screen[None]):
 
     def _show_made(self, made: "Made") -> None:
         self._made += 1
-        if self._made == 1:
-            self._reload(made.path.name)  # the first can be played while the others are made
+        now_s = time.monotonic()
+        if now_s - self._reloaded_s > RELOAD_INTERVAL_S:  # those that are there can be played meanwhile
+            self._reloaded_s = now_s
+            self._reload(made.path.name if self._made == 1 else None)
 
     def _show_progress(self, at: "MakingProgress") -> None:
         self.query_one(ProgressLine).show(at.done, at.total)
@@ -327,7 +363,7 @@ class SoundsScreen(Screen[None]):
         """Show what the field is for that has the focus."""
         focused = self.focused
         name = (focused.id or "").removeprefix("make-") if focused is not None else ""
-        known = {**describe_settings(GenerateSettings), **describe_settings(OutputSettings)}
+        known = {name: describe_settings(config)[name] for config, names in FORM for name in names}
         setting = known.get(name)
         text = f"{setting.help} {setting.range}." if setting is not None else ""
         self.query_one("#field-help", Line).show(text)

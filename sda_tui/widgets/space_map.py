@@ -45,6 +45,10 @@ class SpaceMap(Widget, can_focus=True):
             super().__init__()
             self.to = to
 
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._bounds: tuple[Point, Point] = (-1.0, 1.0), (-1.0, 1.0)
+
     def action_walk(self, right: int, up: int) -> None:
         x, y = self.here
         self.post_message(self.Walked((x + right * STEP, y + up * STEP)))
@@ -54,7 +58,7 @@ class SpaceMap(Widget, can_focus=True):
         offset = event.get_content_offset(self)
         if offset is None or not size.width or not size.height:
             return
-        (left, right), (bottom, top) = self._bounds()
+        (left, right), (bottom, top) = self._bounds
         x = left + (offset.x + 0.5) / size.width * (right - left)
         y = top - (offset.y + 0.5) / size.height * (top - bottom)
         self.post_message(self.Walked((x, y)))
@@ -87,13 +91,14 @@ class SpaceMap(Widget, can_focus=True):
 
     def _place(self, point: Point, width: int, height: int) -> tuple[int, int]:
         """Column and row of a point, of so many; what lies outside is drawn at the edge."""
-        (left, right), (bottom, top) = self._bounds()
+        (left, right), (bottom, top) = self._bounds
         column = int((point[0] - left) / (right - left) * width)
         row = int((top - point[1]) / (top - bottom) * height)
         return max(0, min(width - 1, column)), max(0, min(height - 1, row))
 
-    def _bounds(self) -> tuple[Point, Point]:
-        """The least and the largest value along both directions."""
-        points = self.points or ((0.0, 0.0),)
-        (left, right), (bottom, top) = ((min(along), max(along)) for along in zip(*points, strict=True))
-        return (left - MARGIN, right + MARGIN), (bottom - MARGIN, top + MARGIN)
+    def watch_points(self, points: Sequence[Point]) -> None:
+        """The least and the largest value along both directions, with a margin."""
+        (left, right), (bottom, top) = (
+            (min(along), max(along)) for along in zip(*(points or ((0.0, 0.0),)), strict=True)
+        )
+        self._bounds = (left - MARGIN, right + MARGIN), (bottom - MARGIN, top + MARGIN)

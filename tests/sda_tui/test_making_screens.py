@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from core.runs import RunDirectory, list_generated, read_provenance
 from sda_tui.app import Leave, SdaApp
+from sda_tui.screens.choice import ChoiceScreen
 from sda_tui.screens.explore import ExploreScreen
 from sda_tui.screens.rename import RenameScreen
 from sda_tui.screens.runs import RunsScreen
@@ -58,7 +59,7 @@ async def test_sounds_are_made_played_named_marked_and_deleted_by_keys(
         screen.query_one("#make-seed", Input).value = "7"
         await pilot.press("n")
         names = await made(pilot, screen, 3)
-        assert names == [f"hits-e0002-s7-{number:03}.wav" for number in (1, 2, 3)]
+        assert names == [f"e0002-s7-{number:03}.wav" for number in (1, 2, 3)]
         assert "3 sounds made" in text(app, "#making-note")
         await pilot.press("down", "space")
         await until(pilot, lambda: player.playing is not None, "playing")
@@ -74,9 +75,9 @@ async def test_sounds_are_made_played_named_marked_and_deleted_by_keys(
         assert (await made(pilot, screen, 2)) == [names[0], names[2]]
         assert not (run.generated / "thump.wav").exists()
         await pilot.press("v")
-        await made(pilot, screen, 10)
+        await made(pilot, screen, 5)
         varied = [sound for sound in list_generated(run.generated) if sound.kind == "vary"]
-        assert len(varied) == 8
+        assert len(varied) == 3  # as many as new ones
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen), "runs again")
 
@@ -105,6 +106,25 @@ async def test_making_can_be_stopped_and_keeps_what_is_complete(tmp_path: Path, 
         complete = {path.name for path in run.generated.glob("*.wav")}
         assert complete == {record["file"] for record in read_provenance(run.generated)}
         await made(pilot, screen, len(complete))
+
+
+async def test_leaving_while_sounds_are_made_asks_and_keeps_what_is_complete(
+    tmp_path: Path, run: RunDirectory
+) -> None:
+    async with running(tmp_path) as (app, pilot):
+        screen = await to_sounds(app, pilot)
+        screen.query_one("#make-count", Input).value = "3000"
+        await pilot.press("n")
+        await until(pilot, lambda: len(list(run.generated.glob("*.wav"))) > 2, "some sounds")
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen), "question")
+        await pilot.press("n")
+        await until(pilot, lambda: app.screen is screen, "sounds again")
+        await pilot.press("q", "y")
+        await until(pilot, lambda: app.return_value is not None, "end")
+    assert {path.name for path in run.generated.glob("*.wav")} == {
+        record["file"] for record in read_provenance(run.generated)
+    }
 
 
 async def test_run_without_a_checkpoint_makes_nothing_yet(tmp_path: Path, make_run: MakeRun) -> None:
@@ -143,15 +163,23 @@ async def test_latent_space_is_walked_by_keys_and_sounds_at_each_step(
         await until(pilot, lambda: screen.is_ready and sliders.values[2] == 0.5, "a slider")
         assert ".wav" in text(app, "#place")
         await pilot.press("k")
-        await until(pilot, lambda: "1 kept" in text(app, "#kept"), "kept")
+        await until(pilot, lambda: "kept as" in text(app, "#kept"), "kept")
         (record,) = read_provenance(run.generated)
         assert record["kind"] == "explore"
         assert record["settings"]["d3"] == 0.5
         assert soundfile.info(run.generated / record["file"]).frames > 0
+        await pilot.press("k")
+        await until(pilot, lambda: any("kept already" in each for each in toasts(app)), "the same again")
         await pilot.press("0")
         await until(pilot, lambda: screen.is_ready and not any(sliders.values), "reset")
         await pilot.press("escape")
-        assert await made(pilot, sounds, 1) == [record["file"]]
+        assert await made(pilot, sounds, 1) == [record["file"].removeprefix("hits-")]
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, ExploreScreen) and app.screen.is_ready, "again")
+        (kept,) = app.screen.query_one(SpaceMap).made
+        assert kept == pytest.approx((place[0] + 0.5, place[1] + 0.25), abs=1e-2)
+        await pilot.press("right", "k", "escape")  # what is to be kept is kept, though the screen is left
+        await until(pilot, lambda: len(list_generated(run.generated)) == 2, "kept at the last moment")
 
 
 async def test_map_and_sliders_follow_the_mouse(tmp_path: Path, run: RunDirectory) -> None:

@@ -21,7 +21,7 @@ from core.audio.inversion import MelInverter
 from core.config import SpectrogramConfig
 from core.seeding import generator
 from core.synthesis.bundle import ModelBundle
-from core.synthesis.export.directions import LatentDirections, strongest_directions
+from core.synthesis.directions import LatentDirections, strongest_directions
 from core.synthesis.export.facts import FACTS_FILE, network_facts
 from core.synthesis.export.networks import Analysis, Leveling, fixed_copy
 from core.synthesis.export.source import ModelSource

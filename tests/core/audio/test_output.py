@@ -13,7 +13,7 @@ from core.audio.levels import NORMALISED_PEAK
 from core.audio.loudness import LoudnessMeter
 from core.audio.output import FADE_S, TARGET_LUFS, SoundWriter
 from core.config import OutputSettings
-from core.errors import Cancelled, FileTakenError
+from core.errors import Cancelled, FileTakenError, OutputError
 from tests.conftest import file_size_limit
 from tests.sounds import tone
 
@@ -136,10 +136,17 @@ def test_nothing_is_left_of_a_sound_that_was_cancelled_at_once(tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_left_of_a_sound_that_does_not_fit(tmp_path: Path) -> None:
-    with file_size_limit(300_000), pytest.raises(OSError, match="File too large"):
-        SoundWriter(OutputSettings(), 48_000).write(tmp_path / "a.wav", itertools.repeat(SOUND, 20))
+@pytest.mark.parametrize(("name", "limit"), [("float", 300_000), ("float", 3_840_020), ("flac", 30_000)])
+def test_nothing_is_left_of_a_sound_that_does_not_fit(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, limit: int
+) -> None:
+    """The samples as they come, the file itself, which has a header more, and one that a library writes."""
+    path = tmp_path / ("a.flac" if name == "flac" else "a.wav")
+    sounds = [SOUND] if name == "flac" else itertools.repeat(SOUND, 20)
+    with file_size_limit(limit), pytest.raises(OutputError, match=r"a\.\w+ cannot be written \(File"):
+        SoundWriter(OutputSettings(format=name), 48_000).write(path, sounds)
     assert not list(tmp_path.iterdir())
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_samples_that_are_not_finite_are_refused(tmp_path: Path) -> None:

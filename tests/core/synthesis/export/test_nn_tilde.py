@@ -12,8 +12,8 @@ import torch
 from core.audio.inversion import InversionQuality, MelInverter
 from core.errors import FileTakenError
 from core.seeding import generator
+from core.synthesis.directions import strongest_directions
 from core.synthesis.export import ModelSource, open_source, write_nn_tilde
-from core.synthesis.export.directions import strongest_directions
 from core.synthesis.export.nn_tilde import buffer_samples
 from tests.core.synthesis.export.models import make_sounds, write_checkpoint
 
