@@ -11,7 +11,6 @@ from core.audio.spectrogram import LogMelSpectrogram
 from core.audio.streaming import BLOCK_FRAMES, CONTEXT_FRAMES, StreamInverter, log_mel_frames
 from core.config import SpectrogramConfig
 from core.errors import Cancelled
-from tests.sounds import tone
 
 CONFIG = SpectrogramConfig()
 HOP = CONFIG.hop_length
@@ -23,8 +22,10 @@ def noise(samples: int) -> np.ndarray:
 
 
 def chord(seconds: float) -> np.ndarray:
-    sound = sum(tone(frequency_hz, seconds) for frequency_hz in (220.0, 277.2, 329.6)) / 3
-    return (sound * (1 + 0.5 * np.sin(np.arange(len(sound)) / 3000))).astype(np.float32) / 2
+    """Three steady tones that swell and fade slowly."""
+    time_s = np.arange(round(48_000 * seconds)) / 48_000
+    sound = sum(np.sin(2 * np.pi * frequency_hz * time_s) for frequency_hz in (220.0, 277.2, 329.6))
+    return (sound / 6 * (1 + 0.5 * np.sin(16 * time_s))).astype(np.float32)
 
 
 def log_mel(samples: np.ndarray) -> torch.Tensor:
