@@ -269,6 +269,11 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     for name, command in zip(COMMANDS, making, strict=True):
         command.add_argument("run", type=_text, metavar="RUN", help=MODEL_HELP)
         add_arguments(command, name)
+        which_help = "best (if left out), newest, a step or a file"
+        command.add_argument("--checkpoint", type=_text, default="best", metavar="WHICH", help=which_help)
+        command.add_argument(
+            "--out", type=_path, metavar="PATH", help="a folder, or a file for a single sound"
+        )
 
     cache = commands.add_parser("cache", help="where decoded sounds are kept for the next start")
     cache.add_argument("--clear", action="store_true", help="delete them")

@@ -38,9 +38,5 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
             about = f"{each.help} [{each.range}; {each.show(each.default)} if left out]"
             option = f"--{field.replace('_', '-')}"
             parser.add_argument(option, dest=field, metavar=field[0].upper(), help=about.replace("%", "%%"))
-    parser.add_argument(
-        "--checkpoint", default="best", metavar="WHICH", help="best (if left out), newest, a step or a file"
-    )
-    parser.add_argument("--out", type=Path, metavar="PATH", help="a folder, or a file for a single sound")
     parser.add_argument("--overwrite", action="store_true", help="replace files of the same names")
     parser.add_argument("--json", action="store_true", help="print one JSON document")

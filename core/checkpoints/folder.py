@@ -11,7 +11,15 @@ from core.errors import CheckpointError
 from core.files import read_bounded, remove, rename
 from core.paths import is_file
 from core.runs import RunDirectory, choose_checkpoint
-from core.runs.checkpoints import BEST, BEST_FILE, NEWEST, CheckpointFile, CheckpointKind, checkpoint_files
+from core.runs.checkpoints import (
+    BEST,
+    BEST_FILE,
+    NEWEST,
+    CheckpointFile,
+    CheckpointKind,
+    checkpoint_files,
+    newest_step,
+)
 from core.text import printable
 
 logger = logging.getLogger(__name__)
@@ -121,5 +129,6 @@ def find_checkpoint(path: Path, which: str | int = BEST) -> Path:
         raise CheckpointError(
             f"{printable(str(run.path))} is neither a run nor a checkpoint or bundle; check the path."
         )
-    is_early = which == BEST and not is_file(run.checkpoints / BEST_FILE)
+    has_others = newest_step(run.checkpoints) is not None
+    is_early = which == BEST and has_others and not is_file(run.checkpoints / BEST_FILE)
     return choose_checkpoint(run.checkpoints, NEWEST if is_early else which)

@@ -60,7 +60,7 @@ class OutputSettings(MakingSettings, kind="output"):
         choices=FORMATS,
     )
     level: str = setting_field(
-        "Output", "dataset", "dataset is as loud as your sounds, peak −1 dBFS, loudness −18 LUFS.",
+        "Output", "dataset", "dataset as your sounds, peak −1 dBFS, loudness −18 LUFS but never above that.",
         choices=("dataset", "peak", "loudness"),
     )
     sample_rate: int | None = setting_field(

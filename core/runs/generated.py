@@ -32,16 +32,25 @@ MOST_LINES = 200_000
 HASH_BYTES = 1 << 20
 
 
+def prepare_provenance(folder: Path) -> None:
+    """See that lines can be added in a folder, which is no link.  Raises OSError."""
+    os.close(_open_to_append(folder / PROVENANCE_FILE))
+
+
 def append_provenance(folder: Path, record: Mapping[str, Any]) -> None:
     """Add a line about a file in a folder that is no link.  Processes may do so at once.  Raises OSError."""
     path = folder / PROVENANCE_FILE
     line = json.dumps(record, allow_nan=False).encode("ascii") + b"\n"  # escapes keep names of any bytes
-    with os.fdopen(open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT), "r+b", buffering=0) as file:
+    with os.fdopen(_open_to_append(path), "r+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         if size and os.pread(file.fileno(), 1, size - 1) != b"\n":  # a full disk cut the last line short
             line = b"\n" + line
         if file.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _open_to_append(path: Path) -> int:
+    return open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
 
 
 def read_provenance(folder: Path) -> list[Mapping[str, Any]]:

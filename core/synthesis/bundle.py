@@ -1,6 +1,5 @@
 """A trained model ready for use: everything to make sound, without the dataset, the trainer or a live run."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,8 +9,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from core.audio.levels import Level
-from core.audio.reader import Samples
+from core.audio.levels import LARGEST_GAIN, Level
+from core.audio.reader import LOUDEST_PEAK, Samples
 from core.audio.spectrogram import LogMelSpectrogram
 from core.checkpoints.archive import FORMAT_VERSION
 from core.checkpoints.bundle_file import BundleContent, Provenance, read_model
@@ -200,7 +199,7 @@ class ModelBundle:
         if latents.means.shape[1] != config.latent_dim:
             raise ValueError("its latents are not of this model")
         gain = float(state["gain"])
-        if not 0 < gain < math.inf:
+        if not 1 / LOUDEST_PEAK / 2 < gain <= LARGEST_GAIN:
             raise ValueError(f"its gain is {gain}")
         level = Level(config.level, gain)
         shape = (spectrogram.n_mels, model.config.n_frames)
@@ -236,7 +235,7 @@ def bundle_of(content: BundleContent, name: str, device: torch.device) -> ModelB
     state, provenance = content
     task = state.get("task")
     if not isinstance(task, Mapping) or task.get("latents") is None:
-        why = ", as older versions wrote none" if state["format_version"] < FORMAT_VERSION else ""
+        why = ", as older versions wrote none" if state.get("format_version") != FORMAT_VERSION else ""
         raise CheckpointError(
             f"{name} has no latent distribution{why}; train the run further, and take its newest checkpoint."
         )

@@ -159,9 +159,8 @@ class LatentDistribution:
     @classmethod
     def from_state(cls, state: Mapping[str, Any], device: torch.device) -> Self:
         """Read what `state_dict` gave.  Raises KeyError, TypeError or ValueError if the parts do not fit."""
-        means, neighbours, deviation = (
-            state[name].to(device) for name in ("means", "neighbours", "deviation")
-        )
+        means, deviation = (state[name].to(device).float() for name in ("means", "deviation"))
+        neighbours = state["neighbours"].to(device).long()
         chunks, latent = means.shape
         if not chunks or neighbours.ndim != 2 or not neighbours.shape[1]:
             raise ValueError("it has no latents of training sounds")
@@ -183,7 +182,7 @@ class LatentDistribution:
         origins = tuple(Origin.from_state(each) for each in state.get("origins", ()))  # likewise
         if origins and len(origins) != chunks:
             raise ValueError("its latents are not of its training sounds")
-        return cls(means, neighbours.long(), deviation, bandwidth, sounds, origins)
+        return cls(means, neighbours, deviation, bandwidth, sounds, origins)
 
 
 class Neighbourhoods(NamedTuple):

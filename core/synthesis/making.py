@@ -1,5 +1,6 @@
 """Making sounds with a trained model: new ones, variations, journeys and morphs, as files."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,14 @@ from core.files import link_refusal
 from core.paths import expand, is_file
 from core.runs import generated_folder
 from core.runs.checkpoints import BEST
-from core.runs.generated import append_provenance, hash_file, list_generated, read_provenance
+from core.runs.generated import (
+    PROVENANCE_FILE,
+    append_provenance,
+    hash_file,
+    list_generated,
+    prepare_provenance,
+    read_provenance,
+)
 from core.seeding import generator
 from core.synthesis.bundle import load_bundle
 from core.synthesis.encoded import EncodedSound
@@ -33,6 +41,7 @@ from core.text import printable
 GPU_BATCH = 16  # always as many, so that a sound does not depend on how many others are made
 SOUNDS_PER_THREAD = 4  # that are rendered on a CPU before they are written
 FILE_SUFFIXES = {".wav", ".flac"}
+OTHER_SUFFIXES = {".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma", ".caf"}
 
 
 @dataclass(frozen=True)
@@ -134,12 +143,13 @@ class Maker:
                 paths = _name(sounds, folder, name or None, writer.suffix)
                 for path in paths[done:]:
                     writer.require_free(path)
-                _make_folder(folder)
+                _prepare(folder)
                 for rendered, path in zip(self._render(sounds, done, output), paths[done:], strict=True):
                     written = writer.write(path, rendered.blocks)
                     if written.duration_s:
                         record = {**self._describe(rendered, path, written), **described}
-                        append_provenance(folder, record)
+                        with _named(folder / PROVENANCE_FILE):
+                            append_provenance(folder, record)
                         done += 1
                         yield Made(path, written.duration_s, record)
                     if written.is_cut_short or self._cancelled():
@@ -155,10 +165,11 @@ class Maker:
             if folder.is_symlink():
                 raise link_refusal(folder)
             return folder, ""
-        folder, name = expand(to).resolve(), ""
-        if folder.suffix.lower() in FILE_SUFFIXES and not folder.is_dir():
-            folder, name = folder.parent, folder.name
-        return folder, name
+        folder = expand(to).resolve()
+        suffix = "" if folder.is_dir() else folder.suffix.lower()
+        if suffix in OTHER_SUFFIXES:
+            raise OutputError(f"{printable(folder.name)} cannot be written: sounds are WAV or FLAC.")
+        return (folder.parent, folder.name) if suffix in FILE_SUFFIXES else (folder, "")
 
     def _fall_back(self, error: RuntimeError | MemoryError, device: str | None) -> None:
         if not is_out_of_memory(error) or device == "cpu":
@@ -252,7 +263,8 @@ def _identify(file: Path) -> tuple[Path, int, int]:
     return file, status.st_ino, status.st_mtime_ns
 
 
-def _make_folder(folder: Path) -> None:
+def _prepare(folder: Path) -> None:
+    """Make the folder if need be, and see that both kinds of files can be written.  Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -260,6 +272,18 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         shown = printable(str(folder))
         raise OutputError(f"The folder {shown} cannot be made {explain_write_error(error)}.") from error
+    with _named(folder / PROVENANCE_FILE):
+        prepare_provenance(folder)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn an OSError into an OutputError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        why = explain_write_error(error)
+        raise OutputError(f"{printable(str(path))} cannot be written {why}.") from error
 
 
 def _name(sounds: Sequence[Sound], folder: Path, name: str | None, suffix: str) -> list[Path]:

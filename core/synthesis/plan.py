@@ -31,7 +31,7 @@ from core.synthesis.sources import NUMBERED, read_source
 from core.synthesis.space import LatentSpace
 from core.text import printable
 
-LONGEST_PART = 60  # letters of a run's or a source's name in the name of a file
+LONGEST_PART = 60  # bytes of a run's or a source's name in the name of a file
 SEEDS = 10_000  # one of which is taken if none is given: short in the names of files
 
 Cancel = Callable[[], bool]
@@ -271,4 +271,6 @@ def _stems(sources: Sequence[str]) -> list[str]:
 
 
 def _clean(name: str) -> str:
-    return re.sub(r"[^\w+.-]+", "-", name, flags=re.ASCII).strip("-.")[:LONGEST_PART]
+    """A part of the name of a file: letters, digits and a few signs, no longer than so many bytes."""
+    plain = re.sub(r"[^\w+.-]+", "-", name).encode("utf-8", "replace")[:LONGEST_PART]
+    return plain.decode("utf-8", "ignore").strip("-.")

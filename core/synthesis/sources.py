@@ -20,7 +20,7 @@ from core.synthesis.encoded import EncodedSound, draw_sound, encode_sound, train
 from core.text import printable
 
 LONGEST_S = 600.0
-NUMBERED = re.compile(r"#(\d{1,9})")  # a training sound, counted from 1
+NUMBERED = re.compile(r"#([0-9]{1,9})")  # a training sound, counted from 1
 
 
 def read_source(bundle: ModelBundle, text: str, cancelled: Callable[[], bool]) -> EncodedSound:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.config import KINDS, MakingRequest, OutputSettings, describe_settings
+from core.config import KINDS, GenerateSettings, MakingRequest, OutputSettings, describe_settings
 from core.data.report import ScanProgress
 from core.engine import open_maker
-from core.errors import Cancelled, SourceError
+from core.errors import Cancelled, ConfigError, SourceError
 from core.paths import default_root, expand
 from core.runs import find_model, find_provenance, repeat_request
 from core.text import printable
@@ -47,11 +47,11 @@ def making_command(parsed: argparse.Namespace) -> int:
     finally:  # also of sounds before an error
         for note in notes:
             print(f"! {note}", file=sys.stderr)
-        if not parsed.json:
+        if parsed.json and (made or sys.exc_info()[0] is None):
+            print(json.dumps({"sounds": made, "notes": notes}, indent=2))
+        elif not parsed.json:
             for record in made:
                 print(printable(record["path"]))
-    if parsed.json:
-        print(json.dumps({"sounds": made, "notes": notes}, indent=2))
     print(_summary(made, is_cancelled), file=sys.stderr)
     return INTERRUPTED_STATUS if is_cancelled else 0
 
@@ -61,6 +61,11 @@ def _read_request(parsed: argparse.Namespace) -> tuple[MakingRequest, OutputSett
     given = vars(parsed)
     again = given.get("again")
     if again is not None:
+        known = {**describe_settings(GenerateSettings), **describe_settings(OutputSettings)}
+        if changed := [name for name in known if given[name] is not None]:
+            raise ConfigError(
+                f"--again makes the sound as it was; leave out --{changed[0].replace('_', '-')}."
+            )
         return _read_again(expand(again))
     settings, output = (
         kind.parse({name: given[name] for name in describe_settings(kind)})
@@ -82,7 +87,9 @@ def _read_again(path: Path) -> tuple[MakingRequest, OutputSettings, str | None]:
 
 
 def _summary(made: list[Mapping[str, Any]], is_cancelled: bool) -> str:
-    end = " Stopped; these are complete." if is_cancelled and made else " Stopped." if is_cancelled else ""
+    end = " Stopped." if is_cancelled else ""
+    if is_cancelled and made:
+        end = " Stopped; the last is cut short." if made[-1]["cut_short"] else " Stopped; these are complete."
     if not made:
         return f"Nothing was made.{end}"
     seeds = sorted({int(each["seed"]) for each in made})

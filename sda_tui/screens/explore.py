@@ -201,7 +201,8 @@ class ExploreScreen(Screen[None]):
 
     def action_reset(self) -> None:
         """Back to the training sound itself."""
-        self._go(ExploreSettings(base=self._settings.base))
+        if self._places is not None:
+            self._go(ExploreSettings(base=self._settings.base))
 
     def action_random(self) -> None:
         if self._places is not None:

@@ -220,7 +220,8 @@ class SoundsScreen(Screen[None]):
 
     def _rename(self, sound: GeneratedSound, name: str | None) -> None:
         if name is not None and name != sound.path.stem:
-            self._change(partial(rename_generated, sound, name), name + sound.path.suffix)
+            stem = name.removesuffix(sound.path.suffix)
+            self._change(partial(rename_generated, sound, stem), stem + sound.path.suffix)
 
     def action_delete(self) -> None:
         sound = self._chosen
@@ -248,9 +249,11 @@ class SoundsScreen(Screen[None]):
 
     def _change(self, change: Callable[[], object], chosen: str | None) -> None:
         """Change a file or its line, and show the list again."""
+        former = self._chosen
         try:
             change()
         except SdaError as error:
+            chosen = former.path.name if former is not None else None
             self._refuse(str(error))
         except OSError as error:
             self._refuse(f"{printable(str(error.filename or ''))}: {error.strerror}; check the disk.")

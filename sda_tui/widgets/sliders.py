@@ -44,7 +44,10 @@ class Sliders(Widget, can_focus=True):
             self._move(self.values[self.chosen] + step * STEP)
 
     def _move(self, value: float) -> None:
-        self.post_message(self.Moved(self.chosen, max(-LARGEST, min(LARGEST, value))))
+        values = list(self.values)  # at once: the next key may come before the answer
+        values[self.chosen] = max(-LARGEST, min(LARGEST, value))
+        self.values = values
+        self.post_message(self.Moved(self.chosen, values[self.chosen]))
 
     def on_click(self, event: Click) -> None:
         """Choose the slider of the line, and move it to where the bar was clicked."""

@@ -51,7 +51,8 @@ class SpaceMap(Widget, can_focus=True):
 
     def action_walk(self, right: int, up: int) -> None:
         x, y = self.here
-        self.post_message(self.Walked((x + right * STEP, y + up * STEP)))
+        self.here = x + right * STEP, y + up * STEP  # at once: the next key may come before the answer
+        self.post_message(self.Walked(self.here))
 
     def on_click(self, event: Click) -> None:
         size = self.content_size

@@ -97,6 +97,11 @@ def test_vary_journey_and_morph_take_sounds_and_print_json(
         ("generate {run} --device tpu", 2, "There is no device 'tpu'"),
         ("generate {run} --checkpoint 77", 1, "There is no checkpoint '77' in {run}/checkpoints; there are "),
         ("generate {run} --again nothing.wav", 1, "Nothing says how nothing.wav was made; "),
+        ("generate {run} --again nothing.wav --count 3", 2, "as it was; leave out --count."),
+        ("generate {run}/checkpoints/best.pt --checkpoint 8", 2, "best.pt is a file already; name a run, or"),
+        ("generate {run} --checkpoint ''", 2, "it is empty"),
+        ("vary {run} '#٣'", 1, "#٣ cannot be used: there is no such file."),
+        ("vary {run} /dev/zero", 1, "/dev/zero cannot be used: it cannot be read"),
         ("generate nowhere", 1, "There is no run 'nowhere' in "),
         ("generate README.md", 1, "README.md is damaged or no checkpoint"),
         ("vary {run}", 2, "the following arguments are required: SOUND"),
@@ -131,13 +136,28 @@ def test_what_cannot_be_made_is_one_sentence(
     assert not list(tmp_path.glob("out/*.wav"))
 
 
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("a.mp3", "a.mp3 cannot be written: sounds are WAV or FLAC."), ("''", "argument --out: it is empty")],
+)
+def test_places_that_are_none_are_refused(
+    trained: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, out: str, message: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    status, _, err = outcome(capsys, f"generate {trained.path} --count 1 --device cpu --out {out}")
+    assert status in (1, 2)
+    assert message in err
+    assert not list(tmp_path.rglob("*.wav"))
+
+
 def test_run_without_checkpoints_is_one_sentence(
     make_run: MakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = make_run("fresh")
     status, _, err = outcome(capsys, f"generate {run.path} --device cpu")
     assert status == 1
-    assert err == f"sda-tui: There is no checkpoint 'newest' in {run.checkpoints}; there is none.\n"
+    assert err == f"sda-tui: There is no checkpoint 'best' in {run.checkpoints}; there is none.\n"
 
 
 def test_ctrl_c_keeps_what_is_complete(trained: RunDirectory, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The checkpoints of a run: which are kept, and which go."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,7 @@ def test_a_delete_that_fails_harms_nothing(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("core.checkpoints.folder.remove", refuse)
+    monkeypatch.setattr(logging.getLogger("core"), "propagate", True)  # not after a run in this process
     for step in range(5):
         folder.save(b"", step)
     assert folder.by_age()[0].name == "step-000000004.pt"
