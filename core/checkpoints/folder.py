@@ -120,7 +120,7 @@ class CheckpointFolder:
 def find_checkpoint(path: Path, which: str | int = BEST) -> Path:
     """The checkpoint file at this path, or the one that `which` means of the run there.
 
-    While a run has no best one, that is its newest.  Raises CheckpointError if there is none.
+    Raises CheckpointError if there is none.
     """
     if path.is_file():
         return path.resolve()  # a link by the user's hand; those in a run are not followed
@@ -129,6 +129,11 @@ def find_checkpoint(path: Path, which: str | int = BEST) -> Path:
         raise CheckpointError(
             f"{printable(str(run.path))} is neither a run nor a checkpoint or bundle; check the path."
         )
-    has_others = newest_step(run.checkpoints) is not None
-    is_early = which == BEST and has_others and not is_file(run.checkpoints / BEST_FILE)
-    return choose_checkpoint(run.checkpoints, NEWEST if is_early else which)
+    return choose_checkpoint(run.checkpoints, which)
+
+
+def find_model_file(path: Path, which: str | int = BEST) -> Path:
+    """As `find_checkpoint`, to make sounds with: while a run has no best one, that is its newest."""
+    folder = RunDirectory(path).checkpoints
+    is_early = which == BEST and not is_file(folder / BEST_FILE) and newest_step(folder) is not None
+    return find_checkpoint(path, NEWEST if is_early else which)

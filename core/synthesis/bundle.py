@@ -14,7 +14,7 @@ from core.audio.reader import LOUDEST_PEAK, Samples
 from core.audio.spectrogram import LogMelSpectrogram
 from core.checkpoints.archive import FORMAT_VERSION
 from core.checkpoints.bundle_file import BundleContent, Provenance, read_model
-from core.checkpoints.folder import find_checkpoint
+from core.checkpoints.folder import find_model_file
 from core.config import ResolvedConfig, SpectrogramConfig
 from core.device import choose_device, is_out_of_memory
 from core.errors import CheckpointError, ConfigError
@@ -224,7 +224,7 @@ def load_bundle(path: Path | str, which: str | int = "best", device: str | None 
     Raises CheckpointError if there is none such, or it cannot be used; ConfigError for an unknown device.
     """
     where = choose_device(device)
-    file = find_checkpoint(expand(Path(path)), which)
+    file = find_model_file(expand(Path(path)), which)
     content = read_model(file)
     use_threads(where, content.state.get("threads"))
     return bundle_of(content, printable(file.name), where)

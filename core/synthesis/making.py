@@ -12,7 +12,7 @@ import torch
 
 from core.audio.output import SoundWriter, Written
 from core.audio.reader import Samples
-from core.checkpoints.folder import find_checkpoint
+from core.checkpoints.folder import find_model_file
 from core.config import MakingRequest, OutputSettings
 from core.device import is_out_of_memory
 from core.disk import explain_write_error
@@ -94,7 +94,7 @@ class Maker:
         if is_file(self._model) and which != BEST:
             name = printable(self._model.name)
             raise ConfigError(f"{name} is a file already; name a run, or no checkpoint.")
-        self._file = _identify(find_checkpoint(self._model, which))
+        self._file = _identify(find_model_file(self._model, which))
         try:
             self.bundle = load_bundle(self._model, which, device)
         except (RuntimeError, MemoryError) as error:
@@ -104,7 +104,7 @@ class Maker:
     def is_current(self) -> bool:
         """Whether the checkpoint that it took is still the one that would be taken."""
         try:
-            return _identify(find_checkpoint(self._model, self._which)) == self._file
+            return _identify(find_model_file(self._model, self._which)) == self._file
         except (CheckpointError, OSError):
             return True
 

@@ -9,7 +9,7 @@ import torch
 
 from core.checkpoints.archive import State
 from core.checkpoints.bundle_file import Provenance, is_bundle_file, read_model
-from core.checkpoints.folder import find_checkpoint
+from core.checkpoints.folder import find_model_file
 from core.paths import expand
 from core.runs import RunDirectory, find_owner
 from core.runs.checkpoints import BEST
@@ -44,7 +44,7 @@ def open_source(path: Path | str, which: str | int = BEST) -> ModelSource:
 
     Raises CheckpointError if there is none that can be used.
     """
-    file = find_checkpoint(expand(Path(path)), which)
+    file = find_model_file(expand(Path(path)), which)
     state, provenance = content = read_model(file)
     run = None if is_bundle_file(file) else find_owner(file)
     if run is not None:

@@ -121,7 +121,9 @@ def test_bundle_file_says_which_checkpoint_it_is_of(uninterrupted: RunDirectory,
 def with_origins(tmp_path: Path) -> Path:
     """A checkpoint whose latents say which files they are of."""
     state = make_state(preview_clip="/home/me/secret clip.wav")
-    state["task"]["latents"]["origins"] = [{"path": f"secret-{n}.wav", "start_s": 0.5} for n in range(12)]
+    state["task"]["latents"]["origins"] = [
+        {"path": f"secret-{n}.wav", "length_samples": 100 + n} for n in range(12)
+    ]
     del state["format_version"]
     path = tmp_path / "named.pt"
     path.write_bytes(serialise(state))
@@ -135,7 +137,7 @@ def test_names_of_sounds_travel_only_if_asked_for(tmp_path: Path, names: bool) -
     assert (b"secret" in file.read_bytes()) == names
     state = read_bundle_file(file).state
     origin = state["task"]["latents"]["origins"][3]
-    assert origin == {"path": "secret-3.wav" if names else "", "start_s": 0.5}
+    assert origin == {"path": "secret-3.wav" if names else "", "length_samples": 103}
 
 
 def test_sounds_can_stay_at_home(source: ModelSource, small_file: Path, tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def test_names_of_the_training_files_are_in_the_card_if_asked_for(uninterrupted:
 def test_names_come_from_the_latents_where_there_is_no_run(tmp_path: Path) -> None:
     state = make_state(preview_clip="/home/me/clip.wav")
     paths = ["b.wav", "a|`.wav", "", "b.wav", "../c\n.wav"]
-    state["task"]["latents"]["origins"] = [{"path": path} for path in paths]
+    paths += ["b.wav"] * (len(state["task"]["latents"]["means"]) - len(paths))
+    state["task"]["latents"]["origins"] = [{"path": path, "length_samples": 100} for path in paths]
     del state["format_version"]
     (tmp_path / "mine.pt").write_bytes(serialise(state))
     source = open_source(tmp_path / "mine.pt")
