@@ -567,7 +567,7 @@ def test_folder_that_may_not_be_written_is_reported(
     locked = open_path / "locked"
     locked.mkdir()
     request.getfixturevalue("ordinary_user")
-    with pytest.raises(OutputError, match=r"\.wav cannot be written \(Permission denied\); check its perm"):
+    with pytest.raises(OutputError, match=r"cannot be written \(Permission denied\); check its perm"):
         make(maker, locked, GenerateSettings(count=1))
 
 
