@@ -9,6 +9,8 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sda_tui.format import MINUS
+
 LARGEST = 4.0  # at either end of a slider
 STEP = 0.25
 WORD_WIDTH = 9
@@ -74,7 +76,9 @@ class Sliders(Widget, can_focus=True):
             line = Text(f"{'▸' if is_chosen else ' '} ")
             line.append(less.rjust(WORD_WIDTH) + " ", label)
             line.append("─" * at).append("●", knob).append("─" * (self._bar_width - at - 1))
-            line.append(" " + more.ljust(WORD_WIDTH), label).append(f"{value:+.2f}".rjust(VALUE_WIDTH))
+            line.append(" " + more.ljust(WORD_WIDTH), label).append(
+                f"{value:+.2f}".replace("-", MINUS).rjust(VALUE_WIDTH)
+            )
             if is_chosen and self.has_focus:
                 line.stylize(self.get_component_rich_style("sliders--chosen"))
             text.append_text(line).append("\n")
