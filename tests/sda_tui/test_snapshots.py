@@ -32,7 +32,7 @@ from core.events import (
     WarningKind,
     to_json,
 )
-from core.runs import RunDirectory
+from core.runs import RunDirectory, draw_sound
 from core.runs.generated import append_provenance
 from sda_tui.app import Leave, SdaApp
 from sda_tui.playback import Outputs
@@ -45,6 +45,7 @@ from sda_tui.screens.settings import SettingsScreen
 from sda_tui.screens.sounds import SoundsScreen
 from sda_tui.widgets.charts import Plot
 from sda_tui.widgets.preview_panel import PreviewPanel
+from sda_tui.widgets.spectrogram import Spectrogram
 from sda_tui.widgets.table import Table
 from sda_tui.widgets.title_bar import TitleBar
 from tests.conftest import create_run
@@ -293,6 +294,9 @@ def test_sounds_made_from_a_run(look: Look, home: Path) -> None:
         table = app.screen.query_one(Table)
         await until(pilot, lambda: table.row_count == 3, "sounds")
         await pilot.press("down")
+        wanted = draw_sound(run.generated / "drums-001-e0040-s7-002.wav")
+        picture = app.screen.query_one("#made-picture", Spectrogram)
+        await until(pilot, lambda: np.array_equal(picture.levels, wanted), "picture")
 
     look(SdaApp(home / "runs"), on_first_screen(ready))
 
