@@ -20,6 +20,7 @@ from core.device import choose_device, is_out_of_memory
 from core.errors import CheckpointError, ConfigError
 from core.model import VAE, build_model
 from core.paths import expand
+from core.synthesis.directions import LatentDirections, strongest_directions
 from core.synthesis.latents import Drawn, LatentDistribution
 from core.synthesis.refine import STEPS, refine_latents
 from core.synthesis.render import SoundRenderer, audible, stream_renderer
@@ -207,6 +208,11 @@ class ModelBundle:
             raise ValueError("its training sounds are not of this model")
         samples = config.chunk_samples(spectrogram)
         return cls(model.eval(), spectrogram, latents, samples, level, config.detail, provenance)
+
+    @cached_property
+    def directions(self) -> LatentDirections:
+        """Those in the latent space along which the training sounds differ most; takes seconds, once."""
+        return strongest_directions(self.latents.means, self.decode)
 
     @cached_property
     def _analysis(self) -> LogMelSpectrogram:

@@ -1,5 +1,6 @@
 """The directions of the latent space along which training sounds differ most."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -8,7 +9,6 @@ from torch import Tensor
 from core.model.pca import principal_components
 from core.model.reconstruction import BATCH
 from core.seeding import generator
-from core.synthesis.bundle import ModelBundle
 
 MOST_DIRECTIONS = 16
 
@@ -23,17 +23,17 @@ class LatentDirections(NamedTuple):
     projection: Tensor
 
 
-@torch.no_grad()
-def strongest_directions(bundle: ModelBundle, most: int = MOST_DIRECTIONS) -> LatentDirections:
-    """The directions that change what is decoded most, at least one.
+def strongest_directions(
+    means: Tensor, decode: Callable[[Tensor], Tensor], most: int = MOST_DIRECTIONS
+) -> LatentDirections:
+    """The directions that change most what latents [chunks, latent] decode to, at least one.
 
-    All latents have about the same variance, so that their own principal components say nothing of what is
-    heard.  These are of the decoded log-mel spectrograms, and latents follow by regression on them.
+    All latents have about the same variance, so that their own principal components say nothing of the sound.
+    These are of the decoded log-mel spectrograms, and latents follow by regression on them.
     """
-    means = bundle.latents.means
     chunks = len(means)
     count = max(1, min(most, chunks - 1, means.shape[1]))
-    decoded = torch.cat([bundle.decode(part).flatten(1) for part in torch.split(means, BATCH)])
+    decoded = torch.cat([decode(part).flatten(1) for part in torch.split(means, BATCH)])
     found = principal_components(decoded, count, generator(0, "latent directions"))
     spread = found.deviations.clamp_min(torch.finfo(torch.float32).eps * decoded.abs().max())
     scores = (decoded - found.mean) @ found.directions / spread  # [chunks, count]

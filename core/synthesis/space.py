@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from core.config.making import DIRECTIONS, ExploreSettings
 from core.synthesis.bundle import ModelBundle
-from core.synthesis.directions import LatentDirections, strongest_directions
 from core.synthesis.encoded import EncodedSound, nearest_training, training_sound
 
 CLEAR_CORRELATION = 0.4  # less says nothing about what a direction does
@@ -37,18 +36,15 @@ class LatentSpace:
     bundle: ModelBundle
 
     @cached_property
-    def _found(self) -> LatentDirections:
-        return strongest_directions(self.bundle, DIRECTIONS)
-
-    @cached_property
     def directions(self) -> Tensor:
         """[DIRECTIONS, latent]: steps of one deviation of the training sounds; 0 where there are fewer."""
-        found = self._found.directions
+        found = self.bundle.directions.directions[:DIRECTIONS]
         return nn.functional.pad(found, (0, 0, 0, DIRECTIONS - len(found)))
 
     def places(self, latents: Tensor) -> Tensor:
         """Where latents [count, latent] lie along the directions [count, DIRECTIONS], in deviations."""
-        along = (latents - self._found.mean) @ self._found.projection
+        found = self.bundle.directions
+        along = (latents - found.mean) @ found.projection[:, :DIRECTIONS]
         return nn.functional.pad(along, (0, DIRECTIONS - along.shape[1]))
 
     @cached_property

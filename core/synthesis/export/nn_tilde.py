@@ -21,7 +21,7 @@ from core.audio.inversion import MelInverter
 from core.config import SpectrogramConfig
 from core.seeding import generator
 from core.synthesis.bundle import ModelBundle
-from core.synthesis.directions import LatentDirections, strongest_directions
+from core.synthesis.directions import LatentDirections
 from core.synthesis.export.facts import FACTS_FILE, network_facts
 from core.synthesis.export.networks import Analysis, Leveling, fixed_copy
 from core.synthesis.export.source import ModelSource
@@ -78,7 +78,7 @@ def _instrument(bundle: ModelBundle, sounds: bool) -> "Instrument":
             "finish": spectrum,
         },
     )
-    return Instrument(bundle, traced, traced_inversion, strongest_directions(bundle), sounds).eval()
+    return Instrument(bundle, traced, traced_inversion, bundle.directions, sounds).eval()
 
 
 def _trace(module: nn.Module, examples: Mapping[str, Tensor | tuple[Tensor, ...]]) -> Any:

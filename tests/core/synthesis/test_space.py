@@ -1,6 +1,7 @@
 """The strongest directions of the latent space, against numpy's singular values."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from core.config import DIRECTIONS, ExploreSettings, MakingRequest, OutputSettin
 from core.errors import ConfigError, SourceError
 from core.runs import RunDirectory
 from core.synthesis import load_bundle
+from core.synthesis.directions import LatentDirections, strongest_directions
 from core.synthesis.making import Maker
 from core.synthesis.space import LatentSpace
 
@@ -66,3 +68,20 @@ def test_base_that_is_no_training_sound_is_refused(trained: RunDirectory, tmp_pa
     maker = Maker(trained.path, device="cpu")
     with pytest.raises(SourceError, match="There is no training sound #99; this model has 8"):
         list(maker.make(MakingRequest(ExploreSettings(base=99)), OutputSettings(), tmp_path))
+
+
+def test_directions_are_found_once_however_many_places_sound(
+    trained: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+
+    def count(*arguments: Any) -> LatentDirections:
+        found.append(1)
+        return strongest_directions(*arguments)
+
+    monkeypatch.setattr("core.synthesis.bundle.strongest_directions", count)
+    maker = Maker(trained.path, device="cpu")
+    maker.map_space()
+    for step in range(3):
+        list(maker.make(MakingRequest(ExploreSettings(d1=step / 4)), OutputSettings(), tmp_path))
+    assert len(found) == 1

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from core.audio.inversion import InversionQuality, MelInverter
+from core.audio.spectrogram import LogMelSpectrogram
 from core.errors import FileTakenError
 from core.seeding import generator
-from core.synthesis.directions import strongest_directions
 from core.synthesis.export import ModelSource, open_source, write_nn_tilde
 from core.synthesis.export.nn_tilde import buffer_samples
 from tests.core.synthesis.export.models import make_sounds, write_checkpoint
@@ -89,7 +89,7 @@ def folder(source: ModelSource, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def log_mel_of(source: ModelSource, sound: np.ndarray) -> torch.Tensor:
     """A sound of a chunk at the dataset's level as the model sees it."""
     waveform = torch.from_numpy(sound).float()[None] * source.bundle.level.gain
-    found: torch.Tensor = source.bundle._analysis(waveform)
+    found: torch.Tensor = LogMelSpectrogram(source.bundle.spectrogram)(waveform)
     return found
 
 
@@ -108,7 +108,7 @@ def test_a_buffer_is_the_largest_power_of_two_with_room_to_fade(samples: int, bu
 
 
 def test_directions_are_ordered_by_what_they_change(source: ModelSource) -> None:
-    found = strongest_directions(source.bundle)
+    found = source.bundle.directions
     count = len(found.directions)
     assert count == 11  # one fewer than sounds
     changes = [
@@ -140,7 +140,7 @@ about["rates"] = [model.sr, int(model.sampling_rate)]
 @pytest.mark.slow
 @pytest.mark.parametrize("sound", [0, 3])
 def test_decode_plays_what_the_model_decodes(source: ModelSource, folder: Path, sound: int) -> None:
-    bundle, found = source.bundle, strongest_directions(source.bundle)
+    bundle, found = source.bundle, source.bundle.directions
     ratio = buffer_samples(bundle.chunk_samples)
     coordinates = np.zeros((1, 11, 2 * ratio), np.float32)
     coordinates[0, :3, ratio - 1 :: ratio] = [[0.5], [-1.0], [0.3]]  # at the last sample, where it is read
@@ -176,7 +176,7 @@ numpy.save("coordinates.npy", play("encode", sound)[..., largest - 1 :: largest]
 numpy.save("at once.npy", torch.jit.load("model.ts").encode(torch.from_numpy(sound)).numpy())
 """)  # fmt: skip
     coordinates = np.load(folder / "coordinates.npy")[0]
-    found = strongest_directions(bundle)
+    found = bundle.directions
     for buffer in (2, 3):  # whose history is whole
         heard = torch.from_numpy(np.load(folder / "sound.npy")[0])
         end = (buffer + 1) * ratio
