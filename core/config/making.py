@@ -1,11 +1,11 @@
 """What sounds are made from a trained model, and how they are written."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-from core.config.setting import Setting, SettingValue, describe_settings, setting_field
+from core.config.setting import SettingValue, describe_settings, setting_field
 
 QUALITIES = ("fast", "best")
 FORMATS = ("wav16", "wav24", "float", "flac")
@@ -14,7 +14,7 @@ LONGEST_S = 86_400.0
 LARGEST_SEED = 2**31 - 1
 _SEED: Mapping[str, Any] = {"minimum": 0, "maximum": LARGEST_SEED, "automatic": True}
 _DETAIL: Mapping[str, Any] = {"minimum": 0.0, "maximum": 1.0, "automatic": True}
-_FIRST_HELP = "Number of the first in the series of this seed."
+_SEED_HELP = "Start of all draws; auto takes a new one."
 _DETAIL_HELP = "How much texture of training sounds is added; auto takes what the run was trained with."
 
 
@@ -28,13 +28,8 @@ class MakingSettings:
         cls.kind = kind
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            object.__setattr__(self, each.name, self.setting(each.name).check(getattr(self, each.name)))
-
-    @classmethod
-    def setting(cls, name: str) -> Setting:
-        """The description of a field."""
-        return describe_settings(cls)[name]
+        for name, setting in describe_settings(type(self)).items():
+            object.__setattr__(self, name, setting.check(getattr(self, name)))
 
     @classmethod
     def parse(cls, given: Mapping[str, str | None]) -> Self:
@@ -52,7 +47,7 @@ class OutputSettings(MakingSettings, kind="output"):
 
     # fmt: off
     quality: str = setting_field(
-        "Output", "fast", "best takes about ten times as long as fast, and is a little clearer.",
+        "Output", "fast", "best takes about five times as long as fast, and is a little clearer.",
         choices=QUALITIES,
     )
     format: str = setting_field(
@@ -71,13 +66,23 @@ class OutputSettings(MakingSettings, kind="output"):
 
 
 @dataclass(frozen=True)
-class GenerateSettings(MakingSettings, kind="generate"):
-    """New sounds, drawn near training sounds."""
+class SeriesSettings(MakingSettings):
+    """Several sounds of one kind, each of its own number and the same seed."""
 
     # fmt: off
     count: int = setting_field("Sounds", 10, "How many sounds.", minimum=1, maximum=10_000)
-    first: int = setting_field("Sounds", 1, _FIRST_HELP, minimum=1, maximum=10**6)
-    seed: int | None = setting_field("Sounds", None, "Start of all draws; auto takes a new one.", **_SEED)
+    first: int = setting_field(
+        "Sounds", 1, "Number of the first in the series of this seed.", minimum=1, maximum=10**6
+    )
+    seed: int | None = setting_field("Sounds", None, _SEED_HELP, **_SEED)
+    # fmt: on
+
+
+@dataclass(frozen=True)
+class GenerateSettings(SeriesSettings, kind="generate"):
+    """New sounds, drawn near training sounds."""
+
+    # fmt: off
     temperature: float = setting_field(
         "Sounds", 1.0, "How far each is from a training sound: 0 hardly, 1 as the sounds differ, 2 far.",
         minimum=0.0, maximum=3.0,
@@ -91,13 +96,10 @@ class GenerateSettings(MakingSettings, kind="generate"):
 
 
 @dataclass(frozen=True)
-class VarySettings(MakingSettings, kind="vary"):
+class VarySettings(SeriesSettings, kind="vary"):
     """Variations of a sound."""
 
     # fmt: off
-    count: int = setting_field("Sounds", 10, "How many variations.", minimum=1, maximum=10_000)
-    first: int = setting_field("Sounds", 1, _FIRST_HELP, minimum=1, maximum=10**6)
-    seed: int | None = setting_field("Sounds", None, "Start of all draws; auto takes a new one.", **_SEED)
     amount: float = setting_field(
         "Sounds", 0.5, "0 is a near-copy, 1 as free as new sounds near the same place.",
         minimum=0.0, maximum=1.0,
@@ -122,7 +124,7 @@ class JourneySettings(MakingSettings, kind="journey"):
         unit="s", minimum=0.5, maximum=3600.0,
     )
     detail: float | None = setting_field("Sounds", None, _DETAIL_HELP, **_DETAIL)
-    seed: int | None = setting_field("Sounds", None, "Start of all draws; auto takes a new one.", **_SEED)
+    seed: int | None = setting_field("Sounds", None, _SEED_HELP, **_SEED)
     # fmt: on
 
 

@@ -2,8 +2,10 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal, cast, get_type_hints
 
 from core.errors import ConfigError
@@ -108,8 +110,13 @@ def setting_field(group: str, default: SettingValue, help: str, **about: Any) ->
     return field(default=default, metadata={"group": group, "help": help, **about})
 
 
-def describe_settings(config: type[Any]) -> dict[str, Setting]:
+def describe_settings(config: type[Any]) -> Mapping[str, Setting]:
     """The settings that a dataclass of fields made by `setting_field` has, by name."""
+    return _describe_settings(cast(Hashable, config))
+
+
+@cache
+def _describe_settings(config: Any) -> Mapping[str, Setting]:
     hints = get_type_hints(config)
     settings = {}
     for each in fields(config):
@@ -123,7 +130,7 @@ def describe_settings(config: type[Any]) -> dict[str, Setting]:
             kind = "float" if hint in (float, float | None) else "int"
         default = cast(SettingValue, each.default)
         settings[each.name] = Setting(name=each.name, kind=kind, default=default, **each.metadata)
-    return settings
+    return MappingProxyType(settings)
 
 
 def _is_encodable(path: str) -> bool:

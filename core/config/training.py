@@ -279,7 +279,7 @@ def suggest_latents(training_chunks: int) -> int:
     return min(most, max(step, LATENTS_PER_CHUNK * training_chunks // step * step))
 
 
-SETTINGS: Mapping[str, Setting] = MappingProxyType(describe_settings(TrainingConfig))
+SETTINGS: Mapping[str, Setting] = describe_settings(TrainingConfig)
 
 
 # Settings that the weights are made for: a model takes them along.
