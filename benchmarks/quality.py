@@ -265,7 +265,7 @@ def measure_new(
     for seed in range(SAMPLER_SEEDS):
         new = bundle.sample(JUDGED, generator(seed, "samples"))
         audio = render(new, bundle.spectrogram)
-        heard = {name: panel.points(name, audio) for name in ("judge", "modulation")}
+        judged = {name: panel.points(name, audio) for name in ("judge", "modulation")}
         prior = bundle.decode(
             torch.randn(JUDGED, bundle.model.config.latent_dim, generator=generator(seed, "prior"))
         )
@@ -273,9 +273,9 @@ def measure_new(
         width = judges.kernel_width(judges.join(points[2], points[3]))
         mmd = [judges.distance(each, points[3], width) for each in points[:3]]
         for name, value in {
-            "judge_new": panel.distance("judge", heard["judge"]),
-            "modulation_new": panel.distance("modulation", heard["modulation"]),
-            "nearest": panel.nearest("judge", heard["judge"]),
+            "judge_new": panel.distance("judge", judged["judge"]),
+            "modulation_new": panel.distance("modulation", judged["modulation"]),
+            "nearest": panel.nearest("judge", judged["judge"]),
             "diversity": mean_distance(new) / mean_distance(held_out.log_mel),
             "detail": change(new) / change(held_out.log_mel),
             "memory": nearness(new, training, held_out, bundle.detail),

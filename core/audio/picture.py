@@ -21,7 +21,7 @@ Levels = npt.NDArray[np.uint8]
 def draw_spectrogram(path: Path) -> Levels:
     """The first minute of a sound [BANDS, frames], lowest band first: from 0 to its loudest, 255.
 
-    Bands are equally wide on a logarithmic scale, and so wide at least as the window can tell apart.  Raises
+    Bands are equally wide on a logarithmic scale, and at least as wide as the window can resolve.  Raises
     OSError or soundfile.LibsndfileError if it cannot be read, ValueError if it holds nothing.
     """
     with os.fdopen(open_regular(path), "rb") as file:

@@ -120,7 +120,7 @@ def test_bundle_file_says_which_checkpoint_it_is_of(uninterrupted: RunDirectory,
 
 def with_origins(tmp_path: Path) -> Path:
     """A checkpoint whose latents say which files they are of."""
-    state = make_state(preview_clip="/home/me/secret clip.wav")
+    state = make_state(preview_clip="/music/secret clip.wav")
     state["task"]["latents"]["origins"] = [
         {"path": f"secret-{n}.wav", "length_samples": 100 + n} for n in range(12)
     ]

@@ -35,7 +35,7 @@ def test_names_of_the_training_files_are_in_the_card_if_asked_for(uninterrupted:
 
 
 def test_names_come_from_the_latents_where_there_is_no_run(tmp_path: Path) -> None:
-    state = make_state(preview_clip="/home/me/clip.wav")
+    state = make_state(preview_clip="/music/clip.wav")
     paths = ["b.wav", "a|`.wav", "", "b.wav", "../c\n.wav"]
     paths += ["b.wav"] * (len(state["task"]["latents"]["means"]) - len(paths))
     state["task"]["latents"]["origins"] = [{"path": path, "length_samples": 100} for path in paths]
@@ -46,7 +46,7 @@ def test_names_come_from_the_latents_where_there_is_no_run(tmp_path: Path) -> No
     assert text.count("- `b.wav`") == 1
     assert "- `a|'.wav`" in text
     assert "- `../c�.wav`" in text
-    assert "`/home/me/clip.wav`" in text
+    assert "`/music/clip.wav`" in text
     without = model_card(source, [], names=False, sounds=True)
     assert "b.wav" not in without
     assert "clip.wav" not in without
