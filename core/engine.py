@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.synthesis.making import Maker as Maker
     from core.synthesis.making import MakingProgress as MakingProgress
     from core.synthesis.rerender import Rerendered
-    from core.synthesis.space import SpaceMap as SpaceMap
+    from core.synthesis.space import LatentMap as LatentMap
     from core.training.branch import Rewound
 
 logger = logging.getLogger(__name__)

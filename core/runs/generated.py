@@ -105,9 +105,14 @@ class GeneratedSound:
 
 def list_generated(folder: Path) -> list[GeneratedSound]:
     """The sounds in a folder that there are, in the order in which they were made.  Raises OSError."""
+    return [describe_generated(folder, record) for record in newest_provenance(folder)]
+
+
+def newest_provenance(folder: Path) -> list[Mapping[str, Any]]:
+    """The newest line about each sound in a folder that there is.  Raises OSError."""
     newest: dict[str, Mapping[str, Any]] = {record["file"]: record for record in read_provenance(folder)}
     names = set(list_names(folder))
-    return [_describe(folder, record) for name, record in newest.items() if name in names]
+    return [record for name, record in newest.items() if name in names]
 
 
 def star_generated(sound: GeneratedSound, is_starred: bool) -> None:
@@ -137,7 +142,7 @@ def is_plain_name(name: str) -> bool:
     return bool(name.strip(". ")) and not name.startswith(".") and printable(name) == name and "/" not in name
 
 
-def draw_sound(path: Path) -> "npt.NDArray[np.uint8] | None":
+def read_picture(path: Path) -> "npt.NDArray[np.uint8] | None":
     """The spectrogram of a sound file as levels [bands, frames] from 0 to 255; None if it cannot be read."""
     import soundfile  # with numpy: the list does not wait for them
 
@@ -153,7 +158,7 @@ def _record(sound: GeneratedSound) -> Mapping[str, Any]:
     return find_provenance(sound.path) or {"file": sound.path.name}
 
 
-def _describe(folder: Path, record: Mapping[str, Any]) -> GeneratedSound:
+def describe_generated(folder: Path, record: Mapping[str, Any]) -> GeneratedSound:
     """What a line says, without what cannot be read in it."""
     kind, name, duration_s = "", "", 0.0
     with contextlib.suppress(KeyError, ValueError):

@@ -25,9 +25,8 @@ from core.runs.generated import (
     PROVENANCE_FILE,
     append_provenance,
     hash_file,
-    list_generated,
+    newest_provenance,
     prepare_provenance,
-    read_provenance,
 )
 from core.seeding import generator
 from core.synthesis.bundle import load_bundle
@@ -35,7 +34,7 @@ from core.synthesis.encoded import EncodedSound
 from core.synthesis.latents import LARGEST_LATENT
 from core.synthesis.plan import LongSound, ShortSound, Sound, plan, resolve_seed
 from core.synthesis.sources import describe_request
-from core.synthesis.space import LatentSpace, SpaceMap
+from core.synthesis.space import LatentMap, LatentSpace
 from core.text import printable
 
 GPU_BATCH = 16  # always as many, so that a sound does not depend on how many others are made
@@ -108,15 +107,13 @@ class Maker:
         except (CheckpointError, OSError):
             return True
 
-    def map_space(self) -> SpaceMap:
+    def map_space(self) -> LatentMap:
         """Where the training sounds, and the sounds made from this model, lie in the latent space."""
         latent_dim = self.bundle.latents.means.shape[1]
-        folder = generated_folder(self._model)
-        names = {sound.path.name for sound in list_generated(folder)}
         made = [
             [float(value) for value in record["latent"]]
-            for record in read_provenance(folder)
-            if record["file"] in names and _is_latent(record.get("latent"), latent_dim)
+            for record in newest_provenance(generated_folder(self._model))
+            if _is_latent(record.get("latent"), latent_dim)
         ]
         return LatentSpace(self.bundle).describe(torch.tensor(made).view(len(made), latent_dim))
 

@@ -16,7 +16,7 @@ FEWEST_TO_NAME = 8  # training sounds; a direction of fewer correlates with anyt
 
 
 @dataclass(frozen=True)
-class SpaceMap:
+class LatentMap:
     """Plain values to draw: where each training sound lies along every direction, in deviations.
 
     `names` are the files of the sounds, `labels` what a direction does to them, as a word for less and one
@@ -61,13 +61,13 @@ class LatentSpace:
         near = nearest_training(self.bundle, decoded, latent)
         return replace(base, latent=latent, near=near, decoded=decoded)
 
-    def describe(self, made: Tensor) -> SpaceMap:
+    def describe(self, made: Tensor) -> LatentMap:
         """The map, with sounds of these latents [count, latent] that were made from the model."""
         points = tuple(tuple(round(value, 4) for value in row) for row in self.points.tolist())
         origins = [self.bundle.origin(number) for number in range(len(points))]
         names = tuple(origin.path or f"training sound {1 + n}" for n, origin in enumerate(origins))
         places = self.places(made.to(self.bundle.device))[:, :2].tolist()
-        return SpaceMap(points, names, self._labels(), tuple((x, y) for x, y in places))
+        return LatentMap(points, names, self._labels(), tuple((x, y) for x, y in places))
 
     def _labels(self) -> tuple[tuple[str, str], ...]:
         """What each direction does, by the feature of the training sounds that it goes with most."""

@@ -16,7 +16,7 @@ from textual.widgets import Footer, Label
 
 from core.config import ExploreSettings, MakingRequest, OutputSettings
 from core.errors import FileTakenError
-from core.runs import draw_sound
+from core.runs import read_picture
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from core.engine import Made, Maker
-    from core.engine import SpaceMap as Places
+    from core.engine import LatentMap, Made, Maker
 
     Picture = npt.NDArray[np.uint8] | None
 
@@ -57,7 +56,7 @@ class ExploreScreen(Screen[None]):
         self._listening = listening
         self._studio = Studio(self, model, on_note=self.notify)
         self._folder = Path(tempfile.mkdtemp(prefix="sda-tui-"))
-        self._places: Places | None = None
+        self._places: LatentMap | None = None
         self._settings = ExploreSettings()
         self._sounding: ExploreSettings | None = None  # that is being made, or was made last
         self._is_busy = True
@@ -93,7 +92,7 @@ class ExploreScreen(Screen[None]):
         """Whether what is wanted sounds, and nothing is being made."""
         return self._places is not None and not self._is_busy and self._sounding == self._settings
 
-    def _show_places(self, places: "Places") -> None:
+    def _show_places(self, places: "LatentMap") -> None:
         self._places, self._is_busy = places, False
         self.query_one(SpaceMap).points = [(point[0], point[1]) for point in places.points]
         self.query_one(SpaceMap).made = places.made
@@ -228,7 +227,7 @@ def _keep(settings: ExploreSettings, maker: "Maker") -> "Made | None":
 
 def _draw(settings: ExploreSettings, to: Path, maker: "Maker") -> "tuple[Made, Picture]":
     made = _make(settings, TO_PLAY, to, maker)
-    return made, draw_sound(made.path)
+    return made, read_picture(made.path)
 
 
 def _settings(base: int, offsets: Sequence[float]) -> ExploreSettings:

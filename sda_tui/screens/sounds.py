@@ -1,6 +1,5 @@
 """The sounds made from a model: make new ones, listen, name, mark and delete them."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,13 +24,14 @@ from core.config import (
     VarySettings,
     describe_settings,
 )
-from core.errors import ConfigError, SdaError
+from core.errors import ConfigError, FileTakenError
 from core.runs import (
     GeneratedSound,
     delete_generated,
-    draw_sound,
+    describe_generated,
     generated_folder,
     list_generated,
+    read_picture,
     rename_generated,
     star_generated,
 )
@@ -59,7 +59,6 @@ VARY_FIELDS = ("amount",)  # of VarySettings
 OUTPUT_FIELDS = ("level", "format", "sample_rate", "quality")
 CHECKPOINTS = ("best", "newest")
 DRAWING_DELAY_S = 0.2  # after the last move of the cursor
-RELOAD_INTERVAL_S = 1.0  # of the list, while sounds are made
 FINISH_TIMEOUT_S = 20.0
 STAR = "★"
 FORM: Sequence[tuple[type[MakingSettings], Sequence[str]]] = (
@@ -91,7 +90,6 @@ class SoundsScreen(Screen[None]):
         self._sounds: dict[str, GeneratedSound] = {}
         self._is_making = False
         self._made = 0
-        self._reloaded_s = 0.0
 
     def compose(self) -> ComposeResult:
         yield TitleBar("sounds", printable(self._model.name))
@@ -160,18 +158,21 @@ class SoundsScreen(Screen[None]):
         table.clear()
         self._sounds = {sound.path.name: sound for sound in sounds}
         for sound in sounds:
-            table.add_row(
-                Text(STAR if sound.is_starred else " "),
-                Text(printable(sound.path.name.removeprefix(f"{self._model.name}-"))),
-                Text(fmt.sound_duration(sound.duration_s), justify="right"),
-                Text(Path(sound.near).name),
-                Text(sound.kind),
-                key=sound.path.name,
-            )
+            self._add_row(sound)
         name = wanted or (former.path.name if former is not None else "")
         table.move_cursor(row=table.get_row_index(name) if name in self._sounds else row)
         note = "" if sounds else EMPTY
         self.query_one("#made-note", Line).show(note)
+
+    def _add_row(self, sound: GeneratedSound) -> None:
+        self.query_one(Table).add_row(
+            Text(STAR if sound.is_starred else " "),
+            Text(printable(sound.path.name.removeprefix(f"{self._model.name}-"))),
+            Text(fmt.sound_duration(sound.duration_s), justify="right"),
+            Text(Path(sound.near).name),
+            Text(sound.kind),
+            key=sound.path.name,
+        )
 
     @property
     def _chosen(self) -> GeneratedSound | None:
@@ -193,7 +194,7 @@ class SoundsScreen(Screen[None]):
             picture = self.query_one(Spectrogram)
             read_beside(
                 self,
-                partial(draw_sound, sound.path),
+                partial(read_picture, sound.path),
                 lambda levels: setattr(picture, "levels", levels),
                 self._refuse,
             )
@@ -248,16 +249,21 @@ class SoundsScreen(Screen[None]):
             self.notify(line, title="Copied")
 
     def _change(self, change: Callable[[], object], chosen: str | None) -> None:
-        """Change a file or its line, and show the list again."""
-        former = self._chosen
-        try:
-            change()
-        except SdaError as error:
-            chosen = former.path.name if former is not None else None
-            self._refuse(str(error))
-        except OSError as error:
-            self._refuse(f"{printable(str(error.filename or ''))}: {error.strerror}; check the disk.")
-        self._reload(chosen)
+        """Change a file or its line on another thread, and show the list again."""
+
+        def attempt() -> str:
+            try:
+                change()
+            except FileTakenError as error:  # what to type then is of the command line
+                return str(error)
+            return ""
+
+        def show(problem: str) -> None:
+            if problem:
+                self._refuse(problem)
+            self._reload(None if problem else chosen)
+
+        read_beside(self, attempt, show, self._refuse)
 
     def _refuse(self, problem: str) -> None:
         self.notify(problem, severity="error", timeout=10)
@@ -322,7 +328,7 @@ class SoundsScreen(Screen[None]):
         self.query_one(Table).focus()  # else the keys of the list would be typed into a field
         self._studio.which = self._values(("checkpoint",))["checkpoint"]
         request = MakingRequest(settings, sources)
-        self._is_making, self._made, self._reloaded_s = True, 0, 0.0
+        self._is_making, self._made = True, 0
         bar = self.query_one(ProgressLine)
         bar.show(0, 0)
         bar.display = True
@@ -337,11 +343,16 @@ class SoundsScreen(Screen[None]):
         return last
 
     def _show_made(self, made: "Made") -> None:
+        """Add it to the list, where it can be played while the others are made."""
         self._made += 1
-        now_s = time.monotonic()
-        if now_s - self._reloaded_s > RELOAD_INTERVAL_S:  # those that are there can be played meanwhile
-            self._reloaded_s = now_s
-            self._reload(made.path.name if self._made == 1 else None)
+        sound = describe_generated(self._folder, made.record)
+        if made.path.name not in self._sounds:  # the list may have been read meanwhile
+            self._sounds[made.path.name] = sound
+            self._add_row(sound)
+        if self._made == 1:
+            table = self.query_one(Table)
+            table.move_cursor(row=table.get_row_index(made.path.name))
+            self.query_one("#made-note", Line).show("")
 
     def _show_progress(self, at: "MakingProgress") -> None:
         self.query_one(ProgressLine).show(at.done, at.total)

@@ -32,7 +32,7 @@ from core.events import (
     WarningKind,
     to_json,
 )
-from core.runs import RunDirectory, draw_sound
+from core.runs import RunDirectory, read_picture
 from core.runs.generated import append_provenance
 from sda_tui.app import Leave, SdaApp
 from sda_tui.playback import Outputs
@@ -294,7 +294,7 @@ def test_sounds_made_from_a_run(look: Look, home: Path) -> None:
         table = app.screen.query_one(Table)
         await until(pilot, lambda: table.row_count == 3, "sounds")
         await pilot.press("down")
-        wanted = draw_sound(run.generated / "drums-001-e0040-s7-002.wav")
+        wanted = read_picture(run.generated / "drums-001-e0040-s7-002.wav")
         picture = app.screen.query_one("#made-picture", Spectrogram)
         await until(pilot, lambda: np.array_equal(picture.levels, wanted), "picture")
 
