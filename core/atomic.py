@@ -4,38 +4,55 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from core.errors import FileTakenError
 from core.files import open_folder
 
 _TEMPORARY = re.compile(r"\.(.+)\.(\d{1,18})\.tmp")
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def write_atomically(
-    path: Path, data: bytes | Iterable[bytes], is_durable: bool = True, is_run: bool = False
+    path: Path,
+    data: bytes | Iterable[bytes],
+    is_durable: bool = True,
+    is_run: bool = False,
+    is_replacing: bool = True,
 ) -> None:
-    """Replace `path` with `data` or its parts: temporary file beside it, fsync, rename, fsync of the folder.
+    """Write `data` or its parts as `path`, at once as far as anybody sees.  See `atomic_file`."""
+    with atomic_file(path, is_durable, is_run, is_replacing) as file:
+        for part in (data,) if isinstance(data, bytes) else data:
+            file.write(part)
 
-    Raises OSError; the former file is then unchanged and the temporary one deleted.  Without `is_durable`
-    both fsyncs are left out: the file survives the process, but perhaps not a power cut.  No link is followed
-    (`core.files`); `is_run` says that the folder is a run's own.
+
+@contextlib.contextmanager
+def atomic_file(
+    path: Path, is_durable: bool = True, is_run: bool = False, is_replacing: bool = True
+) -> Iterator[BinaryIO]:
+    """A file to write and read that gets this path when it is complete: fsync, rename, fsync of the folder.
+
+    Raises OSError, and FileTakenError unless `is_replacing`; a former file is then unchanged, and this one
+    deleted.  Without `is_durable` both fsyncs are left out: the file survives the process, but perhaps not a
+    power cut.  No link is followed (`core.files`); `is_run` says that the folder is a run's own.
     """
     temporary = f".{path.name}.{os.getpid()}.tmp"
     with open_folder(path.parent, is_run) as folder:
         with contextlib.suppress(FileNotFoundError):  # of a process that had the same id, or from elsewhere
             os.unlink(temporary, dir_fd=folder)
         try:
-            with os.fdopen(os.open(temporary, NEW_FILE, 0o666, dir_fd=folder), "wb") as file:
-                for part in (data,) if isinstance(data, bytes) else data:
-                    file.write(part)
+            with os.fdopen(os.open(temporary, NEW_FILE, 0o666, dir_fd=folder), "r+b") as file:
+                yield file
                 if is_durable:
                     file.flush()
                     os.fsync(file.fileno())
-            os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            if is_replacing:
+                os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            else:
+                publish(temporary, path, folder)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)

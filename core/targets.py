@@ -30,7 +30,7 @@ def write_target(path: Path, data: bytes | Iterable[bytes], overwrite: bool) -> 
     """Write a file or its parts, atomically, and return its absolute path.  Raises ExportError."""
     path = check_target(path, overwrite)
     try:
-        write_atomically(path.parent.resolve() / path.name, data)
+        write_atomically(path.parent.resolve() / path.name, data, is_replacing=overwrite)
     except OSError as error:
         raise ExportError(f"Cannot write {printable(str(path))} {explain_write_error(error)}.") from error
     return path

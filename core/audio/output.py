@@ -1,6 +1,5 @@
 """Writing sounds for use elsewhere: format, level and sample rate as wanted, no file replaced unasked."""
 
-import contextlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -11,14 +10,13 @@ import numpy as np
 import soundfile
 import soxr
 
-from core.atomic import publish
+from core.atomic import atomic_file
 from core.audio.levels import NORMALISED_PEAK, SMALLEST_PEAK
 from core.audio.loudness import LoudnessMeter
 from core.audio.reader import Samples
 from core.config import OutputSettings
 from core.disk import explain_write_error
 from core.errors import Cancelled, FileTakenError, OutputError
-from core.files import open_folder
 from core.text import printable
 
 TARGET_LUFS = -18.0  # the reference of ReplayGain 2
@@ -113,7 +111,7 @@ class SoundWriter:
         gain = np.float32(self._gain(measured))
         is_long = measured.samples * SAMPLE_BYTES[self._settings.format] > LARGEST_RIFF_BYTES
         container = "FLAC" if self._settings.format == "flac" else "RF64" if is_long else "WAV"
-        with _new_file(path, self._is_replacing) as file:
+        with atomic_file(path, is_replacing=self._is_replacing) as file:
             sink = _Sink(file)
             try:
                 with soundfile.SoundFile(
@@ -191,22 +189,3 @@ def _clear_time(file: BinaryIO) -> None:
     if at >= 0:
         file.seek(at + PEAK_TIME)
         file.write(bytes(4))
-
-
-@contextlib.contextmanager
-def _new_file(path: Path, is_replacing: bool) -> Iterator[BinaryIO]:
-    """A file that gets this name once it is complete and on disk.  Raises FileTakenError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    try:
-        with temporary.open("xb+") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if is_replacing:
-            temporary.replace(path)
-        else:
-            with open_folder(path.parent, is_run=True) as folder:
-                publish(temporary.name, path, folder)
-    finally:
-        temporary.unlink(missing_ok=True)

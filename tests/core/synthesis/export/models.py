@@ -34,7 +34,9 @@ def make_state(**settings: SettingValue) -> State:
     config = TrainingConfig().with_settings({**TINY, **settings}).resolved(CHUNKS)
     samples = config.chunk_samples(config.spectrogram)
     log_mel = LogMelSpectrogram(config.spectrogram)(make_sounds(CHUNKS, samples))
-    model = build_model(config.model_config(config.spectrogram)).eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # else the weights are those of whatever ran before
+        model = build_model(config.model_config(config.spectrogram)).eval()
     model.initialise(log_mel, generator(0, "initialise"))
     with torch.no_grad():
         for weight in model.parameters():  # a U-Net that starts as zero hides mistakes in its export
