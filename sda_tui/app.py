@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 TERMINAL_CHECK_S = 2
 STDIN = 0
+STYLES = ("base", "datasets", "settings", "dashboard", "runs", "sounds", "modals", "listening")
 MODEL_SUFFIXES = {".pt", ".safetensors"}  # of checkpoints and bundles
 
 
@@ -71,7 +72,7 @@ class SdaApp(App[Leave]):
     """
 
     TITLE = "sda-tui"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = [f"styles/{name}.tcss" for name in STYLES]
     BINDINGS = KEYMAP["app"].bindings()
     COMMANDS = {KeyCommands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]

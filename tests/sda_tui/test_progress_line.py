@@ -24,7 +24,7 @@ class CountingLine(ProgressLine):
 class LineApp(App[None]):
     """A line of 25 cells: 20 of them are the bar."""
 
-    CSS_PATH = Path(inspect.getfile(SdaApp)).with_name("app.tcss")
+    CSS_PATH = Path(inspect.getfile(SdaApp)).parent / "styles" / "dashboard.tcss"
     CSS = "ProgressLine { width: 25; }"
 
     def compose(self) -> ComposeResult:

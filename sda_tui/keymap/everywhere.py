@@ -1,0 +1,14 @@
+"""Keys on every screen."""
+
+from sda_tui.keymap.command import Command, Scope
+
+APP = Scope(
+    "Everywhere",
+    (
+        Command("app.help", "question_mark", "help", "Help", "Show all keys."),
+        Command("app.quit", "ctrl+q,q,ctrl+c", "quit", "Quit", "Leave; asks first while a run is training."),
+        Command(
+            "app.palette", "ctrl+p", "command_palette", "Palette", "Find any command by name.", False, False
+        ),
+    ),
+)
