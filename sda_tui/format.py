@@ -1,6 +1,9 @@
 """Numbers as text for people, the same in the app and in the commands."""
 
 import math
+import time
+
+from rich.cells import cell_len, set_cell_size
 
 from core.events import Metric
 
@@ -82,3 +85,15 @@ def count(amount: int, singular: str, plural: str = "") -> str:
     """1 file, 12 files, 1 024 chunks."""
     word = singular if amount == 1 else plural or f"{singular}s"
     return f"{amount:,} {word}".replace(",", " ")
+
+
+def clock(time_s: float) -> str:
+    """A time since 1970 as day and time of day here: 27 Nov 13:42."""
+    return time.strftime("%d %b %H:%M", time.localtime(time_s))
+
+
+def shorten(text: str, cells: int) -> str:
+    """A text in at most so many cells of the terminal; an ellipsis marks what was cut off."""
+    if cell_len(text) <= cells:
+        return text
+    return f"{set_cell_size(text, cells - 1).rstrip()}…" if cells > 0 else ""

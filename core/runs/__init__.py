@@ -33,7 +33,7 @@ from core.runs.generated import (
     star_generated,
 )
 from core.runs.held_out import FILE_ERRORS, HeldOutErrors, KnownErrors, find_known_errors
-from core.runs.history import RunHistory
+from core.runs.history import Incident, RunHistory
 from core.runs.lock import RunLock
 from core.runs.manifest import Parent, RunManifest
 from core.runs.preview_files import (
@@ -58,6 +58,7 @@ __all__ = [
     "EventLog",
     "GeneratedSound",
     "HeldOutErrors",
+    "Incident",
     "KnownErrors",
     "Parent",
     "Point",

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections import deque
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from core.events import (
     CheckpointSaved,
@@ -26,7 +26,17 @@ NEWEST_LOSSES = 200
 IMPROVING_FOR, IMPROVING_FRACTION = 5, 0.1  # epochs after a best one; of all so far, if that is more
 MOST_STEP_METRICS = 64
 MOST_PREVIEWS = 5000
+MOST_INCIDENTS = 200
 CLIP_PREVIEWS = 2  # the original and its resynthesis, which come first and stay
+
+ROUTINE = ("start", "interval", "best")  # reasons of checkpoints that are written unasked
+
+
+class Incident(NamedTuple):
+    """Something out of the ordinary, and when it happened, in seconds since 1970."""
+
+    time_s: float
+    event: StateChanged | SettingsChanged | Warned | CheckpointSaved
 
 
 class RunHistory:
@@ -57,6 +67,7 @@ class RunHistory:
         self.checkpoint: CheckpointSaved | None = None
         self.settings_changes: dict[int, SettingsChanged] = {}  # by step: a resume may repeat one
         self.warnings: dict[WarningKind, Warned] = {}
+        self.incidents: deque[Incident] = deque(maxlen=MOST_INCIDENTS)  # the newest, in their order
         self._step_times_s: deque[float] = deque(maxlen=STEPS_FOR_SPEED)
         self._timed_at_s = 0.0
         self._elapsed_s = 0.0
@@ -109,6 +120,10 @@ class RunHistory:
 
     def apply(self, event: RunEvent, time_s: float) -> None:
         """Take one event into account."""
+        if isinstance(event, StateChanged | SettingsChanged | Warned) or (
+            isinstance(event, CheckpointSaved) and event.reason not in ROUTINE
+        ):
+            self.incidents.append(Incident(time_s, event))
         match event:
             case StepFinished():
                 self._apply_step(event, time_s)

@@ -4,6 +4,16 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
+KEY_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "escape": "esc",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+}
+
 
 @dataclass(frozen=True)
 class Command:
@@ -41,3 +51,8 @@ class Scope:
             )
             for command in self.commands
         ]
+
+
+def show_key(key: str) -> str:
+    """A key as it is labelled: "→", "?", "^p"."""
+    return KEY_NAMES.get(key, key.replace("ctrl+", "^"))

@@ -3,6 +3,13 @@
 from sda_tui.keymap.command import Command, Scope
 from sda_tui.keymap.listening import listening_commands
 
+
+def _pane(number: int, name: str, what: str) -> Command:
+    return Command(
+        f"dashboard.{name}", f"{number}", f"pane('{name}')", name.capitalize(), f"Show {what}.", False
+    )
+
+
 DASHBOARD = Scope(
     "Dashboard",
     (
@@ -14,6 +21,13 @@ DASHBOARD = Scope(
             "Stop training; the state is saved at this very step.",
         ),
         Command("dashboard.save", "s", "save", "Save", "Save a checkpoint now; it is kept."),
+        Command(
+            "dashboard.resume",
+            "r",
+            "resume",
+            "Continue",
+            "Continue the run here from its newest checkpoint, or train a finished one for longer.",
+        ),
         Command("dashboard.previous", "up", "cursor_up", "Previous", "Choose the preview above.", False),
         Command("dashboard.next", "down", "cursor_down", "Next", "Choose the preview below.", False),
         Command("dashboard.play", "right,enter,space", "play", "Play", "Play the chosen preview."),
@@ -31,7 +45,28 @@ DASHBOARD = Scope(
             "earlier",
             "Older",
             "Play the same preview of the epoch before; again: further back.",
+            False,
         ),
+        Command(
+            "dashboard.next-pane", "tab", "next_pane(1)", "Panes", "Show the next pane; 1 to 5 choose one."
+        ),
+        Command(
+            "dashboard.previous-pane",
+            "shift+tab",
+            "next_pane(-1)",
+            "Previous pane",
+            "Show the pane before.",
+            False,
+        ),
+        _pane(1, "overview", "charts, numbers and previews, as far as there is room"),
+        _pane(2, "charts", "the charts alone, as large as the terminal"),
+        _pane(3, "previews", "the previews alone"),
+        _pane(4, "figures", "every number of the run"),
+        _pane(5, "messages", "all warnings in full, and what happened"),
+        Command(
+            "dashboard.warnings", "w", "pane('messages')", "Warnings", "Show all warnings in full.", False
+        ),
+        Command("dashboard.explain", "i", "explain", "Explain", "What a figure means, and what is good."),
         *listening_commands("dashboard", in_footer=True),
         Command(
             "dashboard.copy",
@@ -59,4 +94,8 @@ DASHBOARD = Scope(
         ),
         Command("dashboard.back", "escape", "back", "Back", "Leave the dashboard; training continues."),
     ),
+)
+
+EXPLAIN = Scope(
+    "What figures mean", (Command("explain.back", "escape,i,q", "back", "Close", "Back to the dashboard."),)
 )

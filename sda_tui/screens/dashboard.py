@@ -4,9 +4,13 @@ import math
 import time
 from collections.abc import Callable
 
+from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.events import Key
 from textual.message import Message
+from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Footer
 
@@ -17,27 +21,34 @@ from core.text import describe_best, printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.followed_run import FollowedRun
-from sda_tui.keymap import KEYMAP
+from sda_tui.judgement import judge
+from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listening import Listening
 from sda_tui.look import describe_hardest, describe_state
 from sda_tui.screens.choice import Choice, ChoiceScreen
+from sda_tui.screens.explain import ExplainScreen
 from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.session import Session
+from sda_tui.widgets.compact_view import CompactView
 from sda_tui.widgets.line import Line
-from sda_tui.widgets.metric_table import MetricTable
+from sda_tui.widgets.metric_table import KeyFigures, MetricTable
 from sda_tui.widgets.newest_losses import NewestLosses
+from sda_tui.widgets.pane_tabs import PANES, Pane, PaneTabs
 from sda_tui.widgets.preview_panel import PreviewPanel
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.quality_bar import QualityBar
-from sda_tui.widgets.run_banner import RunBanner
+from sda_tui.widgets.run_banner import RunBanner, messages_of
 from sda_tui.widgets.run_charts import RunCharts, why_empty
-from sda_tui.widgets.run_metrics import metric_rows
+from sda_tui.widgets.run_messages import RunMessages
+from sda_tui.widgets.run_metrics import all_figures, key_figures
 from sda_tui.widgets.title_bar import TitleBar
 
+TALL = 34  # rows, as in the app's breakpoints
 POLL_INTERVAL_S = 0.5
 DRAW_INTERVAL_S = 1.0  # of what steps and epochs change; all else is drawn when it is read
 READING = "◌ reading its log…"
 CATCH_UP_INTERVAL_S = 0.02  # while a long log is read for the first time
+SMALLEST = (60, 18)  # columns and rows; a smaller terminal gets lines of text alone
 
 
 class DashboardScreen(Screen[None]):
@@ -45,6 +56,8 @@ class DashboardScreen(Screen[None]):
 
     SCOPE = "dashboard"
     BINDINGS = KEYMAP[SCOPE].bindings()
+
+    pane: reactive[Pane] = reactive(Pane.OVERVIEW, init=False)
 
     class MakingWanted(Message):
         """Sounds are to be made with the model of the run."""
@@ -67,7 +80,7 @@ class DashboardScreen(Screen[None]):
         listening: Listening,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        super().__init__(classes=f"-{Pane.OVERVIEW}")
         self.run = run
         self.followed = FollowedRun(run, session.trains, session.is_waiting, clock)
         self._session = session
@@ -75,20 +88,26 @@ class DashboardScreen(Screen[None]):
         self._clock = clock
         self._must_draw = False
         self._drawn_s = -math.inf
+        self._possible = (True, False, False)  # whether the log is read, the run active, a checkpoint there
 
     def compose(self) -> ComposeResult:
         yield TitleBar(printable(self.run.name))
         yield ProgressLine(id="progress")
+        yield KeyFigures(id="key-figures")
+        yield Line(id="judgement")
+        yield NewestLosses(id="newest-losses")
         yield RunBanner(id="banner")
+        yield PaneTabs(id="panes")
         with Horizontal(id="dashboard"):
             with Vertical(id="numbers"):
                 yield RunCharts(id="charts")
-                yield NewestLosses(id="newest-losses")
                 yield QualityBar(id="quality")
                 yield Line(id="best")
                 yield Line(id="hardest")
                 yield MetricTable(id="metrics")
             yield PreviewPanel(self.run, self._listening, id="previews")
+            yield RunMessages(id="messages")
+        yield CompactView(id="compact")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -100,6 +119,12 @@ class DashboardScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self.followed.close()
+
+    def on_resize(self) -> None:
+        width, height = self.size
+        self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-compact")
+        self._must_draw = True
+        self.call_after_refresh(self.poll)
 
     @property
     def history(self) -> RunHistory:
@@ -138,25 +163,52 @@ class DashboardScreen(Screen[None]):
 
     def _draw(self) -> None:
         followed, history, state = self.followed, self.history, self.state
-        reported = dict(self._session.warnings) if followed.is_trained_here else {}
-        if followed.problem:
-            reported[WarningKind.LOG] = followed.problem
-        self.query_one(TitleBar).show_parts(*self._title())
+        title, messages, judgement = self._title(), self._messages(), self._judgement()
+        figures = key_figures(history, self._eta_s)
+        if self.has_class("-compact"):
+            self.query_one(CompactView).show_run(title, figures, judgement.plain, messages)
+            return
+        self.query_one(TitleBar).show_parts(*title)
         self.query_one(ProgressLine).show(*followed.progress)
-        self.query_one(RunBanner).show_run(state, history, reported)
-        if not followed.is_reading:
-            self.query_one(RunCharts).show(history, state)
+        self.query_one(KeyFigures).metrics = figures
+        self.query_one("#judgement", Line).show(judgement)
         why_none = why_empty("step", history.last_step, is_ended=not state.is_active)
         self.query_one(NewestLosses).show(history.newest_losses, why_none)
+        self.query_one(RunBanner).show_run(state, messages, is_short=self.size.height < TALL)
+        self.query_one(PaneTabs).unread = len(messages)
+        if not followed.is_reading:
+            self.query_one(RunCharts).show(history, state)
         self.query_one(QualityBar).show(history)
         self.query_one("#best", Line).show(self._best())
         errors = HeldOutErrors.of(followed.manifest, history.last_epoch)
         self.query_one("#hardest", Line).show(describe_hardest(errors))
-        self.query_one(MetricTable).metrics = metric_rows(history, self._eta_s)
+        self.query_one("#metrics", MetricTable).metrics = all_figures(history)
+        self.query_one(RunMessages).show(messages, history.incidents)
         self._previews.show(history.previews, self._why_no_previews())
         if not followed.is_reading:
             best = history.last_epoch.best_epoch if history.last_epoch else 0
             self._listening.show_run(self.run, state, best, history.previews)
+        self._show_possible()
+
+    def _messages(self) -> list[str]:
+        """What needs attention: the log's warnings, and those that the engine reported to this process."""
+        reported = dict(self._session.warnings) if self.followed.is_trained_here else {}
+        if self.followed.problem:
+            reported[WarningKind.LOG] = self.followed.problem
+        return messages_of(self.state, self.history, reported)
+
+    def _judgement(self) -> Text:
+        if self.followed.is_reading:
+            return Text(READING)
+        found = judge(self.history, self.state)
+        return Text(f"{found.glyph} {found.sentence}", style=self.app.theme_variables[found.tone])
+
+    def _show_possible(self) -> None:
+        """Have the footer offer what makes sense in this state."""
+        possible = (self.followed.is_reading, self.state.is_active, self.run.has_checkpoint())
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
 
     def _title(self) -> list[str]:
         history, state, manifest = self.history, self.state, self.followed.manifest
@@ -197,28 +249,92 @@ class DashboardScreen(Screen[None]):
         note = manifest.split.confidence_note if manifest else ""
         return " ".join(filter(None, (best, note)))
 
+    # -- what is possible -------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether the footer offers it now.  What it does not offer says why when its key is pressed."""
+        return not self._refusal(action)
+
+    def _refusal(self, action: str) -> str:
+        """Why this cannot be done now; empty if it can."""
+        is_reading, is_active, has_checkpoint = self._possible
+        match action:
+            case "save" | "cancel" if is_reading:
+                return "The log of this run is still being read; try again in a moment."
+            case "save" | "cancel" if not is_active:
+                return f"This run is not being trained. {key_of('dashboard.resume')} continues it here."
+            case "resume" if is_reading or is_active:
+                return "This run is being trained already."
+            case "sounds" | "go_back" if not has_checkpoint:
+                return "This run has no checkpoint yet; its model can be used when it has one."
+        return ""
+
+    def on_key(self, event: Key) -> None:
+        """A key whose command is not possible now says why."""
+        for command in KEYMAP[self.SCOPE].commands:
+            if event.key in command.keys.split(",") and (refusal := self._refusal(command.action)):
+                event.stop()
+                self.notify(refusal, severity="warning")
+
+    # -- panes ------------------------------------------------------------------------------------------
+
+    def watch_pane(self, before: Pane, now: Pane) -> None:
+        self.remove_class(f"-{before}").add_class(f"-{now}")
+        self.query_one(PaneTabs).chosen = now
+        self._must_draw = True
+        self.call_after_refresh(self.poll)
+
+    def action_pane(self, name: str) -> None:
+        self.pane = Pane(name)
+
+    def action_next_pane(self, by: int) -> None:
+        self.pane = PANES[(PANES.index(self.pane) + by) % len(PANES)]
+
+    @on(PaneTabs.Chosen)
+    def _show_pane(self, message: PaneTabs.Chosen) -> None:
+        self.pane = message.pane
+
+    def action_explain(self) -> None:
+        self._explain("")
+
+    @on(MetricTable.Clicked)
+    def _explain_clicked(self, message: MetricTable.Clicked) -> None:
+        self._explain(message.metric.id)
+
+    def _explain(self, figure: str) -> None:
+        """Show what figures mean, this one first."""
+        figures = [*key_figures(self.history, self._eta_s), *all_figures(self.history)]
+        self.app.push_screen(ExplainScreen({each.id: each.value for each in reversed(figures)}, figure))
+
     # -- previews ---------------------------------------------------------------------------------------
 
+    @property
+    def _reached_previews(self) -> PreviewPanel:
+        """The previews, brought onto the screen if another pane covers them."""
+        if not self._previews.display or not self._previews.size:
+            self.pane = Pane.PREVIEWS
+        return self._previews
+
     def action_cursor_up(self) -> None:
-        self._previews.move(-1)
+        self._reached_previews.move(-1)
 
     def action_cursor_down(self) -> None:
-        self._previews.move(1)
+        self._reached_previews.move(1)
 
     def action_play(self) -> None:
-        self._previews.play()
+        self._reached_previews.play()
 
     def action_stop(self) -> None:
         self._previews.stop()
 
     def action_compare(self) -> None:
-        self._previews.compare()
+        self._reached_previews.compare()
 
     def action_earlier(self) -> None:
-        self._previews.play_earlier()
+        self._reached_previews.play_earlier()
 
     def action_order(self) -> None:
-        self._previews.reverse_order()
+        self._reached_previews.reverse_order()
 
     def show_way(self) -> None:
         """Show the way that sounds take; it changed."""
@@ -238,12 +354,6 @@ class DashboardScreen(Screen[None]):
         self._request("save")  # the toast follows the event in the log
 
     def action_cancel(self) -> None:
-        if self.followed.is_reading:
-            self.notify("The log of this run is still being read; try again in a moment.")
-            return
-        if not self.state.is_active:
-            self.notify("This run is not being trained. Runs (r on the first screen) can continue it.")
-            return
         question = ChoiceScreen(
             "Stop training?",
             f"The state at step {self.history.step} is saved; Runs continues from there.",
@@ -259,9 +369,6 @@ class DashboardScreen(Screen[None]):
 
     def action_sounds(self) -> None:
         """Make sounds with the model, which may be in training."""
-        if not self.run.has_checkpoint():
-            self.notify("This run has no checkpoint yet; its model can be used when it has one.")
-            return
         self._previews.stop()
         self.post_message(self.MakingWanted(self.run))
 

@@ -8,17 +8,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
-from sda_tui.keymap import KEYMAP, Command
-
-KEY_NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "escape": "esc",
-    "left": "←",
-    "right": "→",
-    "up": "↑",
-    "down": "↓",
-}
+from sda_tui.keymap import KEYMAP, show_key
 
 ABOUT = """\
 Previews play on the machine that trains, or on your own computer (l).  Training continues when the
@@ -49,10 +39,5 @@ class HelpScreen(ModalScreen[None]):
             scope = KEYMAP[name]
             table.add_row(Text(scope.title, style="bold underline"), "")
             for command in scope.commands:
-                table.add_row(show_keys(command), command.help)
+                table.add_row(" ".join(map(show_key, command.keys.split(","))), command.help)
         return table
-
-
-def show_keys(command: Command) -> str:
-    """The keys of a command as they are labelled: "→ enter space"."""
-    return " ".join(KEY_NAMES.get(key, key.replace("ctrl+", "^")) for key in command.keys.split(","))

@@ -9,13 +9,13 @@ from textual.widget import Widget
 from core.events import WarningKind
 from core.runs import RunHistory
 from sda_tui import format as fmt
+from sda_tui.judgement import WORSE
 from sda_tui.look import Tone
-from sda_tui.widgets.metric_table import LABEL_WIDTH
+from sda_tui.widgets.metric_table import MetricTable
 
 CELLS, FEWEST_CELLS = 10, 4
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 TRACK = "░"
-WORSE = -0.02  # less is within what the first steps of a healthy run do
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class QualityBar(Widget):
         )
 
     def render(self) -> Text:
-        text = Text("Quality".ljust(LABEL_WIDTH + 1), style="dim", no_wrap=True, overflow="ellipsis")
+        text = Text(
+            "Quality".ljust(MetricTable.LABEL_WIDTH + 1), style="dim", no_wrap=True, overflow="ellipsis"
+        )
         if self.reading is None:
             return text.append(TRACK * CELLS, style="not dim").append(" after epoch 1")
         word, tone = judge(self.reading)

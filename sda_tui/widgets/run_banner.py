@@ -1,26 +1,51 @@
 """What stays true of a run and needs attention."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
 
 from core.events import RunState, WarningKind
 from core.runs import RunHistory
+from sda_tui import format as fmt
 from sda_tui.widgets.line import Line
 
 HINTS = {WarningKind.NEW_SOUNDS: "“Start from” in the settings of a new run trains on all."}
+SHOWN, SHOWN_WHERE_SHORT = 3, 1  # messages; the others are counted
 
 
 class RunBanner(Line):
-    """Why the run ended badly, and every active warning; red only after a failure."""
+    """Why the run ended badly, and active warnings, a line each; red only after a failure.
 
-    def show_run(self, state: RunState, history: RunHistory, extra: Mapping[WarningKind, str]) -> None:
-        """`extra` holds warnings that the log may lack: those that the engine reported to this process."""
-        lines = [f"! {message}" for message in active_warnings(history, extra)]
-        if state is RunState.FAILED:
-            lines.insert(0, f"✗ {history.message}")
-        elif state is RunState.INTERRUPTED:
-            lines.insert(0, "! Its process is gone; Runs (r on the first screen) continues it.")
-        self.show("\n".join(lines))
+    What does not fit is marked and counted, and the messages of the dashboard have all of it.
+    """
+
+    def show_run(self, state: RunState, messages: Sequence[str], is_short: bool) -> None:
+        self.show(banner(messages, self.app.size.width - 2, SHOWN_WHERE_SHORT if is_short else SHOWN))
         self.set_class(state is RunState.FAILED, "-error")
+
+
+def banner(messages: Sequence[str], width: int, most: int) -> Text:
+    """The first messages, a line each; the last line says how to see what is cut off or missing."""
+    shown = messages[:most]
+    hidden = len(messages) - len(shown)
+    lines = [fmt.shorten(message, width) for message in shown]
+    if hidden or lines != list(shown):
+        more = f"  +{hidden} more, w shows all" if hidden else "  w shows all"
+        lines[-1] = fmt.shorten(shown[-1], max(1, width - len(more))) + more
+    return Text("\n".join(lines), no_wrap=True)
+
+
+def messages_of(state: RunState, history: RunHistory, extra: Mapping[WarningKind, str]) -> list[str]:
+    """Everything that needs attention, the gravest first, each with a mark.
+
+    `extra` holds warnings that the log may lack: those that the engine reported to this process.
+    """
+    messages = [f"! {message}" for message in active_warnings(history, extra)]
+    if state is RunState.FAILED:
+        messages.insert(0, f"✗ {history.message}")
+    elif state is RunState.INTERRUPTED:
+        messages.insert(0, "! Its process is gone; r continues it from the newest checkpoint.")
+    return messages
 
 
 def active_warnings(history: RunHistory, extra: Mapping[WarningKind, str]) -> list[str]:
