@@ -10,14 +10,20 @@ class Line(Static):
     An empty one takes no room.
     """
 
+    DEFAULT_CSS = """
+    Line.-empty {
+        display: none;
+    }
+    """
+
     def __init__(self, content: Text | str = "", id: str | None = None) -> None:
         self._shown = Text(content) if isinstance(content, str) else content
         super().__init__(self._shown, id=id)
-        self.display = bool(self._shown)
+        self.set_class(not self._shown, "-empty")
 
     def show(self, content: Text | str) -> None:
         text = Text(content) if isinstance(content, str) else content
         if text != self._shown:
             self._shown = text
-            self.display = bool(text)
+            self.set_class(not text, "-empty")
             self.update(text, layout=self.styles.is_auto_height)

@@ -1,0 +1,101 @@
+"""Compares screens with what they looked like: text and colours as a terminal gets them, at four sizes.
+
+`cat tests/sda_tui/__snapshots__/…/NAME.ansi` in a terminal as large shows one.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from textual._compositor import LayoutUpdate
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from core.engine import Runner
+from sda_tui.app import Leave, SdaApp
+from sda_tui.playback import Outputs
+from tests.sda_tui.driving import until
+from tests.sounds import write_tone
+
+SIZES = ((200, 60), (120, 36), (80, 24), (60, 18))
+
+Ready = Callable[[SdaApp, Pilot[Leave]], Awaitable[None]]
+Look = Callable[..., Awaitable[None]]
+
+
+class Screenshot(SingleFileSnapshotExtension):
+    """A file for each picture."""
+
+    _file_extension = "ansi"
+    _write_mode = WriteMode.TEXT
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home directory with sounds, which the app is started in; paths below it are shown with `~`."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    write_sounds(home / "sounds" / "drums")
+    (home / "sounds" / "field-recordings").mkdir()
+    monkeypatch.chdir(home / "sounds")
+    return home
+
+
+def write_sounds(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for index, name in enumerate(("clap", "crash", "hat-closed", "hat-open", "kick", "ride", "snare", "tom")):
+        write_tone(folder / f"{name}.wav", 110.0 * (index + 1), 1.0 + index / 4)
+
+
+@pytest.fixture
+def look(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch) -> Iterator[Look]:
+    """Compares the screen with its snapshots once it is ready, at each size, without an engine.
+
+    `settled` says whether the screen has drawn what it draws late, after a change of size too.  `colours` are
+    those of a terminal: truecolor, 256, standard for 16, or none.
+    """
+    monkeypatch.setattr(Runner, "load", lambda _: None)
+    monkeypatch.setattr(Outputs, "prepare", lambda _: None)  # as if a sound card were there
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+    async def compare(
+        make_app: Callable[[], SdaApp],
+        ready: Ready,
+        settled: Callable[[SdaApp], bool] = lambda _: True,
+        sizes: tuple[tuple[int, int], ...] = SIZES,
+        colours: str = "truecolor",
+    ) -> None:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if colours == "none":
+            monkeypatch.setenv("NO_COLOR", "1")
+        monkeypatch.setattr("textual.constants.COLOR_SYSTEM", "truecolor" if colours == "none" else colours)
+        app = make_app()
+        differing = []
+        async with app.run_test(size=sizes[0]) as pilot:
+            await ready(app, pilot)
+            for size in sizes:
+                await pilot.resize_terminal(*size)
+                for field in app.screen.query(Input):
+                    field.cursor_blink = False
+                await until(pilot, lambda: settled(app), f"the picture of {size}")
+                name = "x".join(map(str, size)) + ("" if colours == "truecolor" else f"-{colours}")
+                if draw(app) != snapshot(name=name, extension_class=Screenshot):
+                    differing.append(name)
+        assert not differing, f"the screen looks different at {', '.join(differing)}"
+
+    yield compare
+    monkeypatch.undo()
+    time.tzset()
+
+
+def draw(app: SdaApp) -> str:
+    """The screen as a terminal gets it, a line each."""
+    stack = app._background_screens  # Textual's own screenshots use these two as well
+    update = app.screen._compositor.render_update(full=True, screen_stack=stack)
+    assert isinstance(update, LayoutUpdate)
+    lines = ("".join(strip.render(app.console) for strip in line) for line in update.strips)
+    return "".join(f"{line}\n" for line in lines)
