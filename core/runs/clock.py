@@ -50,6 +50,13 @@ class StepClock:
             pace = known_steps[-1] / known[-1] if known[-1] > 0 else 1.0
         return _interpolate(steps, known_steps, known, 1 / pace)
 
+    def step_at(self, epoch: int) -> float:
+        """The step at which an epoch was finished."""
+        import numpy as np
+
+        columns = self._epochs.columns()
+        return float(np.interp(epoch, [0.0, *columns.highest.tolist()], [0.0, *columns.last_x.tolist()]))
+
     def seconds_at(self, steps: "Floats") -> "Floats":
         """Seconds of training at these steps."""
         import numpy as np

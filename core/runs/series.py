@@ -19,14 +19,14 @@ Point = tuple[float, float]
 class Columns(NamedTuple):
     """The stretches of a series, in order of x, a number of each.
 
-    Where all values of a stretch were not finite, `count` is 0 and `lowest`, `highest` and `mean` are NaN.
+    Where all values of a stretch were not finite, `count` is 0 and `lowest` and `highest` are NaN.
     """
 
     first_x: "Floats"
     last_x: "Floats"
     lowest: "Floats"
     highest: "Floats"
-    mean: "Floats"
+    total: "Floats"  # of the finite values; divided by their number it is the mean
     count: "Floats"  # finite values
     gaps: "Floats"  # values that were not finite
 
@@ -92,16 +92,13 @@ class Series:
         if self._columns is None or self._columns[0] != self.revision:
             import numpy as np  # here, as runs are listed without it
 
-            count = np.array(self._count)
-            with np.errstate(invalid="ignore"):
-                mean = np.array(self._total) / count
             columns = Columns(
                 np.array(self._first_x),
                 np.array(self._last_x),
                 np.array(self._lowest),
                 np.array(self._highest),
-                mean,
-                count,
+                np.array(self._total),
+                np.array(self._count),
                 np.array(self._gaps),
             )
             self._columns = (self.revision, columns)
