@@ -1,6 +1,6 @@
 """The KL divergence of each latent dimension as bars, the largest first."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +8,18 @@ import numpy.typing as npt
 
 from sda_tui.chart import ticks
 from sda_tui.chart.panels import Panel
-from sda_tui.chart.picture import PLAIN, TITLE, Canvas, Picture, Span, envelope_role, fit_spans, line_role
+from sda_tui.chart.picture import (
+    PLAIN,
+    TITLE,
+    Canvas,
+    Picture,
+    Span,
+    bare_picture,
+    envelope_role,
+    fit_spans,
+    line_role,
+    plot_picture,
+)
 from sda_tui.chart.raster import Codes
 
 EIGHTHS = np.array([ord(each) for each in " ▁▂▃▄▅▆▇█"], dtype=np.int32)
@@ -27,22 +38,30 @@ class Bars(NamedTuple):
     width: int  # of a bar with its gap; 0 where several dimensions share a column
 
 
-def draw_bars(
-    panel: Panel, values: Sequence[float | None], used: int | None, width: int, height: int
-) -> Picture | None:
+@dataclass(frozen=True)
+class BarsData:
+    """What a panel of bars shows: a value for each dimension, and how many dimensions carry something."""
+
+    panel: Panel
+    values: tuple[float | None, ...]
+    used: int | None = None
+
+
+def draw_bars(data: BarsData, width: int, height: int) -> Picture | None:
     """A picture of so many columns and rows; None if no value is finite.
 
-    `used` dimensions carry something; each of the others is a dot at the bottom.  Where there are more
-    dimensions than columns, a column has the mean of its neighbours.
+    Each dimension that carries next to nothing is a dot at the bottom.  Where there are more dimensions than
+    columns, a column has the mean of its neighbours.
     """
-    every = np.array([np.nan if value is None else value for value in values], dtype=float)
+    panel, used = data.panel, data.used
+    every = np.array([np.nan if value is None else value for value in data.values], dtype=float)
     finite = np.sort(np.clip(every[np.isfinite(every)], 0.0, None))[::-1]
     if not len(finite):
         return None
     used = len(finite) if used is None else min(max(used, 0), len(finite))
     title = _title(panel, float(finite.sum()), used, len(finite), width)
     if width < FEWEST_COLUMNS + GUTTER or height < FEWEST_ROWS:
-        return Picture((title, *((Span(" " * width, PLAIN),) for _ in range(height - 1)))[:height])
+        return bare_picture(title, width, height)
     rows, columns = height - 2, width - GUTTER
     bars = arrange(finite, used, columns)
     top = float(bars.heights.max()) or 1.0
@@ -51,13 +70,9 @@ def draw_bars(
     for column in np.flatnonzero(~bars.is_used).tolist():
         canvas.put_cell(rows - 1, column, UNUSED, UNUSED_ROLE)
     labels = {rows - 1: "0", 0: ticks.figure(top)[: GUTTER - 1]}
-    plot = [
-        (Span(labels.get(row, "").rjust(GUTTER - 1) + " ", PLAIN), *spans)
-        for row, spans in enumerate(canvas.rows())
-    ]
     name = "dimensions, sorted"
-    axis = f"{' ' * GUTTER}1{name[: columns - 1].rjust(columns - 1)}"
-    return Picture((title, *plot, (Span(axis, PLAIN),)))
+    axis = f"1{name[: columns - 1].rjust(columns - 1)}"
+    return plot_picture(title, canvas, labels, GUTTER, axis)
 
 
 def arrange(values: npt.NDArray[np.float64], used: int, columns: int) -> Bars:
@@ -82,10 +97,9 @@ def _bar_codes(bars: Bars, top: float, rows: int) -> Codes:
     return EIGHTHS[filled]
 
 
-def _title(panel: Panel, total: float, used: int, count: int, width: int) -> tuple[Span, ...]:
+def _title(panel: Panel, total: float, used: int, count: int, width: int) -> list[Span]:
     head = Span(panel.title, TITLE)
     of_all = Span(f"  {used} of {count} used", BAR_ROLE)
     unused = [Span(f"  {UNUSED} {count - used} unused", UNUSED_ROLE)] if used < count else []
     sum_of_all = Span(f"  {ticks.figure(total)} {panel.unit} in all", PLAIN)
-    row = fit_spans([[head, of_all, *unused, sum_of_all], [head, of_all, *unused], [head, of_all]], width)
-    return (*row, Span(" " * (width - sum(len(span.text) for span in row)), PLAIN))
+    return fit_spans([[head, of_all, *unused, sum_of_all], [head, of_all, *unused], [head, of_all]], width)

@@ -1,6 +1,6 @@
 """Draws the curves of a panel: axes, guides, envelopes, lines, marks and legend."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,9 +9,20 @@ import numpy as np
 from core.runs import Series, StepClock
 from sda_tui.chart import ticks
 from sda_tui.chart.legend import Best, Reading, title_row
-from sda_tui.chart.panels import Curve, Glyph, Panel
-from sda_tui.chart.picture import BEST, CURSOR, GUIDE, PLAIN, Canvas, Picture, Span, envelope_role, line_role
-from sda_tui.chart.raster import BRAILLE, DOT_COLUMNS, QUARTERS, Trace, every, join_nodes, left_alone
+from sda_tui.chart.panels import Curve, Glyph, Panel, Source
+from sda_tui.chart.picture import (
+    BEST,
+    CURSOR,
+    GUIDE,
+    SPACE,
+    Canvas,
+    Picture,
+    bare_picture,
+    envelope_role,
+    line_role,
+    plot_picture,
+)
+from sda_tui.chart.raster import BRAILLE, DOT_COLUMNS, EVERY, LEFT_ALONE, QUARTERS, Trace, join_nodes
 from sda_tui.chart.sampling import Floats, Nodes, XScale, sample
 from sda_tui.chart.scale import YScale, fit
 from sda_tui.chart.view import ChartView, XAxis
@@ -19,7 +30,7 @@ from sda_tui.chart.view import ChartView, XAxis
 GUTTER = 7  # columns of the labels at the left, or more
 FEWEST_COLUMNS, FEWEST_ROWS = 12, 3  # of a chart with a plot; a smaller one is its title row
 ROWS_A_TICK, COLUMNS_A_TICK = 3, 12
-SPACE, GUIDE_DOT, CURSOR_LINE = ord(" "), ord("·"), ord("│")
+GUIDE_DOT, CURSOR_LINE = ord("·"), ord("│")
 GUIDE_EVERY = 4  # columns
 BEST_MARK, ABOVE, BELOW, GAP = "◆", "▲", "▼", "×"
 
@@ -35,6 +46,20 @@ class CurvesData:
     best: Best | None = None
 
 
+def identify(data: CurvesData, grain: float | None) -> Hashable:
+    """Something that is equal for data that looks the same, if a column of dots has so many steps.
+
+    Curves by epoch grow seldom, so each change of them counts; those by step do by the column.  Without a
+    grain every change counts.
+    """
+    changes = tuple(
+        series.revision if series is not None and (grain is None or curve.source is not Source.STEP) else 0
+        for series, curve in zip(data.series, data.panel.curves, strict=True)
+    )
+    have_points = tuple(id(series) if series is not None else 0 for series in data.series)
+    return changes, have_points, data.best, data.last_step if grain is None else int(data.last_step / grain)
+
+
 def draw_curves(data: CurvesData, view: ChartView, width: int, height: int) -> Picture | None:
     """A picture of so many columns and rows; None if no curve has a finite value in the window."""
     gutter = GUTTER
@@ -44,7 +69,7 @@ def draw_curves(data: CurvesData, view: ChartView, width: int, height: int) -> P
     return None if isinstance(picture, int) else picture
 
 
-def _draw(data: CurvesData, view: ChartView, width: int, height: int, gutter: int) -> Picture | None | int:
+def _draw(data: CurvesData, view: ChartView, width: int, height: int, gutter: int) -> Picture | int | None:
     has_plot = width >= FEWEST_COLUMNS + gutter and height >= FEWEST_ROWS
     columns = width - gutter if has_plot else max(1, width)
     x_scale = XScale(view.window(data.last_step), columns * DOT_COLUMNS, view.x_axis, data.clock)
@@ -55,9 +80,9 @@ def _draw(data: CurvesData, view: ChartView, width: int, height: int, gutter: in
     if y_scale is None:
         return None
     reading = Reading(visible, x_scale, y_scale, view, data.last_step)
-    title = tuple(title_row(data.panel, data.best, reading, width))
+    title = title_row(data.panel, data.best, reading, width)
     if not has_plot:
-        return Picture((title, *((Span(" " * width, PLAIN),) for _ in range(height - 1)))[:height])
+        return bare_picture(title, width, height)
     rows = height - 2
     y_ticks = _y_ticks(y_scale, rows)
     longest = max((len(label) for label in y_ticks.values()), default=0)
@@ -68,12 +93,8 @@ def _draw(data: CurvesData, view: ChartView, width: int, height: int, gutter: in
     _put_marks(canvas, data, visible, x_scale, y_scale, clipped)
     _put_cursor(canvas, view, x_scale)
     _put_guides(canvas, list(y_ticks))
-    plot = [
-        (Span(y_ticks.get(row, "").rjust(gutter - 1)[: gutter - 1] + " ", PLAIN), *spans)
-        for row, spans in enumerate(canvas.rows())
-    ]
-    axis = (Span(" " * gutter + _x_labels(x_scale.low, x_scale.high, x_scale.axis, columns), PLAIN),)
-    return Picture((title, *plot, axis), gutter, columns)
+    axis = _x_labels(x_scale.low, x_scale.high, x_scale.axis, columns)
+    return plot_picture(title, canvas, y_ticks, gutter, axis)
 
 
 def _nodes(data: CurvesData, index: int, x_scale: XScale, view: ChartView) -> Nodes:
@@ -105,7 +126,7 @@ def _put_curves(
             canvas.put(traces[index].envelope_codes(rows, fine), envelope_role(index))
     for index, curve in enumerate(data.panel.curves):
         kind = QUARTERS if curve.glyph is Glyph.BLOCKS else fine
-        pattern = left_alone if curve.glyph is Glyph.DOTTED else every
+        pattern = LEFT_ALONE if curve.glyph is Glyph.DOTTED else EVERY
         canvas.put(traces[index].line_codes(rows, kind, pattern), line_role(index))
         if not curve.is_share:
             above, below = traces[index].columns_beyond()

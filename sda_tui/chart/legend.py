@@ -1,4 +1,4 @@
-"""The first row of a chart: its name, its curves with their values, and what should be known of the drawing."""
+"""The first row of a chart: its name, its curves with their values, and notes on the drawing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,8 +49,7 @@ class Reading:
 def title_row(panel: Panel, best: Best | None, reading: Reading, width: int) -> list[Span]:
     """The row, as full as the width allows."""
     figures = [ticks.figure(reading.value(index)) for index in range(len(panel.curves))]
-    row = fit_spans(_variants(panel, best, reading, figures), width)
-    return [*row, Span(" " * (width - sum(len(span.text) for span in row)), PLAIN)]
+    return fit_spans(_variants(panel, best, reading, figures), width)
 
 
 def _variants(

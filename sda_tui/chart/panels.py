@@ -68,8 +68,8 @@ PANELS: Mapping[str, Panel] = {
         Panel(
             "loss",
             "Loss",
-            "What training makes smaller, on training sounds and on held-out ones; lower is better, and below "
-            "zero is normal.",
+            "What training makes smaller, on training sounds and on held-out ones; lower is better, and "
+            "below zero is normal.",
             (_training("train_loss"), _validation("validation_loss")),
             has_best=True,
         ),

@@ -1,6 +1,6 @@
 """A drawn chart, before it has colours: characters, and the role of each, which a theme gives its style."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,14 +71,40 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart of so many cells: its rows as spans, and where the plot lies in it.
+    """A drawn chart: a title, the rows of the plot, each after a label, and the axis below.
 
-    `plot_left` and `plot_width` are 0 where there is no room for a plot.
+    Without a canvas there is no room for a plot, and no row but the title holds anything.
     """
 
+    width: int
     rows: tuple[tuple[Span, ...], ...]
+    canvas: Canvas | None = None
     plot_left: int = 0
-    plot_width: int = 0
+
+
+def bare_picture(title: Sequence[Span], width: int, height: int) -> Picture:
+    """The title alone, in so many rows."""
+    blank = (Span(" " * width, PLAIN),)
+    return Picture(width, (pad(title, width), *(blank for _ in range(height - 1)))[:height])
+
+
+def plot_picture(
+    title: Sequence[Span], canvas: Canvas, labels: Mapping[int, str], gutter: int, axis: str
+) -> Picture:
+    """A canvas with its title, labels of its rows in so many columns, and the labels of its x axis."""
+    width = gutter + canvas.codes.shape[1]
+    plot = [
+        (Span(labels.get(row, "")[: gutter - 1].rjust(gutter - 1) + " ", PLAIN), *spans)
+        for row, spans in enumerate(canvas.rows())
+    ]
+    return Picture(
+        width, (pad(title, width), *plot, pad([Span(" " * gutter + axis, PLAIN)], width)), canvas, gutter
+    )
+
+
+def pad(spans: Sequence[Span], width: int) -> tuple[Span, ...]:
+    """With spaces to this width."""
+    return (*spans, Span(" " * (width - sum(len(span.text) for span in spans)), PLAIN))
 
 
 def fit_spans(variants: Iterable[Sequence[Span]], width: int) -> list[Span]:

@@ -4,7 +4,6 @@ Everything is done by dot column: from which dot row to which it is filled.  Wha
 looked up, so that no picture of single dots is ever made.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +16,11 @@ Codes = npt.NDArray[np.int32]
 Bits = npt.NDArray[np.uint8]
 SPACE = ord(" ")
 DOT_COLUMNS = 2  # in a cell, of both kinds
-Pattern = Callable[[int, int], bool]  # whether the dot in this row and column of a cell is drawn
+Pattern = tuple[tuple[int, int], ...]  # 1 for the dots of a cell that are drawn, by row and column
+EVERY: Pattern = ((1, 1),) * 4
+EVERY_SECOND: Pattern = ((1, 0), (0, 1)) * 2
+EVERY_FOURTH: Pattern = ((1, 0), (0, 0), (0, 1), (0, 0))
+LEFT_ALONE: Pattern = ((1, 0),) * 4
 
 
 class DotKind(NamedTuple):
@@ -42,22 +45,6 @@ BRAILLE = DotKind(((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80)), _bra
 QUARTERS = DotKind(((1, 2), (4, 8)), np.array([ord(each) for each in " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"], dtype=np.int32))
 
 
-def every(row: int, column: int) -> bool:
-    return True
-
-
-def every_second(row: int, column: int) -> bool:
-    return (row + column) % 2 == 0
-
-
-def every_fourth(row: int, column: int) -> bool:
-    return (row + 2 * column) % 4 == 0
-
-
-def left_alone(row: int, column: int) -> bool:
-    return column == 0
-
-
 class Trace(NamedTuple):
     """A curve at each dot column, as heights of the plot: 0 at its top, 1 at its bottom.
 
@@ -68,7 +55,7 @@ class Trace(NamedTuple):
     lowest: Floats
     highest: Floats
 
-    def line_codes(self, rows: int, kind: DotKind, pattern: Pattern = every) -> Codes:
+    def line_codes(self, rows: int, kind: DotKind, pattern: Pattern = EVERY) -> Codes:
         """The characters of the line in so many rows of cells."""
         top, bottom = _join(self.line, rows * kind.rows)
         return kind.characters[_fill(top, bottom, rows, kind, pattern)]
@@ -79,8 +66,8 @@ class Trace(NamedTuple):
         top, _ = _join(self.highest, dot_rows)
         _, bottom = _join(self.lowest, dot_rows)
         line = self.line * (dot_rows - 1)
-        near = _fill((top + line) / 2, (bottom + line) / 2, rows, kind, every_second)
-        return kind.characters[near | _fill(top, bottom, rows, kind, every_fourth)]
+        near = _fill((top + line) / 2, (bottom + line) / 2, rows, kind, EVERY_SECOND)
+        return kind.characters[near | _fill(top, bottom, rows, kind, EVERY_FOURTH)]
 
     def columns_beyond(self) -> tuple[list[int], list[int]]:
         """The columns of cells in which something lies above the plot, and below it."""
@@ -111,7 +98,7 @@ def _join(heights: Floats, dot_rows: int) -> tuple[Floats, Floats]:
 
 
 def _fill(top: Floats, bottom: Floats, rows: int, kind: DotKind, pattern: Pattern) -> Bits:
-    """The bits of each cell [rows, columns] if each dot column is filled from top to bottom; NaN is nothing."""
+    """The bits of each cell [rows, columns], each dot column filled from top to bottom; not where NaN."""
     dot_rows = rows * kind.rows
     starts = np.arange(0, dot_rows, kind.rows, dtype=np.int16)[:, None]
     first = np.fmin(np.fmax(np.rint(top), 0), dot_rows)
@@ -136,12 +123,12 @@ def _in_cell(dot_row: Floats, starts: npt.NDArray[np.int16], rows: int) -> npt.N
 
 @lru_cache(16)
 def _filled_bits(bits: tuple[tuple[int, int], ...], pattern: Pattern) -> tuple[Bits, Bits]:
-    """For each column of a cell: the bits of the dots from one row up to another, at (from, to) in one index."""
+    """For each column of a cell: the bits of the dots from one row up to another, by both in one index."""
     rows = len(bits)
     tables = np.zeros((DOT_COLUMNS, (rows + 1) ** 2), dtype=np.uint8)
     for column in range(DOT_COLUMNS):
         for first in range(rows + 1):
             for stop in range(rows + 1):
-                drawn = (row for row in range(first, stop) if pattern(row, column))
+                drawn = (row for row in range(first, stop) if pattern[row][column])
                 tables[column, first * (rows + 1) + stop] = sum(bits[row][column] for row in drawn)
     return tables[0], tables[1]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from sda_tui.format import MINUS
 
@@ -63,7 +64,7 @@ def labels(ticks: Sequence[float]) -> list[str]:
     if not ticks:
         return []
     largest = max(map(abs, ticks))
-    steps = [abs(b - a) for a, b in zip(ticks, ticks[1:], strict=False)]
+    steps = [abs(b - a) for a, b in pairwise(ticks)]
     step = min((each for each in steps if each > 0), default=largest or 1.0)
     if largest and not SMALLEST_PLAIN <= largest < LARGEST_PLAIN:
         digits = _decimals(step / 10.0 ** math.floor(math.log10(largest)))

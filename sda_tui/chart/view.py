@@ -33,8 +33,8 @@ class Window(NamedTuple):
 class ChartView:
     """The part of a run that is shown and the way it is.
 
-    `span` steps up to `end`; without a span all steps, without an end those up to the newest, which the window
-    then follows.  `smoothing` counts in SMOOTHINGS.  `cursor` is the step at which values are read, or None.
+    `span` steps up to `end`; without a span all, without an end those up to the newest, which the window then
+    follows.  `smoothing` counts in SMOOTHINGS.  `cursor` is the step at which values are read, or None.
     """
 
     span: float | None = None
@@ -43,6 +43,7 @@ class ChartView:
     is_log: bool = False
     smoothing: int = DEFAULT_SMOOTHING
     cursor: float | None = None
+    is_cursor_kept: bool = False  # where it is, when the mouse moves on
     uses_blocks: bool = False  # instead of braille, which some fonts draw badly
 
     def window(self, last_step: float) -> Window:
@@ -96,10 +97,13 @@ class ChartView:
         return replace(self, x_axis=axes[(axes.index(self.x_axis) + 1) % len(axes)])
 
     def with_cursor_moved(self, fraction: float, last_step: float) -> "ChartView":
-        """The cursor moved by a part of the window and kept inside; where there was none, at the right edge."""
+        """The cursor moved by a part of the window and kept inside; the first time, to its right edge."""
         window = self.window(last_step)
         start = window.last if self.cursor is None else self.cursor + fraction * window.span
-        return replace(self, cursor=min(max(start, window.first), window.last))
+        return replace(self, cursor=min(max(start, window.first), window.last), is_cursor_kept=True)
+
+    def without_cursor(self) -> "ChartView":
+        return replace(self, cursor=None, is_cursor_kept=False)
 
     def _moved_to(self, last: float, span: float, last_step: float) -> "ChartView":
         last = min(max(last, span), last_step)
