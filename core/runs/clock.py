@@ -6,10 +6,7 @@ from core.events import EpochFinished, StepFinished
 from core.runs.series import Series
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float64]
+    from core.runs.series import Floats
 
 
 class StepClock:
@@ -73,4 +70,5 @@ def _interpolate(steps: "Floats", known_steps: "Floats", known: "Floats", pace: 
     import numpy as np
 
     beyond = np.maximum(steps - known_steps[-1], 0.0)
-    return np.interp(steps, known_steps, known) + pace * beyond
+    reached: Floats = np.interp(steps, known_steps, known) + pace * beyond
+    return reached

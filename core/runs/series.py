@@ -19,16 +19,16 @@ Point = tuple[float, float]
 class Columns(NamedTuple):
     """The stretches of a series, in order of x, a number of each.
 
-    Where all values of a stretch were not finite, `count` is 0 and `lowest` and `highest` are NaN.
+    Where all values of a stretch were not finite, `finite` is 0 and `lowest` and `highest` are NaN.
     """
 
     first_x: "Floats"
     last_x: "Floats"
     lowest: "Floats"
     highest: "Floats"
-    total: "Floats"  # of the finite values; divided by their number it is the mean
-    count: "Floats"  # finite values
-    gaps: "Floats"  # values that were not finite
+    total: "Floats"  # of the finite values; divided by how many those are, the mean
+    finite: "Floats"  # how many values were
+    gaps: "Floats"  # how many were not
 
 
 class Series:

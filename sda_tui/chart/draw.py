@@ -14,7 +14,6 @@ from sda_tui.chart.picture import (
     BEST,
     CURSOR,
     GUIDE,
-    SPACE,
     Canvas,
     Picture,
     bare_picture,
@@ -22,7 +21,7 @@ from sda_tui.chart.picture import (
     line_role,
     plot_picture,
 )
-from sda_tui.chart.raster import BRAILLE, DOT_COLUMNS, EVERY, LEFT_ALONE, QUARTERS, Trace, join_nodes
+from sda_tui.chart.raster import BRAILLE, DOT_COLUMNS, EVERY, LEFT_ALONE, QUARTERS, SPACE, Trace, join_nodes
 from sda_tui.chart.sampling import Floats, Nodes, XScale, sample
 from sda_tui.chart.scale import YScale, fit
 from sda_tui.chart.view import ChartView, XAxis

@@ -87,7 +87,7 @@ PANELS: Mapping[str, Panel] = {
             (
                 _training("kl_loss"),
                 _validation("validation_kl_loss"),
-                Curve("kl_weight", Source.STEP, "weight", "text-muted", Glyph.DOTTED, is_share=True),
+                Curve("kl_weight", Source.STEP, "weight", "foreground", Glyph.DOTTED, is_share=True),
             ),
         ),
         Panel(

@@ -58,7 +58,7 @@ class Trace(NamedTuple):
     def line_codes(self, rows: int, kind: DotKind, pattern: Pattern = EVERY) -> Codes:
         """The characters of the line in so many rows of cells."""
         top, bottom = _join(self.line, rows * kind.rows)
-        return kind.characters[_fill(top, bottom, rows, kind, pattern)]
+        return kind.characters.take(_fill(top, bottom, rows, kind, pattern))
 
     def envelope_codes(self, rows: int, kind: DotKind) -> Codes:
         """Those between lowest and highest: fewer dots the farther from the line, so that it stands out."""
@@ -67,7 +67,7 @@ class Trace(NamedTuple):
         _, bottom = _join(self.lowest, dot_rows)
         line = self.line * (dot_rows - 1)
         near = _fill((top + line) / 2, (bottom + line) / 2, rows, kind, EVERY_SECOND)
-        return kind.characters[near | _fill(top, bottom, rows, kind, EVERY_FOURTH)]
+        return kind.characters.take(near | _fill(top, bottom, rows, kind, EVERY_FOURTH))
 
     def columns_beyond(self) -> tuple[list[int], list[int]]:
         """The columns of cells in which something lies above the plot, and below it."""

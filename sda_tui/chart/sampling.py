@@ -35,7 +35,8 @@ class XScale:
         """The dot column of each step, with fractions; 0 is the left edge of the window."""
         span = self.high - self.low
         scale = (self.dots - 1) / span if span > 0 else 0.0
-        return (self.positions(steps) - self.low) * scale
+        dots: Floats = (self.positions(steps) - self.low) * scale
+        return dots
 
     def step_at(self, fraction: float) -> float:
         """The step at this part of the width."""
@@ -59,8 +60,12 @@ class Nodes(NamedTuple):
 
     def inside(self, dots: int) -> "Nodes":
         """Those in the window alone."""
-        within = slice(*self.dot.searchsorted((0, dots)).tolist())
-        return Nodes(*(each[within] for each in self))
+        return self.take(slice(*self.dot.searchsorted((0, dots)).tolist()))
+
+    def take(self, chosen: "slice | npt.NDArray[np.bool_]") -> "Nodes":
+        """Some of them."""
+        values: tuple[Floats, ...] = self[1:]
+        return Nodes(self.dot[chosen], *(each[chosen] for each in values))
 
 
 def sample(columns: Columns, x_scale: XScale, time_constant: float) -> Nodes:
@@ -87,7 +92,7 @@ def sample(columns: Columns, x_scale: XScale, time_constant: float) -> Nodes:
     line = smooth(end, total, count, time_constant)
     inside = dots.searchsorted((0, x_scale.dots)).tolist()
     near = slice(max(0, inside[0] - 1), inside[1] + 1)
-    return Nodes(*(each[near] for each in (dots, end, lowest, highest, line, gaps)))
+    return Nodes(dots, end, lowest, highest, line, gaps).take(near)
 
 
 def smooth(x: Floats, total: Floats, count: Floats, time_constant: float) -> Floats:

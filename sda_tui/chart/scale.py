@@ -45,7 +45,7 @@ class YScale:
 
 def fit(visible: Sequence[Nodes], last_step: float, is_log: bool) -> YScale | None:
     """The scale for the nodes of all curves in the window; None if none of them has a value."""
-    nodes = [Nodes(*(each[~np.isnan(node.line)] for each in node)) for node in visible]
+    nodes = [each.take(~np.isnan(each.line)) for each in visible]
     nodes = [each for each in nodes if len(each.dot)]
     if not nodes:
         return None

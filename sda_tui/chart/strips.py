@@ -9,9 +9,10 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from sda_tui.chart.panels import Panel
-from sda_tui.chart.picture import BEST, CURSOR, GUIDE, PLAIN, SPACE, TITLE, Picture, envelope_role, line_role
+from sda_tui.chart.picture import BEST, CURSOR, GUIDE, PLAIN, TITLE, Picture, envelope_role, line_role
+from sda_tui.chart.raster import SPACE
 
-ENVELOPE_SHARE, GUIDE_SHARE = 0.45, 0.3  # of the colour; the rest is the background's
+ENVELOPE_SHARE, LABEL_SHARE, GUIDE_SHARE = 0.45, 0.6, 0.25  # of the colour; the rest is the background's
 BARS_VARIABLE = "text-primary"
 
 
@@ -28,8 +29,8 @@ def palette(
 
     curves = [curve.variable for curve in panel.curves] or [BARS_VARIABLE]
     styles = {
-        PLAIN: style(colour("text-muted")),
-        GUIDE: style(colour("text-muted", GUIDE_SHARE)),
+        PLAIN: style(colour("foreground", LABEL_SHARE)),
+        GUIDE: style(colour("foreground", GUIDE_SHARE)),
         CURSOR: style(colour("foreground")),
         BEST: style(colour("text-success"), bold=True),
         TITLE: style(colour("text-primary" if is_focused else "foreground"), bold=True),
