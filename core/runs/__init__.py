@@ -5,6 +5,7 @@ Imports no torch.
 
 from core.data.report import DatasetFile
 from core.runs.checkpoints import BEST_FILE, CheckpointDescription, choose_checkpoint, describe_checkpoints
+from core.runs.clock import StepClock
 from core.runs.directory import RunDirectory
 from core.runs.estimate import RunEstimate, estimate_run
 from core.runs.event_log import EventFollower, EventLog, read_events
@@ -73,6 +74,7 @@ __all__ = [
     "Series",
     "SoundFigures",
     "StartModel",
+    "StepClock",
     "Target",
     "choose_checkpoint",
     "create_run",

@@ -29,7 +29,7 @@ from tests.sda_tui.logged_runs import (
     trained,
     training,
 )
-from tests.sda_tui.snapshots import SIZES, Look, Ready, home, look  # noqa: F401
+from tests.sda_tui.snapshots import SIZES, Look, Ready
 
 COMPACT = (40, 10)
 WARNINGS = [
@@ -94,7 +94,7 @@ def until_titled(words: str) -> Ready:
 
 
 def is_settled(app: SdaApp) -> bool:
-    """Whether all is drawn: charts get their size after the first drawing, spectrograms are read beside it."""
+    """Whether all is drawn: charts get their size after the first drawing, spectrograms are read later."""
     screen = app.screen
     assert isinstance(screen, DashboardScreen)
     panel = screen.query_one(PreviewPanel)

@@ -40,7 +40,7 @@ from tests.sda_tui.logged_runs import (
     trained,
     training,
 )
-from tests.sda_tui.snapshots import Look, Ready, home, look  # noqa: F401
+from tests.sda_tui.snapshots import Look, Ready
 from tests.sounds import write_tone
 
 # -- datasets and settings --------------------------------------------------------------------------------
