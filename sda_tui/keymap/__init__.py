@@ -9,6 +9,10 @@ from sda_tui.keymap.dashboard import DASHBOARD
 from sda_tui.keymap.everywhere import APP
 from sda_tui.keymap.listening import LISTEN, PLAYERS
 from sda_tui.keymap.runs import RUNS
+from sda_tui.keymap.shown import USER_KEYS as USER_KEYS
+from sda_tui.keymap.shown import first_key as first_key
+from sda_tui.keymap.shown import show_key as show_key
+from sda_tui.keymap.shown import show_keys as show_keys
 from sda_tui.keymap.sounds import EXPLORE, RENAME, SOUNDS
 
 KEYMAP: Mapping[str, Scope] = {
@@ -24,3 +28,13 @@ KEYMAP: Mapping[str, Scope] = {
     "rename": RENAME,
     "app": APP,
 }
+
+
+def commands_by_id() -> Mapping[str, Command]:
+    """Every command of every screen."""
+    return {command.id: command for scope in KEYMAP.values() for command in scope.commands}
+
+
+def key_of(id: str) -> str:
+    """The key of a command as it is labelled, for a sentence that names it: the user's own if there is one."""
+    return first_key(commands_by_id()[id])

@@ -21,6 +21,10 @@ class Command:
     in_footer: bool = True
     in_palette: bool = True
 
+    @property
+    def default_keys(self) -> tuple[str, ...]:
+        return tuple(self.keys.split(","))
+
 
 @dataclass(frozen=True)
 class Scope:
