@@ -105,13 +105,14 @@ def _configure(parsed: argparse.Namespace) -> "Read":
     The app shows the faults itself.
     """
     from core.paths import ROOT_VARIABLE
-    from sda_tui.configuration import read_configuration
+    from sda_tui.configuration import read_configuration, use_colours
 
     read = read_configuration()
     configuration = read.configuration
     if getattr(parsed, "runs", "") is None and configuration.runs and not os.environ.get(ROOT_VARIABLE):
         parsed.runs = Path(configuration.runs)
-    if getattr(parsed, "device", "") is None:
+    use_colours(configuration.colours)
+    if parsed.command in ("train", "resume") and parsed.device is None:
         parsed.device = configuration.device or None
     if parsed.command == "train" and parsed.preset is None and configuration.preset != "auto":
         parsed.preset = configuration.preset

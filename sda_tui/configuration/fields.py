@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 AUTO = "auto"
-THEMES = ("dark", "light", "high-contrast", "colour-blind", "terminal")  # of `sda_tui.themes`
+THEMES = ("dark", "light", "high-contrast", "colour-blind", "16-colours")  # of `sda_tui.themes`
 PRESETS = ("conservative", "balanced", "aggressive")  # of `core.config`, which takes long to import
 
 Value = str | int | bool | tuple[str, ...]

@@ -63,7 +63,9 @@ def read_configuration(path: Path | None = None) -> Read:
 def _missing(path: Path) -> tuple[Fault, ...]:
     if CONFIG_VARIABLE not in os.environ:
         return ()
-    return (Fault(_name(path), f"there is no such file, but ${CONFIG_VARIABLE} names it. Defaults are used."),)
+    return (
+        Fault(_name(path), f"there is no such file, but ${CONFIG_VARIABLE} names it. Defaults are used."),
+    )
 
 
 def _read(path: Path, data: bytes) -> Read:
@@ -149,7 +151,11 @@ def _take_keys(found: object, values: dict[str, Any]) -> Iterator[tuple[tuple[st
     keys = values["keys"] = {}
     for id, value in _flatten(found):
         wanted = value.split(",") if isinstance(value, str) else value
-        if isinstance(wanted, list) and wanted and all(isinstance(key, str) and key.strip() for key in wanted):
+        if (
+            isinstance(wanted, list)
+            and wanted
+            and all(isinstance(key, str) and key.strip() for key in wanted)
+        ):
             keys[id] = tuple(key.strip() for key in wanted)
         else:
             message = f"the key of {printable(id)} is a text or a list of texts, not {show_value(value)}."

@@ -17,7 +17,7 @@ from core.text import describe_best, printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.followed_run import FollowedRun
-from sda_tui.keymap import KEYMAP
+from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listening import Listening
 from sda_tui.look import describe_hardest, describe_state
 from sda_tui.screens.choice import Choice, ChoiceScreen
@@ -191,7 +191,7 @@ class DashboardScreen(Screen[None]):
         last, manifest = self.history.last_epoch, self.followed.manifest
         best = describe_best(last.best_epoch, last.epoch) if last else ""
         if last and 0 < last.best_epoch < last.epoch:
-            best += " g goes back there."
+            best += f" {key_of('dashboard.go-back')} goes back there."
         if change := self.history.settings_change:
             best += f" Since step {change.step}: {change.now} (before: {change.before})."
         note = manifest.split.confidence_note if manifest else ""
