@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.notifications import SeverityLevel
 
+from sda_tui.configuration import Read
+from sda_tui.configured_app import ConfiguredApp
 from sda_tui.driver import TerminalDriver
-from sda_tui.keymap import KEYMAP
+from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.palette import KeyCommands
 from sda_tui.safe_text import safe_segments
 from sda_tui.widgets.title_bar import TitleBar
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 TERMINAL_CHECK_S = 2
 STDIN = 0
-STYLES = ("base", "datasets", "settings", "dashboard", "runs", "sounds", "modals", "listening")
+STYLES = ("base", "datasets", "settings", "dashboard", "runs", "sounds", "modals", "listening", "colours")
 MODEL_SUFFIXES = {".pt", ".safetensors"}  # of checkpoints and bundles
 
 
@@ -63,12 +65,13 @@ class SafeLines(LineFilter):
 SAFE_LINES = SafeLines()
 
 
-class SdaApp(App[Leave]):
+class SdaApp(ConfiguredApp[Leave]):
     """Shows the screens of a session with its runs in `root`.
 
     `chosen` are the files and folders that it begins with, or the file of a model to make sounds with.  The
     result is how it was left; None if an error ended it.  `on_train` is called with each run as this process
-    begins to train it.  `listen_port` is where the listener page is served, any if there is none.
+    begins to train it.  `listen_port` is where the listener page is served, any if there is none.  `read` is
+    what was read of the user's configuration.
     """
 
     TITLE = "sda-tui"
@@ -100,8 +103,9 @@ class SdaApp(App[Leave]):
         attached: "RunDirectory | None" = None,
         on_train: "Callable[[RunDirectory], object]" = lambda _: None,
         listen_port: int | None = None,
+        read: Read | None = None,
     ) -> None:
-        super().__init__(driver_class=TerminalDriver)
+        super().__init__(read or Read(), driver_class=TerminalDriver)
         self.animation_level = "none"  # nothing here needs it, and every frame goes over the wire
         self._root = root
         self._chosen = chosen
@@ -264,7 +268,8 @@ class SdaApp(App[Leave]):
         if not self._has_offered_page:
             self.action_listen()
         else:
-            self.notify("No page is open to play it; l shows how to listen on your own computer.")
+            key = key_of("dashboard.listen")
+            self.notify(f"No page is open to play it; {key} shows how to listen on your own computer.")
 
     def on_unmount(self) -> None:
         if "listening" in self.__dict__:
@@ -286,7 +291,8 @@ class SdaApp(App[Leave]):
             if self._settings is not None:
                 self.uninstall_screen(self._settings)
                 self._settings.remove()
-            self._settings = SettingsScreen(self.session, report)
+            wanted = self.configuration
+            self._settings = SettingsScreen(self.session, report, wanted.preset, wanted.device)
             self.install_screen(self._settings, "settings")
         return self._settings
 
@@ -341,7 +347,7 @@ class SdaApp(App[Leave]):
         from sda_tui.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(getattr(self.screen, "SCOPE", "app")))
+            self.push_screen(HelpScreen(getattr(self.screen, "SCOPE", "app")), self.run_command)
 
     async def action_quit(self) -> None:
         """Leave at once, or ask what happens to the training."""

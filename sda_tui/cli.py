@@ -5,12 +5,15 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.errors import Cancelled, ConfigError, SdaError
 from core.text import one_line
 from sda_tui.advice import explain
 from sda_tui.making_arguments import COMMANDS, MODEL_HELP, add_arguments
+
+if TYPE_CHECKING:
+    from sda_tui.configuration import Read
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
 
@@ -53,7 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a file name may have letters that the terminal lacks
     try:
         parsed = _parse(words)
-        return _run(parsed)
+        if parsed.command == "config":
+            from sda_tui.headless.config import config_command
+
+            return config_command(only_path=parsed.path, as_json=parsed.json)
+        return _run(parsed, _configure(parsed))
     except ConfigError as error:
         return _fail(str(error), WRONG_USAGE)
     except SdaError as error:
@@ -92,11 +99,43 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words if is_for_parser else ["open", *words])
 
 
-def _run(parsed: argparse.Namespace) -> int:
+def _configure(parsed: argparse.Namespace) -> "Read":
+    """What the configuration file says, put where the arguments say nothing.
+
+    The app shows the faults itself.
+    """
+    from core.paths import ROOT_VARIABLE
+    from sda_tui.configuration import read_configuration, use_colours
+
+    read = read_configuration()
+    configuration = read.configuration
+    if getattr(parsed, "runs", "") is None and configuration.runs and not os.environ.get(ROOT_VARIABLE):
+        parsed.runs = Path(configuration.runs)
+    use_colours(configuration.colours)
+    if parsed.command in ("train", "resume") and parsed.device is None:
+        parsed.device = configuration.device or None
+    if parsed.command == "train" and parsed.preset is None and configuration.preset != "auto":
+        parsed.preset = configuration.preset
+    if getattr(parsed, "listen_port", 0) is None:
+        parsed.listen_port = configuration.listening.port or None
+    if parsed.command == "listen" and parsed.port is None:
+        parsed.port = configuration.listening.port or None
+    if parsed.command not in ("open", "attach"):
+        sys.stderr.write("".join(f"sda-tui: {fault}\n" for fault in read.faults))
+    return read
+
+
+def _run(parsed: argparse.Namespace, configuration: "Read") -> int:
     if parsed.command == "open":
         from sda_tui.launch import open_app
 
-        return open_app(parsed.sources, parsed.runs, parsed.demo, listen_port=parsed.listen_port)
+        return open_app(
+            parsed.sources,
+            parsed.runs,
+            parsed.demo,
+            listen_port=parsed.listen_port,
+            configuration=configuration,
+        )
     if parsed.command == "attach":
         from core.paths import default_root
         from core.runs import find_live_run, find_run
@@ -104,7 +143,9 @@ def _run(parsed: argparse.Namespace) -> int:
 
         root = parsed.runs or default_root()
         run = find_run(parsed.run, root) if parsed.run else find_live_run(root)
-        return open_app((), parsed.runs, attached=run, listen_port=parsed.listen_port)
+        return open_app(
+            (), parsed.runs, attached=run, listen_port=parsed.listen_port, configuration=configuration
+        )
     if parsed.command == "scan":
         from sda_tui.headless.scan import scan_command
 
@@ -274,6 +315,10 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         command.add_argument(
             "--out", type=_path, metavar="PATH", help="a folder, or a file for a single sound"
         )
+
+    config = commands.add_parser("config", help="the configuration file: where it is, and what it may hold")
+    config.add_argument("--path", action="store_true", help="print its path and nothing else")
+    config.add_argument("--json", action="store_true", help="print one JSON document")
 
     cache = commands.add_parser("cache", help="where decoded sounds are kept for the next start")
     cache.add_argument("--clear", action="store_true", help="delete them")

@@ -23,6 +23,7 @@ from sda_tui.terminal import Mode, leave_terminal, log_path, own_terminal, resto
 if TYPE_CHECKING:
     from core.runs import RunDirectory
     from sda_tui.app import Leave, SdaApp
+    from sda_tui.configuration import Read
     from sda_tui.session import Session
 
 STDIN, STDERR = 0, 2
@@ -37,6 +38,7 @@ def open_app(
     demo: bool = False,
     attached: "RunDirectory | None" = None,
     listen_port: int | None = None,
+    configuration: "Read | None" = None,
 ) -> int:
     """Show the app, on a run of another process if one is given, and return the exit status.
 
@@ -55,7 +57,7 @@ def open_app(
     if child == 0:
         status = FAILED
         try:
-            child_process = _Child(handover, parent, before, listen_port)
+            child_process = _Child(handover, parent, before, listen_port, configuration)
             status = child_process.show_safely(chosen, root or default_root(), demo, attached)
         finally:
             os._exit(status)  # whatever happened: beyond this point is the parent's code
@@ -102,14 +104,22 @@ class _Child:
     """The process that shows the app and trains.
 
     `parent` is the process that the shell waits for, `before` how the terminal was, `listen_port` where the
-    listener page is served.
+    listener page is served, `configuration` what was read of the user's.
     """
 
-    def __init__(self, handover: Handover, parent: int, before: Mode, listen_port: int | None) -> None:
+    def __init__(
+        self,
+        handover: Handover,
+        parent: int,
+        before: Mode,
+        listen_port: int | None,
+        configuration: "Read | None",
+    ) -> None:
         self._handover = handover
         self._parent = parent
         self._before = before
         self._listen_port = listen_port
+        self._configuration = configuration
         self._log_path = log_path()
         self._log = (self._log_path or Path(os.devnull)).open("a", encoding="utf-8", errors="replace")
 
@@ -140,7 +150,15 @@ class _Child:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         take_as_sigterm()
         with own_terminal(self._log_path):
-            app = SdaApp(expand(root).absolute(), chosen, demo, attached, self._note_run, self._listen_port)
+            app = SdaApp(
+                expand(root).absolute(),
+                chosen,
+                demo,
+                attached,
+                self._note_run,
+                self._listen_port,
+                self._configuration,
+            )
             leave = self._run(app)
             session = app.session
             # The app handled these while it ran.
@@ -179,7 +197,7 @@ class _Child:
         faulthandler.enable(self._log)
         self._handover.has_screen = True
         try:
-            app.run(mouse=True)
+            app.run(mouse=app.configuration.mouse)
         except KeyboardInterrupt:
             app.exit(Leave.STOP)
         except Exception:

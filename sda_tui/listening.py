@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.events import PreviewReady, RunState
 from core.runs import RunDirectory
+from sda_tui.keymap import key_of
 from sda_tui.listen.player import PagePlayer
 from sda_tui.listen.remembered import Remembered
 from sda_tui.listen.tunnel import copy_line, guess_login
@@ -99,13 +100,16 @@ class Listening:
         """The way that sounds take, in a few words."""
         active = self.outputs.active
         if active is None:
-            return "no way to play here: l plays on your computer"
+            return f"no way to play here: {self._offer()}"
         if active is not self.page:
             return self.card.device or active.name if active is self.card else active.name
         if not self.page.ready_pages:
-            return "page is open: click in it" if self.page.pages else "l plays on your computer"
+            return "page is open: click in it" if self.page.pages else self._offer()
         more = f" ({self.page.ready_pages})" if self.page.ready_pages > 1 else ""
         return f"page on your computer{more}"
+
+    def _offer(self) -> str:
+        return f"{key_of('dashboard.listen')} plays on your computer"
 
     def close(self) -> None:
         """Stop what plays, and serve no page any more."""

@@ -1,34 +1,74 @@
-"""The command palette: every command of the current screen, by name."""
+"""The command palette: every command that is possible now, with its key, and the themes."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 
+from textual.actions import parse
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 
-from sda_tui.keymap import KEYMAP, Command
+from sda_tui.keymap import KEYMAP, show_keys
+from sda_tui.themes import TITLES
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An entry: its title, as in "Dashboard: Save", the keys beside it, and what it does."""
+
+    title: str
+    keys: str
+    action: str
+    help: str
 
 
 class KeyCommands(Provider):
-    """Offers the commands of the key table, as "Dashboard: Save"."""
+    """Offers the commands of the current screen and of all screens, from the table of keys; and the themes."""
 
     async def discover(self) -> Hits:
-        for title, command in self._commands():
-            yield DiscoveryHit(title, partial(self._run, command), help=command.help)
+        for offer in self._offers():
+            yield DiscoveryHit(
+                _with_keys(Content(offer.title), offer.keys),
+                partial(self._run, offer.action),
+                text=offer.title,
+                help=offer.help,
+            )
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for title, command in self._commands():
-            score = matcher.match(title)
+        for offer in self._offers():
+            score = matcher.match(offer.title)
             if score > 0:
-                yield Hit(score, matcher.highlight(title), partial(self._run, command), help=command.help)
+                yield Hit(
+                    score,
+                    _with_keys(matcher.highlight(offer.title), offer.keys),
+                    partial(self._run, offer.action),
+                    text=offer.title,
+                    help=offer.help,
+                )
 
-    def _commands(self) -> Iterable[tuple[str, Command]]:
+    def _offers(self) -> Iterable[Offer]:
         for name in (getattr(self.screen, "SCOPE", ""), "app"):
             if name in KEYMAP:
                 scope = KEYMAP[name]
                 for command in scope.commands:
-                    if command.in_palette:
-                        yield f"{scope.title}: {command.label}", command
+                    if command.in_palette and self._is_possible(command.action):
+                        title = f"{scope.title}: {command.label}"
+                        yield Offer(title, show_keys(command), command.action, command.help)
+        for name, title in TITLES.items():
+            if name != self.app.theme:
+                help = "Use these colours from now on."
+                yield Offer(f"Theme: {title}", "", f"app.choose_theme('{name}')", help)
 
-    async def _run(self, command: Command) -> None:
-        await self.screen.run_action(command.action)
+    def _is_possible(self, action: str) -> bool:
+        """Whether the screen, or the app, says that the action can be done now."""
+        namespace, name, parameters = parse(action)
+        node = self.app if namespace == "app" else self.screen
+        return node.check_action(name, parameters) is True
+
+    async def _run(self, action: str) -> None:
+        await self.screen.run_action(action)
+
+
+def _with_keys(title: Content, keys: str) -> Content:
+    return Content.assemble(title, "  ", (keys, "$text-primary")) if keys else title

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from sda_tui.keymap.choosing import CONTINUE, DATASETS, SETTINGS
 from sda_tui.keymap.command import Command as Command
 from sda_tui.keymap.command import Scope as Scope
-from sda_tui.keymap.command import show_key as show_key
 from sda_tui.keymap.dashboard import DASHBOARD, EXPLAIN
 from sda_tui.keymap.everywhere import APP
 from sda_tui.keymap.listening import LISTEN, PLAYERS
 from sda_tui.keymap.runs import RUNS
+from sda_tui.keymap.shown import USER_KEYS as USER_KEYS
+from sda_tui.keymap.shown import first_key as first_key
+from sda_tui.keymap.shown import show_key as show_key
+from sda_tui.keymap.shown import show_keys as show_keys
 from sda_tui.keymap.sounds import EXPLORE, RENAME, SOUNDS
 
 KEYMAP: Mapping[str, Scope] = {
@@ -28,7 +31,11 @@ KEYMAP: Mapping[str, Scope] = {
 }
 
 
+def commands_by_id() -> Mapping[str, Command]:
+    """Every command of every screen."""
+    return {command.id: command for scope in KEYMAP.values() for command in scope.commands}
+
+
 def key_of(id: str) -> str:
-    """How the first key of a command is written for people: "r", "→", "^p".  Raises KeyError."""
-    command = next(each for each in KEYMAP[id.split(".")[0]].commands if each.id == id)
-    return show_key(command.keys.split(",")[0])
+    """The key of a command as it is labelled, for a sentence that names it: the user's own if there is one."""
+    return first_key(commands_by_id()[id])

@@ -4,16 +4,6 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
-KEY_NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "escape": "esc",
-    "left": "←",
-    "right": "→",
-    "up": "↑",
-    "down": "↓",
-}
-
 
 @dataclass(frozen=True)
 class Command:
@@ -30,6 +20,10 @@ class Command:
     help: str
     in_footer: bool = True
     in_palette: bool = True
+
+    @property
+    def default_keys(self) -> tuple[str, ...]:
+        return tuple(self.keys.split(","))
 
 
 @dataclass(frozen=True)
@@ -51,8 +45,3 @@ class Scope:
             )
             for command in self.commands
         ]
-
-
-def show_key(key: str) -> str:
-    """A key as it is labelled: "→", "?", "^p"."""
-    return KEY_NAMES.get(key, key.replace("ctrl+", "^"))

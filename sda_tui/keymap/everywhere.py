@@ -8,6 +8,9 @@ APP = Scope(
         Command("app.help", "question_mark", "help", "Help", "Show all keys."),
         Command("app.quit", "ctrl+q,q,ctrl+c", "quit", "Quit", "Leave; asks first while a run is training."),
         Command(
+            "app.theme", "ctrl+t", "next_theme", "Theme", "Use the next colours: dark, light and more.", False
+        ),
+        Command(
             "app.palette", "ctrl+p", "command_palette", "Palette", "Find any command by name.", False, False
         ),
     ),

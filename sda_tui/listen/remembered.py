@@ -2,15 +2,14 @@
 
 import contextlib
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-import platformdirs
-
+from sda_tui.configuration.location import user_folder
 from sda_tui.listen.access import is_token, new_token
 from sda_tui.listen.tunnel import is_login
+from sda_tui.remembered import write_privately
 
 LARGEST_BYTES = 1 << 16
 
@@ -53,20 +52,13 @@ class Remembered:
         path = _path()
         if path is None:
             return
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary.unlink(missing_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(asdict(self), file, indent=1)
-            temporary.replace(path)
+            write_privately(path, json.dumps(asdict(self), indent=1).encode())
 
 
 def _path() -> Path | None:
-    with contextlib.suppress(RuntimeError, OSError):  # a user without a home
-        return platformdirs.user_config_path("sda-tui") / "listening.json"
-    return None
+    folder = user_folder()
+    return folder / "listening.json" if folder else None
 
 
 def _read() -> dict[str, Any]:

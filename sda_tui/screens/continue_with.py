@@ -9,7 +9,7 @@ from textual.widgets import Button, Footer, Label, Static
 
 from core.config import SETTINGS, ResolvedConfig, SettingValue
 from core.text import printable
-from sda_tui.keymap import KEYMAP
+from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.widgets.setting_row import SettingRow
 from sda_tui.widgets.title_bar import TitleBar
 
@@ -33,7 +33,7 @@ class ContinueScreen(Screen[dict[str, SettingValue] | None]):
         yield TitleBar("continue with other settings", printable(self._run_name))
         with VerticalScroll(id="settings", can_focus=False):
             yield Static(id="changes")
-            yield Button("Continue  ctrl+n", id="start", variant="primary")
+            yield Button(f"Continue  {key_of('continue.start')}", id="start", variant="primary")
             for group in dict.fromkeys(setting.group for setting in MAY_CHANGE.values()):
                 with Vertical(classes="setting-group"):
                     yield Label(group, classes="setting-group-title")

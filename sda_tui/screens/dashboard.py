@@ -23,6 +23,7 @@ from sda_tui.advice import explain
 from sda_tui.followed_run import FollowedRun
 from sda_tui.judgement import judge
 from sda_tui.keymap import KEYMAP, key_of
+from sda_tui.keymap.shown import USER_KEYS
 from sda_tui.listening import Listening
 from sda_tui.look import describe_hardest, describe_state
 from sda_tui.screens.choice import Choice, ChoiceScreen
@@ -243,7 +244,7 @@ class DashboardScreen(Screen[None]):
         last, manifest = self.history.last_epoch, self.followed.manifest
         best = describe_best(last.best_epoch, last.epoch) if last else ""
         if last and 0 < last.best_epoch < last.epoch:
-            best += " g goes back there."
+            best += f" {key_of('dashboard.go-back')} goes back there."
         if change := self.history.settings_change:
             best += f" Since step {change.step}: {change.now} (before: {change.before})."
         note = manifest.split.confidence_note if manifest else ""
@@ -272,7 +273,7 @@ class DashboardScreen(Screen[None]):
     def on_key(self, event: Key) -> None:
         """A key whose command is not possible now says why."""
         for command in KEYMAP[self.SCOPE].commands:
-            if event.key in command.keys.split(",") and (refusal := self._refusal(command.action)):
+            if event.key in USER_KEYS.of(command) and (refusal := self._refusal(command.action)):
                 event.stop()
                 self.notify(refusal, severity="warning")
 

@@ -18,7 +18,7 @@ from core.data.report import FileReport, ScanProgress, ScanReport
 from core.runs import KnownErrors, RunSummary, find_known_errors, list_runs
 from core.text import join_remarks, printable
 from sda_tui.background import read_beside
-from sda_tui.keymap import KEYMAP
+from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listening import Listening
 from sda_tui.look import describe_known_error, describe_sources, show_path, summary_lines
 from sda_tui.session import ScanDelivery, ScanFailed, Session
@@ -151,7 +151,9 @@ class DatasetScreen(Screen[None]):
 
     def _show_progress(self, progress: ScanProgress) -> None:
         self.query_one(ProgressLine).show(progress.done, progress.total)
-        self._show_status(f"{describe_sources(self._chosen)}: {PHASES[progress.phase]}, esc stops")
+        self._show_status(
+            f"{describe_sources(self._chosen)}: {PHASES[progress.phase]}, {key_of('datasets.stop-scan')} stops"
+        )
 
     def _show_report(self, report: ScanReport) -> None:
         self._report = None
@@ -160,7 +162,11 @@ class DatasetScreen(Screen[None]):
         self._show_status(first)
         self.query_one("#totals", Static).update(Text("\n".join(rest)))
         if not report.usable_files:
-            advice = "take some in again (x)" if self._left_out else "choose a folder with sounds"
+            advice = (
+                f"take some in again ({key_of('datasets.leave-out')})"
+                if self._left_out
+                else "choose a folder with sounds"
+            )
             self._show_status(
                 f"{first}. None of them can be used: see why in the list, and {advice}.", is_error=True
             )
@@ -212,9 +218,10 @@ class DatasetScreen(Screen[None]):
         self._summaries = found.summaries
         self._show_known_errors()
         self.query_one(FolderPicker).show_recent(found.recent)
-        training = (
-            f"▶ training: {', '.join(map(printable, found.active))} (r shows it)" if found.active else ""
-        )
+        training = ""
+        if found.active:
+            names = ", ".join(map(printable, found.active))
+            training = f"▶ training: {names} ({key_of('datasets.runs')} shows it)"
         self.query_one(TitleBar).show_parts("choose a folder of sounds", training)
 
     def _show_known_errors(self) -> None:

@@ -1,43 +1,68 @@
 """All keys, from the table that also dispatches them."""
 
+from collections.abc import Iterator
+
 from rich.table import Table
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Label, Static
+from textual.widgets import Label, OptionList, Static
+from textual.widgets.option_list import Option
 
-from sda_tui.keymap import KEYMAP, show_key
+from sda_tui.keymap import KEYMAP, Command, Scope, commands_by_id, key_of, show_keys
 
-ABOUT = """\
-Previews play on the machine that trains, or on your own computer (l).  Training continues when the
-connection drops or you choose so on leaving; Runs (r on the first screen) shows it.  Everything of a run
-lies in its folder: checkpoints, previews (WAV), events.jsonl and run.log."""
+KEYS_WIDTH = 14
 
 
-class HelpScreen(ModalScreen[None]):
-    """Every key of every screen, those of the current screen first."""
+class HelpScreen(ModalScreen[Command | None]):
+    """Every key of every screen, those of the current screen first.
 
-    BINDINGS = [Binding("escape,q,question_mark,enter", "dismiss", "Close", show=False)]
+    A command of the current screen can be chosen, by key or mouse: it is the result.
+    """
+
+    BINDINGS = [Binding("escape,q,question_mark", "dismiss(None)", "Close", show=False)]
 
     def __init__(self, scope: str) -> None:
         super().__init__()
         self._scope = scope
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="help"):
+        with VerticalScroll(id="help", can_focus=False):
             yield Label("Keys", id="help-title")
-            yield Static(self._table())
-            yield Static(Text(ABOUT), id="help-about")
+            yield Label("enter or a click does what can be done here · esc closes", id="help-hint")
+            yield OptionList(*self._options(), id="help-keys", compact=True)
+            yield Static(Text(_about()), id="help-about")
 
-    def _table(self) -> Table:
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column()
-        for name in sorted(KEYMAP, key=lambda name: name not in (self._scope, "app")):
+    def _options(self) -> Iterator[Option]:
+        here = (self._scope, "app")
+        for name in sorted(KEYMAP, key=lambda name: name not in here):
             scope = KEYMAP[name]
-            table.add_row(Text(scope.title, style="bold underline"), "")
-            for command in scope.commands:
-                table.add_row(" ".join(map(show_key, command.keys.split(","))), command.help)
-        return table
+            yield from _scope_options(scope, name in here)
+
+    @on(OptionList.OptionSelected)
+    def take(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(commands_by_id()[str(event.option.id)])
+
+
+def _scope_options(scope: Scope, is_here: bool) -> Iterator[Option]:
+    yield Option(Text(scope.title, style="bold underline"), disabled=True)
+    for command in scope.commands:
+        row = Table.grid(padding=(0, 2, 0, 0))
+        row.add_column(style="bold", width=KEYS_WIDTH)
+        row.add_column()
+        row.add_row(Text(show_keys(command)), Text(command.help))
+        yield Option(row, id=command.id, disabled=not is_here)
+
+
+def _about() -> str:
+    return (
+        f"Previews play on the machine that trains, or on your own computer ({key_of('dashboard.listen')}).  "
+        "Training continues when the connection drops or you choose so on leaving; "
+        f"Runs ({key_of('datasets.runs')} on the first screen) shows it.  Everything of a run lies in its "
+        "folder: checkpoints, previews (WAV), events.jsonl and run.log.  `sda-tui config` shows how to have "
+        "other keys and colours."
+    )

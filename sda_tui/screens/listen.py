@@ -14,7 +14,7 @@ from textual.widgets import Input, Label, Static
 from core.errors import SdaError
 from core.text import printable
 from sda_tui.advice import explain
-from sda_tui.keymap import KEYMAP
+from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listen.tunnel import is_login, tunnel_line
 from sda_tui.listening import Listening
 from sda_tui.widgets.line import Line
@@ -53,10 +53,13 @@ class ListenScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#login").display = False
-        keys = "y copies 1 · u copies 2 · e edits the host in 1 · esc closes this, the page stays"
+        keys = (
+            f"{key_of('listen.tunnel')} copies 1 · {key_of('listen.address')} copies 2 · "
+            f"{key_of('listen.edit')} edits the host in 1 · {key_of('listen.back')} closes this, the page stays"
+        )
         has_browser = self.check_action("open", ())
         self.query_one("#listen-keys", Static).update(
-            Text(f"o opens 2 here · {keys}" if has_browser else keys)
+            Text(f"{key_of('listen.open')} opens 2 here · {keys}" if has_browser else keys)
         )
         try:
             self._listening.page.serve()

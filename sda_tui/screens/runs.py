@@ -22,7 +22,7 @@ from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.background import read_beside
-from sda_tui.keymap import KEYMAP
+from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.look import (
     SUMMARY_COLUMNS,
     SummaryColumn,
@@ -38,8 +38,6 @@ from sda_tui.session import Session
 from sda_tui.widgets.folder_picker import PathInput
 from sda_tui.widgets.table import Table
 from sda_tui.widgets.title_bar import TitleBar
-
-EMPTY = "No runs here yet. Press esc, choose a folder of sounds and start one."
 
 
 class RunsScreen(Screen[None]):
@@ -78,7 +76,9 @@ class RunsScreen(Screen[None]):
                 yield Label("Its sounds are in")
                 yield PathInput(id="folder", compact=True)
             with Horizontal(id="run-buttons"):
-                yield Button("Continue  n", id="proceed", variant="primary", disabled=True)
+                yield Button(
+                    f"Continue  {key_of('runs.continue')}", id="proceed", variant="primary", disabled=True
+                )
                 yield Button("View  ⏎", id="open", disabled=True)
         yield Footer()
 
@@ -145,7 +145,7 @@ class RunsScreen(Screen[None]):
         self.query_one("#folder", Input).value = printable(manifest.folder) if manifest is not None else ""
         self.query_one("#open", Button).disabled = summary is None
         self.query_one("#proceed", Button).disabled = summary is None or not self._may_continue(summary)
-        self.query_one("#run-summary", Static).update(Text(EMPTY if summary is None else _describe(summary)))
+        self.query_one("#run-summary", Static).update(Text(_describe(summary) if summary else _empty()))
         if summary is not None and summary.manifest is not None:
             epochs = summary.manifest.config.epochs
             wanted = 2 * epochs if summary.state is RunState.FINISHED else epochs
@@ -230,6 +230,10 @@ class RunsScreen(Screen[None]):
 
     def action_back(self) -> None:
         self.app.pop_screen()
+
+
+def _empty() -> str:
+    return f"No runs here yet. Press {key_of('runs.back')}, choose a folder of sounds and start one."
 
 
 def _describe(summary: RunSummary) -> str:

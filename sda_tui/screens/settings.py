@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Button, Collapsible, Footer, Input, Label, Select, Static
 
-from core.config import ARCHITECTURE, PRESETS, SETTINGS, SettingValue, TrainingConfig
+from core.config import ARCHITECTURE, PRESETS, SETTINGS, SettingValue, TrainingConfig, find_device
 from core.data.report import ScanReport
 from core.errors import RunNameError, SdaError
 from core.events import DeviceInfo
@@ -44,7 +44,10 @@ ESTIMATE_DELAY_S = 0.2  # after the last key: the split of thousands of files is
 
 
 class SettingsScreen(Screen[None]):
-    """The settings of a run on the scanned folder.  Posts `Started` with the run."""
+    """The settings of a run on the scanned folder.  Posts `Started` with the run.
+
+    `preset` and `device` are what the user configured for new runs; "auto" and an empty one are no wish.
+    """
 
     SCOPE = "settings"
     BINDINGS = KEYMAP[SCOPE].bindings()
@@ -54,11 +57,12 @@ class SettingsScreen(Screen[None]):
             super().__init__()
             self.run = run
 
-    def __init__(self, session: Session, report: ScanReport) -> None:
+    def __init__(self, session: Session, report: ScanReport, preset: str = "auto", device: str = "") -> None:
         super().__init__()
         self._session = session
         self.report = report
-        self._preset = PRESETS[report.suggested_preset]
+        self._preset = PRESETS.get(preset) or PRESETS[report.suggested_preset]
+        self._wanted_device = device
         self._start_model: StartModel | None = None
         self._changes: dict[str, SettingValue] = {}
         self._problems: dict[str, str] = {}
@@ -98,7 +102,9 @@ class SettingsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#start-line").display = False
-        self.query_one(PresetChooser).focus()
+        chooser = self.query_one(PresetChooser)
+        chooser.chosen = self._preset.name
+        chooser.focus()
 
     def on_screen_resume(self) -> None:
         """Bring up to date what may have changed since the screen was left, unless the user changed it."""
@@ -166,10 +172,20 @@ class SettingsScreen(Screen[None]):
         devices = self._session.devices
         if devices != self._shown_devices:
             self._shown_devices = devices
-            self.query_one("#device", Select).set_options(
+            select = self.query_one("#device", Select)
+            select.set_options(
                 (Text(f"{device.name}  {device.title}, {fmt.size(device.memory_bytes)}"), device.name)
                 for device in devices
             )
+            self._choose_wanted_device(select)
+
+    def _choose_wanted_device(self, select: Select[str]) -> None:
+        if self._wanted_device and self._shown_devices:
+            try:
+                select.value = find_device(self._wanted_device, self._shown_devices).name
+            except SdaError as error:
+                self.notify(f"{error} The best one is chosen.", title="Configuration", severity="warning")
+            self._wanted_device = ""
 
     @on(PresetChooser.Chosen)
     def show_preset(self, message: PresetChooser.Chosen) -> None:

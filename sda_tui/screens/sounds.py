@@ -38,7 +38,7 @@ from core.runs import (
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.background import read_beside
-from sda_tui.keymap import KEYMAP
+from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listening import Listening
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.rename import RenameScreen
@@ -66,7 +66,6 @@ FORM: Sequence[tuple[type[MakingSettings], Sequence[str]]] = (
     (VarySettings, VARY_FIELDS),
     (OutputSettings, OUTPUT_FIELDS),
 )
-EMPTY = "Nothing was made from this run yet: n makes new sounds, x explores."
 
 
 class SoundsScreen(Screen[None]):
@@ -96,7 +95,7 @@ class SoundsScreen(Screen[None]):
         with Horizontal(id="sounds"):
             with Vertical(id="made"):
                 yield Table("made-table")
-                yield Line(EMPTY, id="made-note")
+                yield Line(_empty(), id="made-note")
                 yield Spectrogram(id="made-picture")
                 yield Audition(self._session, self._listening, id="audition")
             with VerticalScroll(id="making", can_focus=False):
@@ -113,7 +112,7 @@ class SoundsScreen(Screen[None]):
                         compact=True,
                         id="make-checkpoint",
                     )
-                yield Button("Make sounds  n", id="make", variant="primary")
+                yield Button(f"Make sounds  {key_of('sounds.make')}", id="make", variant="primary")
                 yield ProgressLine(id="making-progress")
                 yield Line(id="making-note")
                 yield Line(id="field-help")
@@ -161,7 +160,7 @@ class SoundsScreen(Screen[None]):
             self._add_row(sound)
         name = wanted or (former.path.name if former is not None else "")
         table.move_cursor(row=table.get_row_index(name) if name in self._sounds else row)
-        note = "" if sounds else EMPTY
+        note = "" if sounds else _empty()
         self.query_one("#made-note", Line).show(note)
 
     def _add_row(self, sound: GeneratedSound) -> None:
@@ -280,7 +279,7 @@ class SoundsScreen(Screen[None]):
         """Make variations of the chosen sound."""
         sound = self._chosen
         if sound is None:
-            self.notify("Choose a sound first; n makes some.")
+            self.notify(f"Choose a sound first; {key_of('sounds.make')} makes some.")
             return
         self._make_of(VarySettings, ("count", "seed", *VARY_FIELDS), (str(sound.path),))
 
@@ -404,3 +403,8 @@ def _field(setting: Setting) -> ComposeResult:
             )
         else:
             yield Input(setting.show(setting.default), compact=True, id=f"make-{setting.name}")
+
+
+def _empty() -> str:
+    make, explore = key_of("sounds.make"), key_of("sounds.explore")
+    return f"Nothing was made from this run yet: {make} makes new sounds, {explore} explores."

@@ -1,0 +1,60 @@
+"""What the user's configuration makes of the app: its colours, its keys, and a word on what is wrong in it."""
+
+from textual.app import App, ReturnType
+
+from sda_tui.configuration import Configuration, Read
+from sda_tui.keymap import USER_KEYS, Command
+from sda_tui.remembered import recall, remember
+from sda_tui.themes import THEMES, TITLES, first_theme, next_theme
+
+REMEMBERED_THEME = "theme"
+SHOWN_FAULTS = 3
+FAULTS_TIMEOUT_S = 30
+FEW_COLOURS = "standard"  # what Rich calls 16
+
+
+class ConfiguredApp(App[ReturnType]):
+    """An app with the configuration that was read, themes of its own, and the user's keys."""
+
+    def __init__(self, read: Read, **options: object) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
+        self._read = read
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        few = self.console.color_system == FEW_COLOURS
+        self.theme = first_theme(self.configuration.theme, recall(REMEMBERED_THEME, ""), few)
+        USER_KEYS.use({})
+
+    @property
+    def configuration(self) -> Configuration:
+        return self._read.configuration
+
+    def on_mount(self) -> None:
+        faults = list(self._read.faults)
+        if self.configuration.keys:
+            from sda_tui.keymap.rebinding import as_keymap, read_keys
+
+            keys, key_faults = read_keys(self._read)
+            faults += key_faults
+            USER_KEYS.use(keys)
+            self.set_keymap(as_keymap(keys))
+        if faults:
+            shown = [str(fault) for fault in faults[:SHOWN_FAULTS]]
+            if len(faults) > SHOWN_FAULTS:
+                shown.append(f"{len(faults) - SHOWN_FAULTS} more: `sda-tui config` lists them.")
+            self.notify("\n".join(shown), title="Configuration", severity="warning", timeout=FAULTS_TIMEOUT_S)
+
+    def action_next_theme(self) -> None:
+        self.action_choose_theme(next_theme(self.theme))
+
+    def action_choose_theme(self, name: str) -> None:
+        """Use this theme from now on, and remember it."""
+        self.theme = name
+        remember(REMEMBERED_THEME, name)
+        back = "" if self.configuration.theme not in THEMES else "  The configuration names another."
+        self.notify(f"{TITLES[name]}.{back}", title="Theme", timeout=2)
+
+    async def run_command(self, command: Command | None) -> None:
+        """Do what a command of the current screen does."""
+        if command is not None:
+            await self.screen.run_action(command.action)
