@@ -77,7 +77,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "Some nats for each latent dimension in use.",
         "Below half a nat in all, the latent space carries nothing: lower kl_weight.",
     ),
-    "kl_per_dimension": Explanation(
+    "kl-dimensions": Explanation(
         "KL divergence per dimension",
         "How many nats each latent dimension carries, the largest first.",
         "A slope that ends near zero at the right: the dimensions suffice.",
@@ -96,14 +96,14 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "Above 50 % is sharp for a small model; below 15 % is called blurred.",
         "More latent_dim, more epochs or a higher reference_gain; detail makes previews sharper.",
     ),
-    "learning_rate": Explanation(
+    "learning-rate": Explanation(
         "Learning rate",
         "How large the steps of the optimiser are. It rises over the warm-up and then falls to nearly 0 by "
         "a cosine.",
         "A smooth hill.",
         "Losses that jump want a lower learning_rate, losses that crawl a higher one.",
     ),
-    "gradient_norm": Explanation(
+    "gradient": Explanation(
         "Gradient norm",
         "The length of the gradient before clipping.",
         "It falls and then wavers about a level.",

@@ -42,11 +42,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """One chart: `factor` makes its numbers those of `unit`.  `explanation` is one sentence for everyone."""
+    """One chart: `factor` makes its numbers those of `unit`.  Its id is also that of its explanation."""
 
     id: str
     title: str
-    explanation: str
     curves: tuple[Curve, ...] = ()
     unit: str = ""
     factor: float = 1.0
@@ -65,64 +64,33 @@ def _validation(metric: str, label: str = "validation") -> Curve:
 PANELS: Mapping[str, Panel] = {
     panel.id: panel
     for panel in (
-        Panel(
-            "loss",
-            "Loss",
-            "What training makes smaller, on training sounds and on held-out ones; lower is better, and "
-            "below zero is normal.",
-            (_training("train_loss"), _validation("validation_loss")),
-            has_best=True,
-        ),
+        Panel("loss", "Loss", (_training("train_loss"), _validation("validation_loss")), has_best=True),
         Panel(
             "reconstruction",
             "Reconstruction",
-            "How far decoded sounds are from the real ones; lower is better, and below zero is normal.",
             (_training("reconstruction_loss"), _validation("validation_reconstruction_loss")),
         ),
         Panel(
             "kl",
             "KL loss",
-            "How much the model keeps of each sound; near 0 it keeps nothing, and the weight says how much "
-            "that counts.",
             (
                 _training("kl_loss"),
                 _validation("validation_kl_loss"),
                 Curve("kl_weight", Source.STEP, "weight", "foreground", Glyph.DOTTED, is_share=True),
             ),
         ),
-        Panel(
-            "kl-dimensions",
-            "KL per dimension",
-            "What each latent dimension carries of a sound, the busiest first; those near 0 are unused.",
-            unit="nats",
-            is_bars=True,
-        ),
-        Panel(
-            "learning-rate",
-            "Learning rate",
-            "How large the steps of training are: it rises at first and then falls, as the settings say.",
-            (Curve("learning_rate", Source.STEP, "rate"),),
-        ),
-        Panel(
-            "gradient",
-            "Gradient norm",
-            "How strongly each step pulls at the model; single spikes are normal, steady growth is not.",
-            (Curve("gradient_norm", Source.STEP, "norm", is_noisy=True),),
-        ),
+        Panel("kl-dimensions", "KL per dimension", unit="nats", is_bars=True),
+        Panel("learning-rate", "Learning rate", (Curve("learning_rate", Source.STEP, "rate"),)),
+        Panel("gradient", "Gradient norm", (Curve("gradient_norm", Source.STEP, "norm", is_noisy=True),)),
         Panel(
             "detail",
             "Detail",
-            "How much of the fine structure of held-out sounds is decoded; low values sound blurred.",
             (Curve("validation_detail", Source.EPOCH, "validation", "text-success", Glyph.BLOCKS),),
             unit="%",
             factor=100,
         ),
         Panel(
-            "speed",
-            "Speed",
-            "Steps of training a second; short dips are previews and checkpoints.",
-            (Curve("steps_per_s", Source.STEP, "steps/s", is_noisy=True),),
-            unit="steps/s",
+            "speed", "Speed", (Curve("steps_per_s", Source.STEP, "steps/s", is_noisy=True),), unit="steps/s"
         ),
     )
 }

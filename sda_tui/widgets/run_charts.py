@@ -1,45 +1,159 @@
-"""The curves of a run, side by side where there is room."""
+"""The charts of a run: as many side by side as there is room for."""
+
+from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Grid
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
 
 from core.events import EpochFinished, RunState, StepFinished
-from core.runs import RunHistory
+from core.runs import RunHistory, Series
 from sda_tui.chart.panels import PANELS
+from sda_tui.chart.view import ChartView
 from sda_tui.widgets.chart import Chart
 from sda_tui.widgets.charts import LossChart
 
-SHOWN_PANELS = ("reconstruction", "kl", "learning-rate")
+SMALLEST_WIDTH, SMALLEST_HEIGHT = 34, 8  # cells of a chart, where there are others beside it
+OVERVIEW = "epochs"  # the losses by epoch at a glance, which plotext draws
+CHART_NAMES: Mapping[str, str] = {
+    OVERVIEW: "Loss by epoch",
+    **{panel.id: panel.title for panel in PANELS.values()},
+}
 
 
 class RunCharts(Grid):
-    """Losses by epoch at a glance, and panels of the run that show the same part of it."""
+    """The chosen charts in their order, all showing the same part of the run; those without room come by
+    paging to the `selected` one.  Posts `Selected`."""
+
+    shown: reactive[tuple[str, ...]] = reactive(tuple(CHART_NAMES), init=False)
+    selected: reactive[str] = reactive(OVERVIEW, init=False)
+    view: reactive[ChartView] = reactive(ChartView(), init=False)
+
+    class Selected(Message):
+        """Another chart was selected, by the mouse or the focus."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._visible: tuple[str, ...] = ()
+        self._history: RunHistory | None = None
+        self._state = RunState.LOADING
+        self._others: Mapping[str, Series] = {}
 
     def compose(self) -> ComposeResult:
-        yield LossChart(id="loss-chart")
-        for name in SHOWN_PANELS:
-            yield Chart(PANELS[name], id=f"{name}-chart")
+        yield LossChart(id=_widget_id(OVERVIEW))
+        for panel in PANELS.values():
+            yield Chart(panel, id=_widget_id(panel.id))
 
-    def show(self, history: RunHistory, state: RunState) -> None:
-        """Draw what has grown; the end of a run at once, and where there is nothing, why."""
-        from sda_tui.chart.data import find_data  # which loads numpy
+    def on_mount(self) -> None:
+        self._arrange()
 
-        is_ended = not state.is_active
-        last, best = history.last_epoch, None
-        if last is not None and last.best_validation_loss is not None:
-            best = (float(last.best_epoch), last.best_validation_loss)
-        overview = self.query_one(LossChart)
-        overview.why_empty = why_empty("epoch", history.last_epoch, is_ended)
-        overview.show(history.training_losses, history.validation_losses, best, is_ended)
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def show(self, history: RunHistory, state: RunState, others: Mapping[str, Series]) -> None:
+        """Draw what has grown; the end of a run at once, and where there is nothing, why.
+
+        `others` are series that are not of the log, by name.
+        """
+        self._history, self._state, self._others = history, state, others
+        for name in self._visible:
+            self._show_one(name)
+
+    @property
+    def chart(self) -> Chart | None:
+        """The selected chart, if keys can move and enlarge it; else the first that can be."""
+        charts = [self._widget(name) for name in (self.selected, *self._visible) if name in self._visible]
+        return next((chart for chart in charts if isinstance(chart, Chart) and not chart.panel.is_bars), None)
+
+    def select(self, by: int) -> None:
+        """Select the next chart, or with -1 the one before, and show its page."""
+        index = self.shown.index(self.selected) if self.selected in self.shown else 0
+        self.selected = self.shown[(index + by) % len(self.shown)]
+
+    def watch_shown(self, names: tuple[str, ...]) -> None:
+        for name in reversed(names):
+            self.move_child(self._widget(name), before=0)
+        self._arrange()
+
+    def watch_selected(self) -> None:
+        self._arrange()
+
+    def watch_view(self, view: ChartView) -> None:
         for chart in self.query(Chart):
-            chart.why_empty = why_empty("step", history.last_step, is_ended)
-            chart.show(find_data(chart.panel, history), is_ended)
+            chart.view = view
 
     def on_chart_view_changed(self, message: Chart.ViewChanged) -> None:
-        """Let all charts show the same part of the run."""
         message.stop()
-        for chart in self.query(Chart):
-            chart.view = message.view
+        self.view = message.view
+
+    def on_descendant_focus(self) -> None:
+        focused = self.app.focused
+        if isinstance(focused, Chart) and focused.panel.id != self.selected:
+            self.selected = focused.panel.id
+            self.post_message(self.Selected(self.selected))
+
+    def _arrange(self) -> None:
+        """Lay out the page of the selected chart."""
+        width, height = self.size
+        if not self.is_mounted or not width or not height:
+            return
+        columns, rows = grid_size(width, height, len(self.shown))
+        page = page_of(self.shown, self.selected, columns * rows)
+        if page == self._visible and (self.styles.grid_size_columns, self.styles.grid_size_rows) == (
+            columns,
+            rows,
+        ):
+            return
+        self.styles.grid_size_columns, self.styles.grid_size_rows = columns, rows
+        self._visible = page
+        for name in CHART_NAMES:
+            self._widget(name).display = name in page
+        if self._history is not None:
+            self.call_after_refresh(self.show, self._history, self._state, self._others)
+
+    def _show_one(self, name: str) -> None:
+        from sda_tui.chart.data import find_data  # which loads numpy
+
+        history, is_ended = self._history, not self._state.is_active
+        assert history is not None
+        widget = self._widget(name)
+        if isinstance(widget, LossChart):
+            last, best = history.last_epoch, None
+            if last is not None and last.best_validation_loss is not None:
+                best = (float(last.best_epoch), last.best_validation_loss)
+            widget.why_empty = why_empty("epoch", history.last_epoch, is_ended)
+            widget.show(history.training_losses, history.validation_losses, best, is_ended)
+        elif isinstance(widget, Chart):
+            widget.why_empty = why_empty("step", history.last_step, is_ended)
+            widget.show(find_data(widget.panel, history, self._others), is_ended)
+
+    def _widget(self, name: str) -> Widget:
+        return self.get_child_by_id(_widget_id(name))
+
+
+def _widget_id(name: str) -> str:
+    return f"{name}-chart"
+
+
+def grid_size(width: int, height: int, count: int) -> tuple[int, int]:
+    """Columns and rows for so many charts at most in a space of so many cells; one at least."""
+    columns = max(1, min(count, width // SMALLEST_WIDTH))
+    rows = max(1, min(-(-count // columns), height // SMALLEST_HEIGHT))
+    columns = min(columns, -(-count // rows))  # no empty column where fewer would do
+    return max(1, columns), rows
+
+
+def page_of(names: Sequence[str], selected: str, size: int) -> tuple[str, ...]:
+    """The page that the selected one is on, of pages of so many."""
+    index = names.index(selected) if selected in names else 0
+    first = index // size * size
+    return tuple(names[first : first + size])
 
 
 def why_empty(unit: str, last: EpochFinished | StepFinished | None, is_ended: bool) -> str:
