@@ -78,7 +78,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The run entered a state; `message` explains a failure or how a resumed run continues."""
+    """The run entered a state; `message` explains a failure, or why a run finished before its last epoch."""
 
     event: ClassVar[str] = "state"
     state: str

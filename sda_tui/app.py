@@ -233,10 +233,11 @@ class SdaApp(App[Leave]):
                 assert self.session.run is not None
                 attach = command("attach", self.session.run.path)
                 self.notify(f"Safe to disconnect: training continues. {attach} shows it again.")
-            case RunState.CANCELLED | RunState.FINISHED if change.message:
+            case RunState.CANCELLED if change.message:
                 self.notify(change.message, title=f"{name} is not saved", severity="error", timeout=20)
             case RunState.FINISHED:
-                self.notify(f"{name} has finished: epoch {change.total_epochs} was the last.")
+                why = change.message or f"epoch {change.total_epochs} was the last."
+                self.notify(f"{name} has finished: {why}")
             case RunState.CANCELLED:
                 self.notify(f"{name} stopped; its state at step {change.step} is saved.")
             case RunState.FAILED:

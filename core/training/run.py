@@ -93,7 +93,7 @@ class TrainingRun:
         self._report(state, message)
 
     def _train_to_end(self, device_name: str | None) -> tuple[RunState, str]:
-        """The state that the run ends in, and a message if that is not as it should be.
+        """The state that the run ends in, and a message if that is not as it should be or came early.
 
         It is finished when its last state and its last previews are on disk.
         """
@@ -116,7 +116,11 @@ class TrainingRun:
             return RunState.FAILED, f"An unexpected error ended the run ({what}); see {self._run.log}."
         assert self._trainer is not None
         problem = " ".join(filter(None, (self._save("finished"), self._trainer.previewer.missing)))
-        return (RunState.FAILED if problem else RunState.FINISHED), problem
+        if problem:
+            return RunState.FAILED, problem
+        if reason := self._trainer.stop_reason:
+            logger.info("%s", reason)
+        return RunState.FINISHED, reason
 
     def _train(self, device_name: str | None) -> None:
         candidates = self._find_checkpoints()

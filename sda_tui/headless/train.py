@@ -172,7 +172,8 @@ class _Engine:
                 raise self._runner.problem
             for line in _closing_lines(run, history):
                 print_line(console, line)
-        if history.message or history.state not in (RunState.FINISHED, RunState.CANCELLED):
+        is_saved = history.state is RunState.CANCELLED and not history.message
+        if history.state is not RunState.FINISHED and not is_saved:
             raise SdaError(history.message or "The run ended without a message; see its log.")
         return INTERRUPTED_STATUS if history.state is RunState.CANCELLED else 0
 
@@ -250,12 +251,13 @@ def _numbers(history: RunHistory) -> str:
 
 
 def _closing_lines(run: RunDirectory, history: RunHistory) -> list[str]:
-    if history.message:
+    if history.message and history.state is not RunState.FINISHED:
         return []
     where = printable(str(run.path))
     match history.state:
         case RunState.FINISHED:
-            lines = [f"Finished after {fmt.duration(history.elapsed_s)}. Previews: {where}/previews"]
+            finished = f"Finished after {fmt.duration(history.elapsed_s)}."
+            lines = [" ".join(filter(None, (history.message, finished, f"Previews: {where}/previews")))]
         case RunState.CANCELLED:
             resume = command("resume", run.path)
             lines = [f"Stopped and saved at step {history.step}. Resume with {resume}."]

@@ -17,6 +17,8 @@ class RunBanner(Line):
         lines = [f"! {message}" for message in active_warnings(history, extra)]
         if state is RunState.FAILED:
             lines.insert(0, f"✗ {history.message}")
+        elif state is RunState.FINISHED and history.message:
+            lines.insert(0, f"✓ {history.message}")
         elif state is RunState.INTERRUPTED:
             lines.insert(0, "! Its process is gone; Runs (r on the first screen) continues it.")
         self.show("\n".join(lines))
