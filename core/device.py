@@ -52,6 +52,17 @@ def choose_device(name: str | None) -> torch.device:
     return torch.device(find_device(name, list_devices()).name)
 
 
+def gpu_uuid(device: torch.device) -> str:
+    """The UUID of an NVIDIA GPU, as NVML knows it; empty for other devices.
+
+    Numbers do not identify one: torch's follow CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER, NVML's the bus.
+    """
+    if device.type != "cuda" or torch.version.cuda is None:
+        return ""
+    uuid = str(getattr(torch.cuda.get_device_properties(device), "uuid", ""))
+    return uuid if not uuid or uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+
+
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a tensor to the device, from a CPU without a host sync."""
     if device.type != "cuda" or tensor.is_cuda:

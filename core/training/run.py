@@ -6,9 +6,11 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import torch
+
 from core.checkpoints.folder import CheckpointFolder
 from core.data.matching import SoundMatch
-from core.device import be_deterministic, choose_device, is_out_of_memory
+from core.device import be_deterministic, choose_device, gpu_uuid, is_out_of_memory
 from core.disk import explain_write_error
 from core.errors import Cancelled, CheckpointError, RunError, SdaError
 from core.events import LoadProgress, RunState, StateChanged, Warned, WarningKind
@@ -159,7 +161,7 @@ class TrainingRun:
             self._warn(WarningKind.CHECKPOINT, candidates.remark)
         self._trainer = trainer
         logger.info("training on %s from step %d", device, trainer.progress.step)
-        self._report(RunState.TRAINING)
+        self._report(RunState.TRAINING, device=device)
         trainer.train()
 
     def _find_checkpoints(self) -> Candidates | None:
@@ -195,7 +197,7 @@ class TrainingRun:
             logger.warning("%s", message)
             self._warnings.append((kind, message))
 
-    def _report(self, state: RunState, message: str = "") -> None:
+    def _report(self, state: RunState, message: str = "", device: torch.device | None = None) -> None:
         progress = self._trainer.progress if self._trainer else self._resume_point
         for kind, warning in self._warnings:
             self._reporter.emit(Warned(kind, warning, progress.step))
@@ -208,6 +210,8 @@ class TrainingRun:
                 total_steps=self._manifest.total_steps,
                 total_epochs=self._manifest.config.epochs,
                 message=message,
+                device=str(device or ""),
+                gpu_uuid=gpu_uuid(device) if device is not None else "",
             )
         )
 

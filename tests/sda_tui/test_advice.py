@@ -36,9 +36,9 @@ from sda_tui.advice import command, explain
         ),
         (
             RunStoppedError(Path("/runs/drums"), 61, 41, 20),
-            "drums stopped at epoch 61, as early_stopping is 20 and no epoch since 41 was better. To continue "
-            "it, give it longer: `sda-tui resume /runs/drums --set early_stopping=40`; early_stopping=0 trains "
-            "to its last epoch.",
+            "drums stopped at epoch 61, as early_stopping is 20 and no epoch since 41 was better. "
+            "To continue it, give it longer: `sda-tui resume /runs/drums --set early_stopping=40`; "
+            "early_stopping=0 trains to its last epoch.",
         ),
         (
             NoUsableSoundsError([Path("/sounds")], {"unsupported": 2, "clipped": 1}),
