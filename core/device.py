@@ -2,6 +2,7 @@
 
 import resource
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,8 +10,9 @@ import psutil
 import torch
 from torch import Tensor
 
-from core.config import find_device
+from core.config import DeviceStatus, EngineStatus, find_device
 from core.events import DeviceInfo
+from core.text import one_line
 
 BFLOAT16_INSTRUCTIONS = "avx512_bf16", "amx_bf16"  # of x86; without them it is slower than float32
 OUT_OF_MEMORY = (
@@ -45,6 +47,27 @@ def list_devices() -> list[DeviceInfo]:
     threads = torch.get_num_threads()
     devices.append(DeviceInfo("cpu", f"CPU, {threads} thread{'' if threads == 1 else 's'}", total))
     return devices
+
+
+def engine_status() -> EngineStatus:
+    """What torch is and sees here.  Raises RuntimeError if a driver does not work."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        devices = tuple(DeviceStatus(each, _free_bytes(each.name)) for each in list_devices())
+    cuda, hip = torch.version.cuda, torch.version.hip
+    return EngineStatus(
+        version=str(torch.__version__),
+        build=f"CUDA {cuda}" if cuda else f"ROCm {hip}" if hip else "the CPU",
+        threads=torch.get_num_threads(),
+        devices=devices,
+        warnings=tuple(dict.fromkeys(one_line(str(each.message)) for each in caught)),
+    )
+
+
+def _free_bytes(name: str) -> int:
+    """Bytes of memory that are free on the device of this name."""
+    device = torch.device(name)
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else free_memory()
 
 
 def choose_device(name: str | None) -> torch.device:

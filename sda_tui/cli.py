@@ -133,6 +133,10 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.cache import cache_command
 
         return cache_command(parsed.clear)
+    if parsed.command == "doctor":
+        from sda_tui.headless.doctor import doctor_command
+
+        return doctor_command(parsed.runs, as_json=parsed.json)
     if parsed.command in ("train", "resume"):
         from sda_tui.headless.signals import StopOnSignal
 
@@ -275,6 +279,9 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
             "--out", type=_path, metavar="PATH", help="a folder, or a file for a single sound"
         )
 
+    doctor = commands.add_parser("doctor", help="what this machine has, and advice for what it lacks")
+    doctor.add_argument("--json", action="store_true", help="print one JSON document")
+
     cache = commands.add_parser("cache", help="where decoded sounds are kept for the next start")
     cache.add_argument("--clear", action="store_true", help="delete them")
 
@@ -288,7 +295,7 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         )
     for command in (app, attach):
         command.add_argument("--listen-port", type=_port, metavar="P", help="of the listener page")
-    for command in (app, train, resume, attach, listen, render, export, *making, runs):
+    for command in (app, train, resume, attach, listen, render, export, *making, runs, doctor):
         command.add_argument(
             "--runs", type=_path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
         )
