@@ -47,6 +47,10 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; the exit status is 0 done, 1 failed, 2 wrong usage, 130 cancelled."""
     words = sys.argv[1:] if arguments is None else arguments
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what may come next, and waits
+        from sda_tui.completion import complete
+
+        complete(*_build_parser())
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -137,6 +141,11 @@ def _run(parsed: argparse.Namespace) -> int:
         from sda_tui.headless.doctor import doctor_command
 
         return doctor_command(parsed.runs, as_json=parsed.json)
+    if parsed.command == "completion":
+        from sda_tui.completion import shell_script
+
+        sys.stdout.write(shell_script(parsed.shell))
+        return DONE
     if parsed.command in ("train", "resume"):
         from sda_tui.headless.signals import StopOnSignal
 
@@ -281,6 +290,9 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
 
     doctor = commands.add_parser("doctor", help="what this machine has, and advice for what it lacks")
     doctor.add_argument("--json", action="store_true", help="print one JSON document")
+
+    completion = commands.add_parser("completion", help="a script by which a shell completes command lines")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
 
     cache = commands.add_parser("cache", help="where decoded sounds are kept for the next start")
     cache.add_argument("--clear", action="store_true", help="delete them")
