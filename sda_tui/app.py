@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sda_tui.session import RareEvent, Session
 
 TERMINAL_CHECK_S = 2
+HINT_S = 20
 STDIN = 0
 STYLES = ("base", "datasets", "settings", "dashboard", "runs", "sounds", "modals", "listening")
 MODEL_SUFFIXES = {".pt", ".safetensors"}  # of checkpoints and bundles
@@ -115,9 +116,10 @@ class SdaApp(App[Leave]):
 
     @cached_property
     def session(self) -> "Session":
+        from sda_tui.notification import notifier
         from sda_tui.session import Session
 
-        return Session(self._root, self._on_train)
+        return Session(self._root, self._on_train, notifier())
 
     @cached_property
     def listening(self) -> "Listening":
@@ -161,8 +163,11 @@ class SdaApp(App[Leave]):
 
     def _begin(self) -> None:
         """Show the first screen."""
+        from sda_tui.first_start import first_hint
         from sda_tui.screens.datasets import DatasetScreen
 
+        if hint := first_hint():
+            self.notify(hint, title="You are connected by SSH", timeout=HINT_S)
         self.session.subscribe(lambda event: self.post_message(self.EngineEventReceived(event)))
         models = [path for path in self._chosen if path.suffix.lower() in MODEL_SUFFIXES]
         chosen = [path for path in self._chosen if path not in models]
@@ -221,6 +226,8 @@ class SdaApp(App[Leave]):
                         screen.show_devices()
             case StateChanged() as change:
                 self._show_state(change)
+                if (ending := self.session.news(change)) is not None and self._driver is not None:
+                    self._driver.write(self.session.notifier.sequences(ending))
 
     def _show_state(self, change: "StateChanged") -> None:
         from core.events import RunState
