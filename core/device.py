@@ -2,6 +2,7 @@
 
 import resource
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,8 +10,9 @@ import psutil
 import torch
 from torch import Tensor
 
-from core.config import find_device
+from core.config import DeviceStatus, EngineStatus, find_device
 from core.events import DeviceInfo
+from core.text import one_line
 
 BFLOAT16_INSTRUCTIONS = "avx512_bf16", "amx_bf16"  # of x86; without them it is slower than float32
 OUT_OF_MEMORY = (
@@ -47,9 +49,41 @@ def list_devices() -> list[DeviceInfo]:
     return devices
 
 
+def engine_status() -> EngineStatus:
+    """What torch is and sees here.  Raises RuntimeError if a driver does not work."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        devices = tuple(DeviceStatus(each, _free_bytes(each.name)) for each in list_devices())
+    cuda, hip = torch.version.cuda, torch.version.hip
+    return EngineStatus(
+        version=str(torch.__version__),
+        build=f"CUDA {cuda}" if cuda else f"ROCm {hip}" if hip else "the CPU",
+        threads=torch.get_num_threads(),
+        devices=devices,
+        warnings=tuple(dict.fromkeys(one_line(str(each.message)) for each in caught)),
+    )
+
+
+def _free_bytes(name: str) -> int:
+    """Bytes of memory that are free on the device of this name."""
+    device = torch.device(name)
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else free_memory()
+
+
 def choose_device(name: str | None) -> torch.device:
     """The device of this name, or the best one for None.  Raises ConfigError that lists the devices."""
     return torch.device(find_device(name, list_devices()).name)
+
+
+def gpu_uuid(device: torch.device) -> str:
+    """The UUID of an NVIDIA GPU, as NVML knows it; empty for other devices.
+
+    Numbers do not identify one: torch's follow CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER, NVML's the bus.
+    """
+    if device.type != "cuda" or torch.version.cuda is None:
+        return ""
+    uuid = str(getattr(torch.cuda.get_device_properties(device), "uuid", ""))
+    return uuid if not uuid or uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import runs
-from core.config import METRIC_FORMATS, ExportRequest, SettingValue
+from core.config import METRIC_FORMATS, EngineStatus, ExportRequest, SettingValue
 from core.data.report import ScanEvent, ScanProgress, ScanReport
 from core.errors import Cancelled, NameTakenError, RunError, SdaError
 from core.events import EngineReady, RunEvent, RunState, StateChanged
 from core.runs import EventLog, RunDirectory, RunManifest, StartModel, suggest_branch_name, summarise
 from core.runs.export_targets import owner, plan_targets
 from core.runs.metrics import write_metrics
+from core.text import first_line
 from core.training.control import Control
 
 if TYPE_CHECKING:
@@ -70,6 +71,17 @@ class FoundSounds:
     count: int
     missing: str
     new: str
+
+
+def engine_status() -> EngineStatus:
+    """What PyTorch is and sees here; loads it, on the caller's thread."""
+    set_environment()
+    try:
+        from core.device import engine_status
+
+        return engine_status()
+    except (ImportError, OSError, RuntimeError) as error:
+        return EngineStatus(problem=f"PyTorch cannot be used ({first_line(error)}).")
 
 
 def cache_status() -> CacheStatus:

@@ -105,6 +105,18 @@ class RunFinishedError(RunError):
         self.epochs = epochs
 
 
+class RunStoppedError(RunError):
+    """A run in `path` that ended before its last epoch, by its setting `early_stopping`, and would again."""
+
+    def __init__(self, path: Path, epoch: int, best_epoch: int, patience: int) -> None:
+        super().__init__(
+            f"{printable(path.name)} stopped at epoch {epoch}, as early_stopping is {patience} and no epoch "
+            f"since {best_epoch} was better."
+        )
+        self.path = path
+        self.patience = patience
+
+
 class CheckpointError(SdaError):
     """A checkpoint that is damaged, foreign or does not fit the run."""
 

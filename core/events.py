@@ -78,7 +78,11 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The run entered a state; `message` explains a failure or how a resumed run continues."""
+    """The run entered a state; `message` explains a failure, or why a run finished before its last epoch.
+
+    Of a run that begins to train, `device` is the name of the device as torch numbers them ("cuda:0"), and
+    `gpu_uuid` that of an NVIDIA GPU, which programs that measure it know it by.
+    """
 
     event: ClassVar[str] = "state"
     state: str
@@ -87,6 +91,8 @@ class StateChanged:
     total_steps: int
     total_epochs: int
     message: str = ""
+    device: str = ""
+    gpu_uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

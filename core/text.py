@@ -65,6 +65,11 @@ def name_some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:2])} and {len(names) - 2} more files are"
 
 
+def describe_early_stop(epoch: int, best_epoch: int) -> str:
+    """Why a run ended before its last epoch, as a message."""
+    return f"Stopped at epoch {epoch}: no better epoch since {best_epoch}."
+
+
 def describe_best(best_epoch: int, epoch: int) -> str:
     """The epoch of the best validation loss, as a message; empty if there is none."""
     if best_epoch == 0:

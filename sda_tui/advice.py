@@ -13,6 +13,7 @@ from core.errors import (
     RunFinishedError,
     RunNotFoundError,
     RunsFolderError,
+    RunStoppedError,
     SdaError,
     SoundsNotFoundError,
 )
@@ -77,6 +78,9 @@ def _advice(error: SdaError) -> str:
         case RunFinishedError():
             longer = f"epochs={2 * error.epochs}"
             return f"To continue it, give it more: {command('resume', error.path, '--set', longer)}."
+        case RunStoppedError():
+            more = command("resume", error.path, "--set", f"early_stopping={2 * error.patience}")
+            return f"To continue it, give it longer: {more}; early_stopping=0 trains to its last epoch."
         case RunsFolderError():
             return f"Choose another place with --runs or ${ROOT_VARIABLE}."
     return ""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from sda_tui.session import RareEvent, Session
 
 TERMINAL_CHECK_S = 2
+HINT_S = 20
 STDIN = 0
 STYLES = ("base", "datasets", "settings", "dashboard", "runs", "sounds", "modals", "listening", "colours")
 MODEL_SUFFIXES = {".pt", ".safetensors"}  # of checkpoints and bundles
@@ -119,9 +120,10 @@ class SdaApp(ConfiguredApp[Leave]):
 
     @cached_property
     def session(self) -> "Session":
+        from sda_tui.notification import notifier
         from sda_tui.session import Session
 
-        return Session(self._root, self._on_train)
+        return Session(self._root, self._on_train, notifier())
 
     @cached_property
     def listening(self) -> "Listening":
@@ -165,8 +167,11 @@ class SdaApp(ConfiguredApp[Leave]):
 
     def _begin(self) -> None:
         """Show the first screen."""
+        from sda_tui.first_start import first_hint
         from sda_tui.screens.datasets import DatasetScreen
 
+        if hint := first_hint():
+            self.notify(hint, title="You are connected by SSH", timeout=HINT_S)
         self.session.subscribe(lambda event: self.post_message(self.EngineEventReceived(event)))
         models = [path for path in self._chosen if path.suffix.lower() in MODEL_SUFFIXES]
         chosen = [path for path in self._chosen if path not in models]
@@ -225,6 +230,8 @@ class SdaApp(ConfiguredApp[Leave]):
                         screen.show_devices()
             case StateChanged() as change:
                 self._show_state(change)
+                if (ending := self.session.news(change)) is not None and self._driver is not None:
+                    self._driver.write(self.session.notifier.sequences(ending))
 
     def _show_state(self, change: "StateChanged") -> None:
         from core.events import RunState
@@ -237,10 +244,11 @@ class SdaApp(ConfiguredApp[Leave]):
                 assert self.session.run is not None
                 attach = command("attach", self.session.run.path)
                 self.notify(f"Safe to disconnect: training continues. {attach} shows it again.")
-            case RunState.CANCELLED | RunState.FINISHED if change.message:
+            case RunState.CANCELLED if change.message:
                 self.notify(change.message, title=f"{name} is not saved", severity="error", timeout=20)
             case RunState.FINISHED:
-                self.notify(f"{name} has finished: epoch {change.total_epochs} was the last.")
+                why = change.message or f"epoch {change.total_epochs} was the last."
+                self.notify(f"{name} has finished: {why}")
             case RunState.CANCELLED:
                 self.notify(f"{name} stopped; its state at step {change.step} is saved.")
             case RunState.FAILED:

@@ -50,6 +50,10 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; the exit status is 0 done, 1 failed, 2 wrong usage, 130 cancelled."""
     words = sys.argv[1:] if arguments is None else arguments
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what may come next, and waits
+        from sda_tui.completion import complete
+
+        complete(*_build_parser())
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -174,6 +178,15 @@ def _run(parsed: argparse.Namespace, configuration: "Read") -> int:
         from sda_tui.headless.cache import cache_command
 
         return cache_command(parsed.clear)
+    if parsed.command == "doctor":
+        from sda_tui.headless.doctor import doctor_command
+
+        return doctor_command(parsed.runs, as_json=parsed.json)
+    if parsed.command == "completion":
+        from sda_tui.completion import shell_script
+
+        sys.stdout.write(shell_script(parsed.shell))
+        return DONE
     if parsed.command in ("train", "resume"):
         from sda_tui.headless.signals import StopOnSignal
 
@@ -320,6 +333,12 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     config.add_argument("--path", action="store_true", help="print its path and nothing else")
     config.add_argument("--json", action="store_true", help="print one JSON document")
 
+    doctor = commands.add_parser("doctor", help="what this machine has, and advice for what it lacks")
+    doctor.add_argument("--json", action="store_true", help="print one JSON document")
+
+    completion = commands.add_parser("completion", help="a script by which a shell completes command lines")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
+
     cache = commands.add_parser("cache", help="where decoded sounds are kept for the next start")
     cache.add_argument("--clear", action="store_true", help="delete them")
 
@@ -333,7 +352,7 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         )
     for command in (app, attach):
         command.add_argument("--listen-port", type=_port, metavar="P", help="of the listener page")
-    for command in (app, train, resume, attach, listen, render, export, *making, runs):
+    for command in (app, train, resume, attach, listen, render, export, *making, runs, doctor):
         command.add_argument(
             "--runs", type=_path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
         )

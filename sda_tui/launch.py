@@ -240,8 +240,9 @@ def _stop(session: "Session") -> None:
     session.cancel()
     _print("sda-tui: saving a checkpoint… (Ctrl-C leaves without it)")
     session.wait()
-    if session.last_state is not None and session.last_state.message:
-        raise SdaError(session.last_state.message)
+    last = session.last_state
+    if last is not None and last.message and last.state != "finished":
+        raise SdaError(last.message)
     _print(f"sda-tui: stopped and saved. Continue with {command('resume', session.run.path)}.")
 
 

@@ -23,10 +23,11 @@ from core.engine import (
     write_audition,
 )
 from core.errors import Cancelled, DatasetError, RunError, SdaError
-from core.events import DeviceInfo, EngineReady, StateChanged, Warned, WarningKind
+from core.events import DeviceInfo, EngineReady, RunState, StateChanged, Warned, WarningKind
 from core.runs import Request, RunDirectory, RunManifest, StartModel
 from core.text import printable
 from sda_tui.advice import explain
+from sda_tui.notification import Ending, Notifier, NotifierOptions
 
 logger = logging.getLogger(__name__)
 
@@ -87,12 +88,21 @@ class Session:
     """Owns the engine for the life of the process.
 
     A subscriber gets the rare events.  It does not get steps and epochs: a screen reads these from the log
-    of the run that it shows.  `on_train` is called with each run that is about to be trained.
+    of the run that it shows.  `on_train` is called with each run that is about to be trained.  The command of
+    the `notifier` is started when a run ends, unless the user has just stopped it here; also after the screen
+    was left.
     """
 
-    def __init__(self, root: Path, on_train: Callable[[RunDirectory], object] = lambda _: None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        on_train: Callable[[RunDirectory], object] = lambda _: None,
+        notifier: Notifier | None = None,
+    ) -> None:
         self.root = root
+        self.notifier = notifier or Notifier(NotifierOptions())
         self._on_train = on_train
+        self._is_cancelled_here = False
         self.devices: tuple[DeviceInfo, ...] = ()
         self.last_state: StateChanged | None = None
         # Of the run that this process trains; complete even when its log cannot be written.
@@ -179,9 +189,10 @@ class Session:
         if changed is not None:
             run.change(changed)
         self.last_state, self.warnings = None, {}
+        self._is_cancelled_here = False
         self._on_train(run)
+        self.run = run  # before its first event
         self._runner.train(run, device)
-        self.run = run
 
     def go_back(self, run: RunDirectory, checkpoint: Path, is_rewind: bool) -> RunDirectory:
         """The run that continues from a checkpoint: this one, rewound, or a new one; on any thread.
@@ -217,6 +228,7 @@ class Session:
 
     def cancel(self) -> None:
         """Save and stop the run that this process trains."""
+        self._is_cancelled_here = True
         self._runner.cancel()
 
     def request(self, run: RunDirectory, request: Request) -> None:
@@ -231,7 +243,13 @@ class Session:
         elif request == "save":
             self._runner.save()
         else:
-            self._runner.cancel()
+            self.cancel()
+
+    def news(self, change: StateChanged) -> Ending | None:
+        """How the run of this process ended; None if it has not, or if the user has just stopped it here."""
+        ending = Ending.of(self.run, change) if self.run is not None else None
+        is_known = self._is_cancelled_here and change.state == RunState.CANCELLED and not change.message
+        return None if is_known else ending
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is being trained; False after `timeout_s`."""
@@ -242,6 +260,8 @@ class Session:
             self.devices = event.devices
         if isinstance(event, StateChanged):
             self.last_state = event
+            if (ending := self.news(event)) is not None:
+                self.notifier.run_command(ending)
         if isinstance(event, Warned):
             self.warnings[event.kind] = event.message
         if isinstance(event, EngineReady | StateChanged):

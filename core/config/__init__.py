@@ -1,6 +1,6 @@
 """Settings: spectrogram, model, training, and the three presets.  Imports no torch."""
 
-from core.config.device import find_device
+from core.config.device import DeviceStatus, EngineStatus, find_device
 from core.config.export import EXPORT_KINDS, METRIC_FORMATS, ExportRequest
 from core.config.making import (
     DIRECTIONS,
@@ -43,6 +43,8 @@ __all__ = [
     "PRESETS",
     "SETTINGS",
     "ConvolutionalConfig",
+    "DeviceStatus",
+    "EngineStatus",
     "ExploreSettings",
     "ExportRequest",
     "GenerateSettings",

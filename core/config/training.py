@@ -30,6 +30,10 @@ class TrainingConfig:
         "Training", 200, "Passes over the training sounds, augmented copies included.",
         minimum=1, maximum=100_000,
     )
+    early_stopping: int = setting_field(
+        "Training", 0, "Stop once validation has had no new best for this many epochs; 0 never stops early.",
+        unit="epochs", minimum=0, maximum=100_000,
+    )
     batch_size: int | None = setting_field(
         "Training", None, "Chunks per step; auto takes a quarter of the training chunks, at most 32.",
         unit="chunks", minimum=1, maximum=4096, automatic=True, fixed=_STEPS,

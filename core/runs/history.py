@@ -52,6 +52,8 @@ class RunHistory:
     def __init__(self) -> None:
         self.state = RunState.LOADING
         self.message = ""
+        self.device = ""  # that it is trained on, or was; empty where the log does not say
+        self.gpu_uuid = ""
         self.step = 0
         self.epoch = 0
         self.total_steps = 0
@@ -217,6 +219,7 @@ class RunHistory:
             self.memory = None  # of another process
         if self.state is RunState.TRAINING:
             self.loading = None
+            self.device, self.gpu_uuid = event.device, event.gpu_uuid
 
 
 def _append_all(curves: dict[str, Series], step: int, metrics: Mapping[str, Metric]) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from core.config import SettingValue
-from core.errors import NoLiveRunError, RunError, RunFinishedError, RunsFolderError
+from core.config import SETTINGS, SettingValue
+from core.errors import NoLiveRunError, RunError, RunFinishedError, RunsFolderError, RunStoppedError
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
 from core.paths import expand
 from core.runs.checkpoints import newest_step
@@ -51,7 +51,8 @@ class RunSummary:
     def continued(self, values: Mapping[str, SettingValue]) -> RunManifest:
         """The description of the run when it continues with these settings changed.
 
-        Raises RunFinishedError, RunError if it cannot continue, ConfigError if a setting cannot change so.
+        Raises RunFinishedError, RunStoppedError, RunError if it cannot continue, ConfigError if a setting
+        cannot change so.
         """
         if self.manifest is None:
             raise RunError(self.problem)
@@ -60,7 +61,21 @@ class RunSummary:
         manifest = self.manifest.with_settings(values, self.step)
         if self.state is RunState.FINISHED and manifest.total_steps <= self.step:
             raise RunFinishedError(self.run.path, manifest.config.epochs)
+        if self.state is RunState.FINISHED and self._would_stop(manifest):
+            assert self.last_epoch is not None
+            raise RunStoppedError(
+                self.run.path, self.epoch, self.last_epoch.best_epoch, manifest.config.early_stopping
+            )
         return manifest
+
+    def _would_stop(self, manifest: RunManifest) -> bool:
+        """Whether the run, continued with this description, would end before its next step."""
+        last, config = self.last_epoch, manifest.config
+        if last is None or not last.best_epoch or self.epoch != last.epoch or self.manifest is None:
+            return False
+        former = config.former_values(self.manifest.config.values())
+        forgets_best = any(SETTINGS[name].redefines_loss for name in former)
+        return not forgets_best and 0 < config.early_stopping <= last.epoch - last.best_epoch
 
 
 def find_live_run(root: Path) -> RunDirectory:

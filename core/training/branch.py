@@ -14,7 +14,7 @@ from core.atomic import write_atomically
 from core.checkpoints.archive import State, parse_checkpoint, read_sealed
 from core.config import SETTINGS, SettingValue, SpectrogramConfig
 from core.disk import explain_write_error
-from core.errors import CheckpointError, ConfigError, RunError, RunFinishedError
+from core.errors import CheckpointError, ConfigError, RunError, RunFinishedError, RunStoppedError
 from core.events import PreviewReady, RunState, StateChanged
 from core.files import open_folder, open_regular
 from core.paths import is_file
@@ -23,6 +23,7 @@ from core.runs.checkpoints import BEST_FILE, CheckpointFile, checkpoint_files
 from core.runs.directory import REWOUND, is_rewound
 from core.runs.find import is_run, next_name
 from core.text import printable
+from core.training.changes import find_changes, redefine_loss
 from core.training.migration import migrate
 from core.training.reporter import is_past
 from core.training.state import Progress, ResumePoint
@@ -38,8 +39,8 @@ def branch(
 
     It has the log and the previews up to there, of the run that the checkpoint lies in.  That run, which may
     be trained meanwhile, does not change.  Raises CheckpointError if the checkpoint cannot be read or is not
-    of such a run, ConfigError if a setting cannot change so, RunError, of which RunFinishedError if nothing
-    is left to train.
+    of such a run, ConfigError if a setting cannot change so, RunError, of which RunFinishedError or
+    RunStoppedError if nothing is left to train.
     """
     data = read_sealed(checkpoint)
     point, manifest = _continued(run, checkpoint, data, changes)
@@ -139,6 +140,11 @@ def _continued(
     manifest = manifest.with_settings(changes, point.step)
     if manifest.total_steps <= point.step:
         raise RunFinishedError(run.path, manifest.config.epochs)
+    progress, patience = Progress(**state["progress"]), manifest.config.early_stopping
+    change = find_changes(manifest.config, state["config"], progress)
+    forgets_best = change is not None and redefine_loss(change)
+    if not forgets_best and 0 < patience <= progress.epochs_without_best:
+        raise RunStoppedError(run.path, progress.validated_epochs, progress.best_epoch, patience)
     return point, manifest
 
 

@@ -6,9 +6,11 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import torch
+
 from core.checkpoints.folder import CheckpointFolder
 from core.data.matching import SoundMatch
-from core.device import be_deterministic, choose_device, is_out_of_memory
+from core.device import be_deterministic, choose_device, gpu_uuid, is_out_of_memory
 from core.disk import explain_write_error
 from core.errors import Cancelled, CheckpointError, RunError, SdaError
 from core.events import LoadProgress, RunState, StateChanged, Warned, WarningKind
@@ -93,7 +95,7 @@ class TrainingRun:
         self._report(state, message)
 
     def _train_to_end(self, device_name: str | None) -> tuple[RunState, str]:
-        """The state that the run ends in, and a message if that is not as it should be.
+        """The state that the run ends in, and a message if that is not as it should be or came early.
 
         It is finished when its last state and its last previews are on disk.
         """
@@ -116,7 +118,11 @@ class TrainingRun:
             return RunState.FAILED, f"An unexpected error ended the run ({what}); see {self._run.log}."
         assert self._trainer is not None
         problem = " ".join(filter(None, (self._save("finished"), self._trainer.previewer.missing)))
-        return (RunState.FAILED if problem else RunState.FINISHED), problem
+        if problem:
+            return RunState.FAILED, problem
+        if reason := self._trainer.stop_reason:
+            logger.info("%s", reason)
+        return RunState.FINISHED, reason
 
     def _train(self, device_name: str | None) -> None:
         candidates = self._find_checkpoints()
@@ -155,7 +161,7 @@ class TrainingRun:
             self._warn(WarningKind.CHECKPOINT, candidates.remark)
         self._trainer = trainer
         logger.info("training on %s from step %d", device, trainer.progress.step)
-        self._report(RunState.TRAINING)
+        self._report(RunState.TRAINING, device=device)
         trainer.train()
 
     def _find_checkpoints(self) -> Candidates | None:
@@ -191,7 +197,7 @@ class TrainingRun:
             logger.warning("%s", message)
             self._warnings.append((kind, message))
 
-    def _report(self, state: RunState, message: str = "") -> None:
+    def _report(self, state: RunState, message: str = "", device: torch.device | None = None) -> None:
         progress = self._trainer.progress if self._trainer else self._resume_point
         for kind, warning in self._warnings:
             self._reporter.emit(Warned(kind, warning, progress.step))
@@ -204,6 +210,8 @@ class TrainingRun:
                 total_steps=self._manifest.total_steps,
                 total_epochs=self._manifest.config.epochs,
                 message=message,
+                device=str(device or ""),
+                gpu_uuid=gpu_uuid(device) if device is not None else "",
             )
         )
 

@@ -42,6 +42,11 @@ class Progress:
         if may_be_best and loss < best_loss:  # never so for NaN
             self.best_loss, self.best_epoch = loss, epoch
 
+    @property
+    def epochs_without_best(self) -> int:
+        """Epochs since the best one; 0 as long as there is none."""
+        return self.validated_epochs - self.best_epoch if self.best_epoch else 0
+
     def forget_best(self) -> None:
         """From now on losses are others: those so far are no measure of them."""
         self.best_loss, self.best_epoch = None, 0

@@ -19,6 +19,7 @@ from core.errors import Cancelled, TrainingError
 from core.events import WarningKind
 from core.runs import RunDirectory, RunManifest
 from core.runs.checkpoints import CheckpointKind
+from core.text import describe_early_stop
 from core.training.changes import find_changes, keep_former_best, redefine_loss
 from core.training.control import Control
 from core.training.eta import RunClock
@@ -80,9 +81,28 @@ class Trainer:
         """Epochs whose steps are all done."""
         return self.progress.step // self.manifest.steps_per_epoch
 
+    @property
+    def stop_reason(self) -> str:
+        """Why training ends at this step although it is not the last one; empty if it does not.
+
+        It follows from settings and progress, so that a run which is resumed here ends here again.
+        """
+        patience, progress = self.config.early_stopping, self.progress
+        is_asked = 0 < patience <= progress.epochs_without_best and self._is_at_epoch_end()
+        if not is_asked or progress.step >= self.manifest.total_steps or self._recovery.is_in_streak:
+            return ""
+        return describe_early_stop(progress.validated_epochs, progress.best_epoch)
+
+    @property
+    def _is_over(self) -> bool:
+        return self.progress.step >= self.manifest.total_steps or bool(self.stop_reason)
+
     def train(self) -> None:
-        """Train to the last step.  Raises Cancelled at a safe point, TrainingError when it makes no sense to
-        continue; `save` then keeps the state."""
+        """Train to the last step, or until there is a `stop_reason`.
+
+        Raises Cancelled at a safe point, TrainingError when it makes no sense to continue; `save` then keeps
+        the state.
+        """
         if self.writer.requested_step < 0:
             self.save("start")
         self.warnings.repeat()
@@ -90,7 +110,7 @@ class Trainer:
             while True:
                 with self._rolling_back():
                     self._do_what_is_due()
-                    if self.progress.step >= self.manifest.total_steps:
+                    if self._is_over:
                         break
                     self._control.raise_if_cancelled()
                     self.train_step()
@@ -130,7 +150,7 @@ class Trainer:
         if self._is_preview_due():
             self.render_previews()
         is_saved = self.writer.requested_step == self.progress.step
-        if is_checkpoint_due and not is_saved and not self._recovery.is_in_streak:
+        if is_checkpoint_due and not is_saved and not self._is_over and not self._recovery.is_in_streak:
             self.save("interval")
 
     def _is_at_epoch_end(self) -> bool:
@@ -140,7 +160,7 @@ class Trainer:
         return self._is_at_epoch_end() and self.epoch > self.progress.validated_epochs
 
     def _is_preview_due(self) -> bool:
-        at_interval = self.epoch % self.config.preview_interval == 0 or self.epoch == self.config.epochs
+        at_interval = self.epoch % self.config.preview_interval == 0 or self._is_over
         return self._is_at_epoch_end() and at_interval and self.epoch > self.previewer.begun_epoch
 
     def _is_checkpoint_due(self) -> bool:

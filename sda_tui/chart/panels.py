@@ -12,7 +12,6 @@ class Source(StrEnum):
 
     STEP = "step"  # of each step
     EPOCH = "epoch"  # of each epoch
-    OTHER = "other"  # not of the run's log, of the device for example: given to `find_curves`
 
 
 class Glyph(StrEnum):
@@ -96,14 +95,8 @@ PANELS: Mapping[str, Panel] = {
 }
 
 
-def find_curves(
-    panel: Panel, history: RunHistory, others: Mapping[str, Series] | None = None
-) -> list[Series | None]:
+def find_curves(panel: Panel, history: RunHistory) -> list[Series | None]:
     """The series of each curve of a panel, or None of one without a point so far."""
-    tables = {
-        Source.STEP: history.step_metrics,
-        Source.EPOCH: history.epoch_metrics,
-        Source.OTHER: others or {},
-    }
+    tables = {Source.STEP: history.step_metrics, Source.EPOCH: history.epoch_metrics}
     found = [tables[curve.source].get(curve.metric) for curve in panel.curves]
     return [series if series else None for series in found]

@@ -45,6 +45,7 @@ class StopOnSignal:
         self._stop = stop
         self._before: dict[int, Any] = {}
         self.stopped = False
+        self.by_keys = False  # that the user pressed in this terminal
 
     def __enter__(self) -> Self:
         for number in (*STOP_SIGNALS, signal.SIGHUP):
@@ -65,5 +66,6 @@ class StopOnSignal:
         elif number in FROM_KEYS and self.stopped:
             os._exit(INTERRUPTED_STATUS)
         else:
+            self.by_keys = self.by_keys or number in FROM_KEYS
             self.stopped = True
             self._stop()

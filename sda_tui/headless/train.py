@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -33,6 +33,7 @@ from sda_tui.headless.going_back import GoingBack, go_back
 from sda_tui.headless.scan import progress_bar, scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
 from sda_tui.look import describe_parent, show_path, summary_lines
+from sda_tui.notification import Ending, notifier
 from sda_tui.terminal import own_terminal
 
 REDRAW_INTERVAL_S = 0.25
@@ -162,7 +163,8 @@ class _Engine:
             console = Output(terminal)
             for line in (*introduction, about):
                 print_line(console, line)
-            with StopOnSignal(self._runner.cancel), _Display(console, run, manifest) as display:
+            signals = StopOnSignal(self._runner.cancel)
+            with signals, _Display(console, run, manifest) as display:
                 self._runner.train(run, self._device)
                 is_over = False
                 while not is_over:
@@ -172,7 +174,9 @@ class _Engine:
                 raise self._runner.problem
             for line in _closing_lines(run, history):
                 print_line(console, line)
-        if history.message or history.state not in (RunState.FINISHED, RunState.CANCELLED):
+            _notify(Ending(run, history.state, history.message), signals, terminal)
+        is_saved = history.state is RunState.CANCELLED and not history.message
+        if history.state is not RunState.FINISHED and not is_saved:
             raise SdaError(history.message or "The run ended without a message; see its log.")
         return INTERRUPTED_STATUS if history.state is RunState.CANCELLED else 0
 
@@ -238,6 +242,17 @@ class _Display:
         self._progress.refresh()
 
 
+def _notify(ending: Ending, signals: StopOnSignal, terminal: TextIO) -> None:
+    """Tell the user how a run ended, but not one who has just stopped it."""
+    if ending.state is RunState.CANCELLED and not ending.message and signals.by_keys:
+        return
+    wanted = notifier()
+    if terminal.isatty():
+        terminal.write(wanted.sequences(ending))
+        terminal.flush()
+    wanted.run_command(ending)
+
+
 def _numbers(history: RunHistory) -> str:
     step, epoch = history.last_step, history.last_epoch
     parts = [
@@ -250,12 +265,13 @@ def _numbers(history: RunHistory) -> str:
 
 
 def _closing_lines(run: RunDirectory, history: RunHistory) -> list[str]:
-    if history.message:
+    if history.message and history.state is not RunState.FINISHED:
         return []
     where = printable(str(run.path))
     match history.state:
         case RunState.FINISHED:
-            lines = [f"Finished after {fmt.duration(history.elapsed_s)}. Previews: {where}/previews"]
+            finished = f"Finished after {fmt.duration(history.elapsed_s)}."
+            lines = [" ".join(filter(None, (history.message, finished, f"Previews: {where}/previews")))]
         case RunState.CANCELLED:
             resume = command("resume", run.path)
             lines = [f"Stopped and saved at step {history.step}. Resume with {resume}."]

@@ -148,7 +148,8 @@ class RunsScreen(Screen[None]):
         self.query_one("#run-summary", Static).update(Text(_describe(summary) if summary else _empty()))
         if summary is not None and summary.manifest is not None:
             epochs = summary.manifest.config.epochs
-            wanted = 2 * epochs if summary.state is RunState.FINISHED else epochs
+            is_complete = summary.step >= summary.manifest.total_steps
+            wanted = 2 * epochs if summary.state is RunState.FINISHED and is_complete else epochs
             self.query_one("#epochs", Input).value = str(wanted)
 
     def _may_continue(self, summary: RunSummary) -> bool:
@@ -258,7 +259,8 @@ def _describe(summary: RunSummary) -> str:
     if summary.state.is_active:
         lines.append(f"Trained by process {summary.holder_pid} now; View attaches to it.")
     if summary.message:
-        lines.append(f"✗ {summary.message}")
+        mark = "✓" if summary.state is RunState.FINISHED else "✗"
+        lines.append(f"{mark} {summary.message}")
     if not manifest.has_folder:
         lines.append("! The folder of its sounds is gone; to continue, write below where they are now.")
     elif changed := manifest.changed_files():

@@ -43,6 +43,8 @@ def messages_of(state: RunState, history: RunHistory, extra: Mapping[WarningKind
     messages = [f"! {message}" for message in active_warnings(history, extra)]
     if state is RunState.FAILED:
         messages.insert(0, f"✗ {history.message}")
+    elif state is RunState.FINISHED and history.message:
+        messages.insert(0, f"✓ {history.message}")
     elif state is RunState.INTERRUPTED:
         messages.insert(0, "! Its process is gone; r continues it from the newest checkpoint.")
     return messages

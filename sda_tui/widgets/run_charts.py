@@ -9,17 +9,20 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from core.events import EpochFinished, RunState, StepFinished
-from core.runs import RunHistory, Series
+from core.runs import RunHistory
 from sda_tui.chart.panels import PANELS
 from sda_tui.chart.view import ChartView
 from sda_tui.widgets.chart import Chart
+from sda_tui.devices.reading import DeviceReading
 from sda_tui.widgets.charts import LossChart
+from sda_tui.widgets.device_panel import DevicePanel
 
 SMALLEST_WIDTH, SMALLEST_HEIGHT = 34, 8  # cells of a chart, where there are others beside it
-OVERVIEW = "epochs"  # the losses by epoch at a glance, which plotext draws
+EPOCHS, DEVICE = "epochs", "device"  # the losses by epoch at a glance, which plotext draws; the machine
 CHART_NAMES: Mapping[str, str] = {
-    OVERVIEW: "Loss by epoch",
+    EPOCHS: "Loss by epoch",
     **{panel.id: panel.title for panel in PANELS.values()},
+    DEVICE: "Device",
 }
 
 
@@ -28,7 +31,7 @@ class RunCharts(Grid):
     paging to the `selected` one.  Posts `Selected`."""
 
     shown: reactive[tuple[str, ...]] = reactive(tuple(CHART_NAMES), init=False)
-    selected: reactive[str] = reactive(OVERVIEW, init=False)
+    selected: reactive[str] = reactive(EPOCHS, init=False)
     view: reactive[ChartView] = reactive(ChartView(), init=False)
 
     class Selected(Message):
@@ -43,12 +46,13 @@ class RunCharts(Grid):
         self._visible: tuple[str, ...] = ()
         self._history: RunHistory | None = None
         self._state = RunState.LOADING
-        self._others: Mapping[str, Series] = {}
+        self._device: DeviceReading | None = None
 
     def compose(self) -> ComposeResult:
-        yield LossChart(id=_widget_id(OVERVIEW))
+        yield LossChart(id=_widget_id(EPOCHS))
         for panel in PANELS.values():
             yield Chart(panel, id=_widget_id(panel.id))
+        yield DevicePanel(id=_widget_id(DEVICE))
 
     def on_mount(self) -> None:
         self._arrange()
@@ -56,12 +60,9 @@ class RunCharts(Grid):
     def on_resize(self) -> None:
         self._arrange()
 
-    def show(self, history: RunHistory, state: RunState, others: Mapping[str, Series]) -> None:
-        """Draw what has grown; the end of a run at once, and where there is nothing, why.
-
-        `others` are series that are not of the log, by name.
-        """
-        self._history, self._state, self._others = history, state, others
+    def show(self, history: RunHistory, state: RunState, device: DeviceReading | None) -> None:
+        """Draw what has grown; the end of a run at once, and where there is nothing, why."""
+        self._history, self._state, self._device = history, state, device
         for name in self._visible:
             self._show_one(name)
 
@@ -115,7 +116,7 @@ class RunCharts(Grid):
         for name in CHART_NAMES:
             self._widget(name).display = name in page
         if self._history is not None:
-            self.call_after_refresh(self.show, self._history, self._state, self._others)
+            self.call_after_refresh(self.show, self._history, self._state, self._device)
 
     def _show_one(self, name: str) -> None:
         from sda_tui.chart.data import find_data  # which loads numpy
@@ -131,7 +132,9 @@ class RunCharts(Grid):
             widget.show(history.training_losses, history.validation_losses, best, is_ended)
         elif isinstance(widget, Chart):
             widget.why_empty = why_empty("step", history.last_step, is_ended)
-            widget.show(find_data(widget.panel, history, self._others), is_ended)
+            widget.show(find_data(widget.panel, history), is_ended)
+        elif isinstance(widget, DevicePanel):
+            widget.reading = self._device
 
     def _widget(self, name: str) -> Widget:
         return self.get_child_by_id(_widget_id(name))

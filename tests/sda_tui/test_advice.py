@@ -11,6 +11,7 @@ from core.errors import (
     RunFinishedError,
     RunNotFoundError,
     RunsFolderError,
+    RunStoppedError,
     SdaError,
 )
 from sda_tui.advice import command, explain
@@ -32,6 +33,12 @@ from sda_tui.advice import command, explain
             RunFinishedError(Path("/runs/drums"), 10),
             "drums has finished its 10 epochs. To continue it, give it more: "
             "`sda-tui resume /runs/drums --set epochs=20`.",
+        ),
+        (
+            RunStoppedError(Path("/runs/drums"), 61, 41, 20),
+            "drums stopped at epoch 61, as early_stopping is 20 and no epoch since 41 was better. "
+            "To continue it, give it longer: `sda-tui resume /runs/drums --set early_stopping=40`; "
+            "early_stopping=0 trains to its last epoch.",
         ),
         (
             NoUsableSoundsError([Path("/sounds")], {"unsupported": 2, "clipped": 1}),

@@ -45,6 +45,7 @@ def test_finished_run_leaves_everything_that_it_should(make_run: MakeRun) -> Non
     run = make_run(epochs=3)
     events = train(run)
     assert [each.state for each in of(StateChanged, events)] == ["loading", "training", "finished"]
+    assert [each.device for each in of(StateChanged, events)] == ["", "cpu", ""]
     manifest = run.read_manifest()
     assert [each.step for each in of(StepFinished, events)] == list(range(1, manifest.total_steps + 1))
     assert [each.epoch for each in of(EpochFinished, events)] == [1, 2, 3]
