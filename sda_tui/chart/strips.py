@@ -17,7 +17,7 @@ BARS_VARIABLE = "text-primary"
 
 
 def palette(
-    panel: Panel, variables: Mapping[str, str], background: Color, is_focused: bool = False
+    panel: Panel, variables: Mapping[str, str], background: Color, is_selected: bool = False
 ) -> list[Style]:
     """The style of each role."""
 
@@ -33,7 +33,7 @@ def palette(
         GUIDE: style(colour("foreground", GUIDE_SHARE)),
         CURSOR: style(colour("foreground")),
         BEST: style(colour("text-success"), bold=True),
-        TITLE: style(colour("text-primary" if is_focused else "foreground"), bold=True),
+        TITLE: style(colour("text-primary" if is_selected else "foreground"), bold=True),
     }
     for index, variable in enumerate(curves):
         styles[line_role(index)] = style(colour(variable))

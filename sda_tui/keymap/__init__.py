@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sda_tui.keymap.choosing import CONTINUE, DATASETS, SETTINGS
 from sda_tui.keymap.command import Command as Command
 from sda_tui.keymap.command import Scope as Scope
-from sda_tui.keymap.dashboard import DASHBOARD, EXPLAIN
+from sda_tui.keymap.dashboard import CHARTS, CHOOSE_CHARTS, DASHBOARD, EXPLAIN
 from sda_tui.keymap.everywhere import APP
 from sda_tui.keymap.listening import LISTEN, PLAYERS
 from sda_tui.keymap.runs import RUNS
@@ -20,6 +20,8 @@ KEYMAP: Mapping[str, Scope] = {
     "settings": SETTINGS,
     "continue": CONTINUE,
     "dashboard": DASHBOARD,
+    "charts": CHARTS,
+    "choose-charts": CHOOSE_CHARTS,
     "explain": EXPLAIN,
     "listen": LISTEN,
     "players": PLAYERS,

@@ -64,6 +64,31 @@ DASHBOARD = Scope(
         _pane(4, "figures", "every number of the run"),
         _pane(5, "messages", "all warnings in full, and what happened"),
         Command(
+            "dashboard.rougher",
+            "left_square_bracket",
+            "smooth(-1)",
+            "Rougher",
+            "Smooth the curves less.",
+            False,
+        ),
+        Command(
+            "dashboard.smoother",
+            "right_square_bracket",
+            "smooth(1)",
+            "Smoother",
+            "Smooth the curves more.",
+            False,
+        ),
+        Command("dashboard.zoom-in", "plus,equals_sign", "zoom(1)", "Zoom in", "Enlarge the charts.", False),
+        Command(
+            "dashboard.zoom-out",
+            "minus",
+            "zoom(-1)",
+            "Zoom out",
+            "Show more of the run in the charts.",
+            False,
+        ),
+        Command(
             "dashboard.warnings", "w", "pane('messages')", "Warnings", "Show all warnings in full.", False
         ),
         Command("dashboard.explain", "i", "explain", "Explain", "What a figure means, and what is good."),
@@ -96,6 +121,44 @@ DASHBOARD = Scope(
     ),
 )
 
+CHARTS = Scope(
+    "Charts, alone on the dashboard",
+    (
+        Command("charts.previous", "up", "select(-1)", "Previous", "Choose the chart before.", False),
+        Command("charts.next", "down", "select(1)", "Next", "Choose the next chart.", False),
+        Command("charts.left", "left", "crosshair(-1)", "Crosshair", "Read values further left.", False),
+        Command("charts.right", "right", "crosshair(1)", "Crosshair", "Read values further right.", False),
+        Command(
+            "charts.far-left", "shift+left", "crosshair(-10)", "Far left", "The same, ten columns.", False
+        ),
+        Command(
+            "charts.far-right", "shift+right", "crosshair(10)", "Far right", "The same, ten columns.", False
+        ),
+        Command("charts.whole", "0", "whole", "Whole run", "Show the whole run, without the crosshair."),
+        Command("charts.x-axis", "x", "x_axis", "X axis", "Draw by step, by epoch or by time."),
+        Command("charts.y-axis", "y", "y_axis", "Log", "Draw on a logarithmic axis where all is above zero."),
+        Command(
+            "charts.earlier", "less_than_sign,comma", "pan(-1)", "Earlier", "Show an earlier part.", False
+        ),
+        Command(
+            "charts.later", "greater_than_sign,full_stop", "pan(1)", "Later", "Show a later part.", False
+        ),
+        Command("charts.blocks", "d", "blocks", "Dots", "Draw with blocks instead of braille dots.", False),
+        Command("charts.choose", "v", "choose", "Choose", "Choose which charts there are, and their order."),
+    ),
+)
+
+CHOOSE_CHARTS = Scope(
+    "Which charts",
+    (
+        Command("choose-charts.toggle", "space,enter", "show", "Show", "Show the chart, or not."),
+        Command("choose-charts.up", "shift+up,K", "move(-1)", "Move up", "Show it earlier."),
+        Command("choose-charts.down", "shift+down,J", "move(1)", "Move down", "Show it later."),
+        Command("choose-charts.reset", "0", "reset", "Reset", "All charts, in the order they come in."),
+        Command("choose-charts.back", "escape,v", "back", "Done", "Back; the choice is remembered."),
+    ),
+)
+
 EXPLAIN = Scope(
-    "What figures mean", (Command("explain.back", "escape,i,q", "back", "Close", "Back to the dashboard."),)
+    "What figures mean", (Command("explain.back", "escape,i", "back", "Close", "Back to the dashboard."),)
 )

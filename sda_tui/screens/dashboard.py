@@ -3,32 +3,28 @@
 import math
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.events import Key
-from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.widgets import Footer
 
-from core.errors import RunError
 from core.events import CheckpointSaved, RunState, WarningKind
-from core.runs import HeldOutErrors, Request, RunDirectory, RunHistory
+from core.runs import HeldOutErrors, RunDirectory
 from core.text import describe_best, printable
 from sda_tui import format as fmt
-from sda_tui.advice import explain
-from sda_tui.followed_run import FollowedRun
+from sda_tui.chart.view import DEFAULT_SMOOTHING, ChartView
 from sda_tui.judgement import judge
-from sda_tui.keymap import KEYMAP, key_of
-from sda_tui.keymap.shown import USER_KEYS
+from sda_tui.keymap import key_of
 from sda_tui.listening import Listening
 from sda_tui.look import describe_hardest, describe_state
-from sda_tui.screens.choice import Choice, ChoiceScreen
+from sda_tui.remembered import recall, remember
+from sda_tui.screens.choose_charts import ChooseChartsScreen
 from sda_tui.screens.explain import ExplainScreen
-from sda_tui.screens.go_back import GoBackScreen
+from sda_tui.screens.run_screen import RunScreen
 from sda_tui.session import Session
 from sda_tui.widgets.compact_view import CompactView
 from sda_tui.widgets.line import Line
@@ -39,40 +35,27 @@ from sda_tui.widgets.preview_panel import PreviewPanel
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.quality_bar import QualityBar
 from sda_tui.widgets.run_banner import RunBanner, messages_of
-from sda_tui.widgets.run_charts import RunCharts, why_empty
+from sda_tui.widgets.run_charts import CHART_NAMES, RunCharts, why_empty
 from sda_tui.widgets.run_messages import RunMessages
 from sda_tui.widgets.run_metrics import all_figures, key_figures
 from sda_tui.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from sda_tui.devices.monitor import DeviceMonitor
 
 TALL = 34  # rows, as in the app's breakpoints
 POLL_INTERVAL_S = 0.5
 DRAW_INTERVAL_S = 1.0  # of what steps and epochs change; all else is drawn when it is read
 READING = "◌ reading its log…"
 CATCH_UP_INTERVAL_S = 0.02  # while a long log is read for the first time
+CHARTS, SMOOTHING = "charts", "smoothing"  # what is remembered
 SMALLEST = (60, 18)  # columns and rows; a smaller terminal gets lines of text alone
 
 
-class DashboardScreen(Screen[None]):
+class DashboardScreen(RunScreen):
     """Polls a followed run on a timer and draws what changed; the training never waits for it."""
 
-    SCOPE = "dashboard"
-    BINDINGS = KEYMAP[SCOPE].bindings()
-
     pane: reactive[Pane] = reactive(Pane.OVERVIEW, init=False)
-
-    class MakingWanted(Message):
-        """Sounds are to be made with the model of the run."""
-
-        def __init__(self, run: RunDirectory) -> None:
-            super().__init__()
-            self.run = run
-
-    class WentBack(Message):
-        """Another run, or this one from an earlier step on, is trained now and is to be shown."""
-
-        def __init__(self, run: RunDirectory) -> None:
-            super().__init__()
-            self.run = run
 
     def __init__(
         self,
@@ -81,15 +64,13 @@ class DashboardScreen(Screen[None]):
         listening: Listening,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(classes=f"-{Pane.OVERVIEW}")
-        self.run = run
-        self.followed = FollowedRun(run, session.trains, session.is_waiting, clock)
-        self._session = session
-        self._listening = listening
+        super().__init__(session, run, listening, clock)
+        self.add_class(f"-{Pane.OVERVIEW}")
         self._clock = clock
         self._must_draw = False
         self._drawn_s = -math.inf
-        self._possible = (True, False, False)  # whether the log is read, the run active, a checkpoint there
+        self._device: DeviceMonitor | None = None
+        self._is_watched = False
 
     def compose(self) -> ComposeResult:
         yield TitleBar(printable(self.run.name))
@@ -113,13 +94,17 @@ class DashboardScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._previews.focus_list()
+        names = tuple(str(name) for name in recall(CHARTS, tuple(CHART_NAMES)) if name in CHART_NAMES)
+        self._charts.shown = names or tuple(CHART_NAMES)
+        self._charts.view = ChartView(smoothing=recall(SMOOTHING, DEFAULT_SMOOTHING))
         if self.followed.problem:
             self.notify(self.followed.problem, severity="error")
         self.set_interval(POLL_INTERVAL_S, self.poll)
         self.call_after_refresh(self.poll)
 
     def on_unmount(self) -> None:
-        self.followed.close()
+        if self._device is not None:
+            self._device.close()
 
     def on_resize(self) -> None:
         width, height = self.size
@@ -128,12 +113,13 @@ class DashboardScreen(Screen[None]):
         self.call_after_refresh(self.poll)
 
     @property
-    def history(self) -> RunHistory:
-        return self.followed.history
+    def has_drawn(self) -> bool:
+        """Whether all that was read is on the screen."""
+        return not self._must_draw and self._drawn_s > -math.inf and self.followed.has_caught_up
 
     @property
-    def state(self) -> RunState:
-        return self.followed.state
+    def _charts(self) -> RunCharts:
+        return self.query_one(RunCharts)
 
     @property
     def _previews(self) -> PreviewPanel:
@@ -178,7 +164,8 @@ class DashboardScreen(Screen[None]):
         self.query_one(RunBanner).show_run(state, messages, is_short=self.size.height < TALL)
         self.query_one(PaneTabs).unread = len(messages)
         if not followed.is_reading:
-            self.query_one(RunCharts).show(history, state)
+            self._watch_device()
+            self._charts.show(history, state, self._device.reading if self._device else None)
         self.query_one(QualityBar).show(history)
         self.query_one("#best", Line).show(self._best())
         errors = HeldOutErrors.of(followed.manifest, history.last_epoch)
@@ -189,7 +176,7 @@ class DashboardScreen(Screen[None]):
         if not followed.is_reading:
             best = history.last_epoch.best_epoch if history.last_epoch else 0
             self._listening.show_run(self.run, state, best, history.previews)
-        self._show_possible()
+        self.show_possible()
 
     def _messages(self) -> list[str]:
         """What needs attention: the log's warnings, and those that the engine reported to this process."""
@@ -203,13 +190,6 @@ class DashboardScreen(Screen[None]):
             return Text(READING)
         found = judge(self.history, self.state)
         return Text(f"{found.glyph} {found.sentence}", style=self.app.theme_variables[found.tone])
-
-    def _show_possible(self) -> None:
-        """Have the footer offer what makes sense in this state."""
-        possible = (self.followed.is_reading, self.state.is_active, self.run.has_checkpoint())
-        if possible != self._possible:
-            self._possible = possible
-            self.refresh_bindings()
 
     def _title(self) -> list[str]:
         history, state, manifest = self.history, self.state, self.followed.manifest
@@ -250,38 +230,15 @@ class DashboardScreen(Screen[None]):
         note = manifest.split.confidence_note if manifest else ""
         return " ".join(filter(None, (best, note)))
 
-    # -- what is possible -------------------------------------------------------------------------------
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether the footer offers it now.  What it does not offer says why when its key is pressed."""
-        return not self._refusal(action)
-
-    def _refusal(self, action: str) -> str:
-        """Why this cannot be done now; empty if it can."""
-        is_reading, is_active, has_checkpoint = self._possible
-        match action:
-            case "save" | "cancel" if is_reading:
-                return "The log of this run is still being read; try again in a moment."
-            case "save" | "cancel" if not is_active:
-                return f"This run is not being trained. {key_of('dashboard.resume')} continues it here."
-            case "resume" if is_reading or is_active:
-                return "This run is being trained already."
-            case "sounds" | "go_back" if not has_checkpoint:
-                return "This run has no checkpoint yet; its model can be used when it has one."
-        return ""
-
-    def on_key(self, event: Key) -> None:
-        """A key whose command is not possible now says why."""
-        for command in KEYMAP[self.SCOPE].commands:
-            if event.key in USER_KEYS.of(command) and (refusal := self._refusal(command.action)):
-                event.stop()
-                self.notify(refusal, severity="warning")
-
     # -- panes ------------------------------------------------------------------------------------------
 
     def watch_pane(self, before: Pane, now: Pane) -> None:
         self.remove_class(f"-{before}").add_class(f"-{now}")
         self.query_one(PaneTabs).chosen = now
+        if now is Pane.CHARTS:
+            self._charts.focus()
+        elif before is Pane.CHARTS:
+            self._previews.focus_list()
         self._must_draw = True
         self.call_after_refresh(self.poll)
 
@@ -296,7 +253,7 @@ class DashboardScreen(Screen[None]):
         self.pane = message.pane
 
     def action_explain(self) -> None:
-        self._explain("")
+        self._explain(self._charts.selected if self.pane is Pane.CHARTS else "")
 
     @on(MetricTable.Clicked)
     def _explain_clicked(self, message: MetricTable.Clicked) -> None:
@@ -306,6 +263,38 @@ class DashboardScreen(Screen[None]):
         """Show what figures mean, this one first."""
         figures = [*key_figures(self.history, self._eta_s), *all_figures(self.history)]
         self.app.push_screen(ExplainScreen({each.id: each.value for each in reversed(figures)}, figure))
+
+    # -- charts -----------------------------------------------------------------------------------------
+
+    def action_smooth(self, by: int) -> None:
+        self._charts.action_smooth(by)
+        remember(SMOOTHING, self._charts.view.smoothing)
+
+    def action_zoom(self, direction: int) -> None:
+        self._charts.action_zoom(direction)
+
+    @on(RunCharts.ChoosingWanted)
+    def _choose_charts(self) -> None:
+        def take(shown: tuple[str, ...] | None) -> None:
+            if shown:
+                self._charts.shown = shown
+                remember(CHARTS, list(shown))
+
+        self.app.push_screen(ChooseChartsScreen(self._charts.shown), take)
+
+    def _watch_device(self) -> None:
+        """Measure the device of the process that trains the run; from the first time that it does."""
+        is_active = self.state.is_active
+        if is_active and self._device is None:
+            from sda_tui.devices.monitor import DeviceMonitor  # which loads psutil
+
+            self._device = DeviceMonitor()
+            self._device.start()
+        if self._device is not None and is_active != self._is_watched:
+            from sda_tui.devices.watched import watched
+
+            self._is_watched = is_active
+            self._device.watch(watched(self.run, self.history))
 
     # -- previews ---------------------------------------------------------------------------------------
 
@@ -348,40 +337,3 @@ class DashboardScreen(Screen[None]):
             line = self._listening.copy_line(path.absolute())
             self.app.copy_to_clipboard(line)
             self.notify(f"To be pasted on your own computer: {line}", title="Copied", timeout=20)
-
-    # -- requests ---------------------------------------------------------------------------------------
-
-    def action_save(self) -> None:
-        self._request("save")  # the toast follows the event in the log
-
-    def action_cancel(self) -> None:
-        question = ChoiceScreen(
-            "Stop training?",
-            f"The state at step {self.history.step} is saved; Runs continues from there.",
-            (Choice("stay", "Keep training", "n"), Choice("stop", "Stop and save", "y")),
-        )
-        self.app.push_screen(question, lambda answer: self._request("cancel") if answer == "stop" else None)
-
-    def _request(self, request: Request) -> None:
-        try:
-            self._session.request(self.run, request)
-        except RunError as error:
-            self.notify(explain(error), severity="warning")
-
-    def action_sounds(self) -> None:
-        """Make sounds with the model, which may be in training."""
-        self._previews.stop()
-        self.post_message(self.MakingWanted(self.run))
-
-    def action_go_back(self) -> None:
-        """Continue from an earlier checkpoint."""
-        self.app.push_screen(GoBackScreen(self._session, self.run), self._show_branch)
-
-    def _show_branch(self, run: RunDirectory | None) -> None:
-        if run is not None:
-            self._previews.stop()
-            self.post_message(self.WentBack(run))
-
-    def action_back(self) -> None:
-        self._previews.stop()
-        self.app.pop_screen()

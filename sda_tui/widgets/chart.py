@@ -27,7 +27,7 @@ WHEEL_FACTOR, WHEEL_FRACTION = 1.25, 0.1
 NOTHING_HERE = "Nothing in this part of the run: show all of it again."
 
 
-class Chart(Widget, can_focus=True):
+class Chart(Widget):
     """Draws a panel's data in its `view`, again only when what can be seen of either has changed.
 
     All that the user does to the view is posted as `ViewChanged`, so that a parent can give the same view to
@@ -36,6 +36,7 @@ class Chart(Widget, can_focus=True):
 
     view: reactive[ChartView] = reactive(ChartView(), repaint=False)
     why_empty: reactive[str] = reactive("")
+    is_selected: reactive[bool] = reactive(False, repaint=False)
 
     class ViewChanged(Message):
         """The user changed what part of the run this chart shows, or how."""
@@ -76,8 +77,7 @@ class Chart(Widget, can_focus=True):
         if before != after:
             self._redraw()
 
-    def watch_has_focus(self, focus: bool) -> None:
-        super().watch_has_focus(focus)
+    def watch_is_selected(self) -> None:
         self._forget_colours()
 
     def notify_style_update(self) -> None:
@@ -145,7 +145,7 @@ class Chart(Widget, can_focus=True):
             self._picture = draw_curves(data, self.view, width, height)
         if not self._styles:
             _, background = self.background_colors
-            self._styles = palette(self.panel, self.app.theme_variables, background, self.has_focus)
+            self._styles = palette(self.panel, self.app.theme_variables, background, self.is_selected)
         self._strips = to_strips(self._picture or self._empty_picture(width, height), self._styles)
 
     def _empty_picture(self, width: int, height: int) -> "Picture":
@@ -171,35 +171,9 @@ class Chart(Widget, can_focus=True):
 
     # -- what the user does -------------------------------------------------------------------------------
 
-    def zoom(self, factor: float) -> None:
-        """Enlarge around the crosshair or the middle; at the right edge the newest step stays in view."""
-        self._change(self.view.zoomed(factor, self.last_step))
-
     def pan(self, fraction: float) -> None:
         """Move the window by a part of it, to the right if that is positive."""
         self._change(self.view.panned(fraction, self.last_step))
-
-    def reset(self) -> None:
-        """Show the whole run again."""
-        self._change(self.view.whole())
-
-    def toggle_log(self) -> None:
-        self._change(replace(self.view, is_log=not self.view.is_log))
-
-    def cycle_x(self) -> None:
-        """Step, epoch, time."""
-        self._change(self.view.with_next_x_axis())
-
-    def smooth(self, steps: int) -> None:
-        self._change(self.view.smoothed(steps))
-
-    def move_crosshair(self, columns: int) -> None:
-        """Move it by so many columns; the first time it appears at the right edge."""
-        fraction = columns / max(1, self._plot_columns)
-        self._change(self.view.with_cursor_moved(fraction, self.last_step))
-
-    def hide_crosshair(self) -> None:
-        self._change(self.view.without_cursor())
 
     def _change(self, view: ChartView) -> None:
         if view != self.view:
@@ -209,7 +183,8 @@ class Chart(Widget, can_focus=True):
     # -- the mouse ----------------------------------------------------------------------------------------
 
     @property
-    def _plot_columns(self) -> int:
+    def plot_columns(self) -> int:
+        """Columns of the drawn curves; 0 if there are none."""
         picture = self._picture
         return picture.width - picture.plot_left if picture is not None and picture.canvas else 0
 
@@ -221,7 +196,7 @@ class Chart(Widget, can_focus=True):
         picture, data, offset = self._picture, self._data, event.get_content_offset(self)
         if picture is None or picture.canvas is None or offset is None or not isinstance(data, CurvesData):
             return None
-        columns = self._plot_columns
+        columns = self.plot_columns
         column = offset.x - picture.plot_left
         if not 0 <= column < columns:
             return None
@@ -263,7 +238,7 @@ class Chart(Widget, can_focus=True):
         started_x, view = self._dragged_from
         if event.screen_x != started_x or self._is_dragged:
             self._is_dragged = True
-            moved = (started_x - event.screen_x) / max(1, self._plot_columns)
+            moved = (started_x - event.screen_x) / max(1, self.plot_columns)
             self._change(view.panned(moved, self.last_step))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
@@ -277,7 +252,7 @@ class Chart(Widget, can_focus=True):
 
     def on_leave(self, event: events.Leave) -> None:
         if not self.view.is_cursor_kept and self._dragged_from is None:
-            self.hide_crosshair()
+            self._change(self.view.without_cursor())
 
     def _stop(self, event: events.MouseEvent) -> None:
         """Keep the event from what would scroll."""

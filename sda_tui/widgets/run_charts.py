@@ -1,9 +1,11 @@
 """The charts of a run: as many side by side as there is room for."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.containers import Grid
+from textual.events import Click
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -12,11 +14,13 @@ from core.events import EpochFinished, RunState, StepFinished
 from core.runs import RunHistory
 from sda_tui.chart.panels import PANELS
 from sda_tui.chart.view import ChartView
-from sda_tui.widgets.chart import Chart
 from sda_tui.devices.reading import DeviceReading
+from sda_tui.keymap import KEYMAP
+from sda_tui.widgets.chart import Chart
 from sda_tui.widgets.charts import LossChart
 from sda_tui.widgets.device_panel import DevicePanel
 
+ZOOM_FACTOR, PAN_FRACTION = 2.0, 0.25
 SMALLEST_WIDTH, SMALLEST_HEIGHT = 34, 8  # cells of a chart, where there are others beside it
 EPOCHS, DEVICE = "epochs", "device"  # the losses by epoch at a glance, which plotext draws; the machine
 CHART_NAMES: Mapping[str, str] = {
@@ -26,20 +30,18 @@ CHART_NAMES: Mapping[str, str] = {
 }
 
 
-class RunCharts(Grid):
+class RunCharts(Grid, can_focus=True):
     """The chosen charts in their order, all showing the same part of the run; those without room come by
-    paging to the `selected` one.  Posts `Selected`."""
+    paging to the `selected` one.  Posts `ChoosingWanted`."""
+
+    BINDINGS = KEYMAP["charts"].bindings()
 
     shown: reactive[tuple[str, ...]] = reactive(tuple(CHART_NAMES), init=False)
     selected: reactive[str] = reactive(EPOCHS, init=False)
     view: reactive[ChartView] = reactive(ChartView(), init=False)
 
-    class Selected(Message):
-        """Another chart was selected, by the mouse or the focus."""
-
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
+    class ChoosingWanted(Message):
+        """The user wants to choose which charts are shown."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -66,24 +68,20 @@ class RunCharts(Grid):
         for name in self._visible:
             self._show_one(name)
 
-    @property
-    def chart(self) -> Chart | None:
-        """The selected chart, if keys can move and enlarge it; else the first that can be."""
-        charts = [self._widget(name) for name in (self.selected, *self._visible) if name in self._visible]
-        return next((chart for chart in charts if isinstance(chart, Chart) and not chart.panel.is_bars), None)
-
-    def select(self, by: int) -> None:
-        """Select the next chart, or with -1 the one before, and show its page."""
-        index = self.shown.index(self.selected) if self.selected in self.shown else 0
-        self.selected = self.shown[(index + by) % len(self.shown)]
-
     def watch_shown(self, names: tuple[str, ...]) -> None:
         for name in reversed(names):
             self.move_child(self._widget(name), before=0)
+        if self.selected not in names:
+            self.selected = names[0]
         self._arrange()
 
     def watch_selected(self) -> None:
+        self._mark_selected()
         self._arrange()
+
+    def watch_has_focus(self, focus: bool) -> None:
+        super().watch_has_focus(focus)
+        self._mark_selected()
 
     def watch_view(self, view: ChartView) -> None:
         for chart in self.query(Chart):
@@ -93,11 +91,61 @@ class RunCharts(Grid):
         message.stop()
         self.view = message.view
 
-    def on_descendant_focus(self) -> None:
-        focused = self.app.focused
-        if isinstance(focused, Chart) and focused.panel.id != self.selected:
-            self.selected = focused.panel.id
-            self.post_message(self.Selected(self.selected))
+    def on_click(self, event: Click) -> None:
+        """Select the chart under the pointer."""
+        for name in self._visible:
+            if self._widget(name).region.contains(event.screen_x, event.screen_y):
+                self.selected = name
+
+    # -- what keys do -----------------------------------------------------------------------------------
+
+    def action_select(self, by: int) -> None:
+        """Select the next chart, or with -1 the one before, and show its page."""
+        index = self.shown.index(self.selected) if self.selected in self.shown else 0
+        self.selected = self.shown[(index + by) % len(self.shown)]
+
+    def action_crosshair(self, columns: int) -> None:
+        """Move it by so many columns; the first time it appears at the right edge."""
+        fraction = columns / max(1, *(chart.plot_columns for chart in self.query(Chart)))
+        self.view = self.view.with_cursor_moved(fraction, self._last_step)
+
+    def action_zoom(self, direction: int) -> None:
+        """Enlarge around the crosshair or the middle; at the right edge the newest step stays in view."""
+        self.view = self.view.zoomed(ZOOM_FACTOR**direction, self._last_step)
+
+    def action_pan(self, direction: int) -> None:
+        self.view = self.view.panned(direction * PAN_FRACTION, self._last_step)
+
+    def action_whole(self) -> None:
+        self.view = self.view.whole().without_cursor()
+
+    def action_smooth(self, by: int) -> None:
+        self.view = self.view.smoothed(by)
+
+    def action_x_axis(self) -> None:
+        self.view = self.view.with_next_x_axis()
+
+    def action_y_axis(self) -> None:
+        self.view = replace(self.view, is_log=not self.view.is_log)
+
+    def action_blocks(self) -> None:
+        self.view = replace(self.view, uses_blocks=not self.view.uses_blocks)
+
+    def action_choose(self) -> None:
+        self.post_message(self.ChoosingWanted())
+
+    # -- layout -----------------------------------------------------------------------------------------
+
+    @property
+    def _last_step(self) -> float:
+        return float(self._history.step) if self._history is not None else 1.0
+
+    def _mark_selected(self) -> None:
+        for name in CHART_NAMES:
+            widget, is_selected = self._widget(name), self.has_focus and name == self.selected
+            widget.set_class(is_selected, "-selected")
+            if isinstance(widget, Chart):
+                widget.is_selected = is_selected
 
     def _arrange(self) -> None:
         """Lay out the page of the selected chart."""
