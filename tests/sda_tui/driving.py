@@ -20,6 +20,7 @@ from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
+from sda_tui.widgets.metric_table import MetricTable
 from sda_tui.widgets.setting_row import SettingRow
 from tests.conftest import TINY
 
@@ -96,6 +97,11 @@ async def to_dashboard(app: SdaApp, pilot: Pilot[Leave], **settings: object) -> 
 
 def text(app: SdaApp, selector: str) -> str:
     return str(app.screen.query_one(selector, Static).render())
+
+
+def figures_of(screen: DashboardScreen) -> dict[str, str]:
+    """The numbers of the dashboard by their labels."""
+    return {each.label: each.value for table in screen.query(MetricTable) for each in table.metrics}
 
 
 def toasts(app: SdaApp) -> list[str]:

@@ -3,25 +3,27 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from textual.widgets import Static
-from textual_plotext import Plot
 
 from core.events import CheckpointSaved, PreviewReady, RunState, StepFinished, Warned, WarningKind
 from core.runs import FILE_ERRORS, EventFollower, EventLog, RunDirectory
+from sda_tui.chart.view import DEFAULT_SMOOTHING
 from sda_tui.screens.choice import ChoiceScreen
-from sda_tui.screens.dashboard import POLL_INTERVAL_S, DashboardScreen
+from sda_tui.screens.dashboard import DRAW_INTERVAL_S, POLL_INTERVAL_S, DashboardScreen
 from sda_tui.screens.runs import RunsScreen
-from sda_tui.widgets.charts import SHORTEST_INTERVAL_S, LossChart, StepChart
-from sda_tui.widgets.metric_table import MetricTable
+from sda_tui.widgets.chart import Chart
+from sda_tui.widgets.charts import LossChart
+from sda_tui.widgets.pane_tabs import Pane
 from sda_tui.widgets.preview_list import PreviewList
 from sda_tui.widgets.quality_bar import QualityBar
+from sda_tui.widgets.run_charts import RunCharts
 from sda_tui.widgets.waveform import Waveform
 from tests.conftest import MakeRun
 from tests.sda_tui.driving import (
     NARROW,
     a_step,
     an_epoch,
+    figures_of,
     open_dashboard,
     running,
     text,
@@ -39,8 +41,8 @@ async def test_from_a_folder_to_a_cancelled_run_and_on_by_keys(tmp_path: Path, s
         await until(pilot, lambda: screen.history.training_losses.points(9)[1:] != [], "two epochs")
         seen = screen.history.step
         await until(pilot, lambda: screen.history.step > seen, "steps tick")
-        metrics = dict(screen.query_one(MetricTable).metrics)
-        for label in ("Loss", "Recon.", "KL", "KL weight", "Rate", "Validation", "Best", "Memory", "Steps/s"):
+        metrics = figures_of(screen)
+        for label in ("Loss", "Recon.", "KL", "KL weight", "Rate", "Valid.", "Best", "Memory", "Steps/s"):
             assert metrics[label] != "–", label
         assert metrics["Latents"].endswith("/4")
         assert screen.query_one(QualityBar).reading is not None
@@ -217,8 +219,11 @@ async def test_warnings_of_harm_come_before_advice(tmp_path: Path, make_run: Mak
     write_run(run, a_step(1, 1.0), *(Warned(WarningKind(kind), message, 1) for kind, message in warned))
     async with running(tmp_path) as (app, pilot):
         await open_dashboard(app, pilot, run)
-        await until(pilot, lambda: "Blurred." in text(app, "#banner"))
-        assert text(app, "#banner").splitlines()[-4:] == [
+        await until(pilot, lambda: "+2 more, w shows all" in text(app, "#banner"))
+        assert "! Full." in text(app, "#banner").splitlines()[1]
+        await pilot.press("w")
+        await until(pilot, lambda: "Blurred." in text(app, "#active-messages"))
+        assert text(app, "#active-messages").splitlines()[-4:] == [
             "! Full.", "! Overfitting.", "! Unused.", "! Blurred."
         ]  # fmt: skip
 
@@ -233,7 +238,7 @@ async def test_a_warning_stays_until_it_is_cleared(tmp_path: Path, make_run: Mak
             run, Warned(WarningKind.DISK, "", 2), CheckpointSaved(1, 2, "checkpoints/a.pt", "interval", 5)
         )
         await until(pilot, lambda: "disk" not in text(app, "#banner"))
-        assert dict(screen.query_one(MetricTable).metrics)["Saved"] == "2 interval"
+        assert figures_of(screen)["Saved"] == "2 interval"
 
 
 async def test_only_the_detector_reports_overfitting_and_the_best_epoch_has_an_age(
@@ -266,6 +271,7 @@ async def test_few_held_out_files_are_noted_beside_the_best_epoch(
         screen = await open_dashboard(app, pilot, run)
         await until(pilot, lambda: screen.history.last_epoch is not None)
         assert "75% improving" in str(screen.query_one(QualityBar).render())
+        await pilot.press("4")
         best = screen.query_one("#best", Static)
         assert str(best.render()) == (
             "Best is epoch 7, the newest. Only 2 files held out: take validation as a hint."
@@ -288,12 +294,7 @@ async def test_held_out_files_with_the_largest_error_are_named(tmp_path: Path, m
         assert text(app, "#hardest") == f"Hardest held-out (× median): {hardest} 2.3"
 
 
-async def test_charts_are_drawn_where_there_is_room_and_seldom(
-    tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[float] = []
-    build = Plot.build
-    monkeypatch.setattr(Plot, "build", lambda plot: (drawn.append(0), build(plot))[1])
+async def test_charts_are_drawn_where_there_is_room_and_seldom(tmp_path: Path, make_run: MakeRun) -> None:
     run = make_run()
     write_run(run, *(a_step(number, 1.0) for number in range(1, 1001)), an_epoch(1, 1, 0.1))
     elsewhere = RunDirectory(run.path)
@@ -301,17 +302,31 @@ async def test_charts_are_drawn_where_there_is_room_and_seldom(
     async with running(tmp_path) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
         await until(pilot, lambda: screen.history.step == 1000)
-        charts = screen.query(StepChart)
-        assert all(chart.region.width > 30 and chart.region.height > 5 for chart in charts)
-        while drawn:  # until all that is there is drawn, which takes more than one turn on a busy machine
-            drawn.clear()
-            await pilot.pause(SHORTEST_INTERVAL_S + 2 * POLL_INTERVAL_S)
+
+        def visible() -> list[Chart]:
+            return [chart for chart in screen.query(Chart) if chart.display]
+
+        def drawn() -> int:
+            return sum(chart.draw_count for chart in screen.query(Chart))
+
+        await until(pilot, lambda: len(visible()) == 3 and all(chart.draw_count for chart in visible()))
+        assert all(chart.region.width > 30 and chart.region.height > 5 for chart in visible())
+        await pilot.pause(2 * DRAW_INTERVAL_S)
+        before = drawn()
         write_run(run, a_step(1001, 1.0))
-        await until(pilot, lambda: dict(screen.query_one(MetricTable).metrics)["Step"].startswith("1001"))
-        assert drawn == []
+        await until(pilot, lambda: figures_of(screen)["Step"].startswith("1001"))
+        assert drawn() == before
         write_run(run, *(a_step(number, 1.0) for number in range(1002, 1101)))
-        await until(pilot, lambda: len(drawn) == len(charts) == 3)
+        await until(pilot, lambda: drawn() >= before + 3)
         await pilot.resize_terminal(*NARROW)
-        await until(pilot, lambda: not any(chart.display for chart in charts))
+        await until(pilot, lambda: not visible())
         assert screen.query_one(LossChart).region.height > 5
+        await pilot.press("2")
+        await until(pilot, lambda: screen.pane is Pane.CHARTS and screen.query_one(RunCharts).has_focus)
+        await pilot.press("down", "left", "left", "plus", "right_square_bracket")
+        await until(pilot, lambda: [chart.panel.id for chart in visible()] == ["loss"])
+        view = visible()[0].view
+        assert view.is_cursor_kept
+        assert view.span == 1100 / 2
+        assert view.smoothing == DEFAULT_SMOOTHING + 1
     elsewhere.lock.release()

@@ -15,10 +15,18 @@ from textual_plotext import PlotextPlot
 from core.events import PreviewReady, RunState, StateChanged
 from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.widgets.charts import LossChart
-from sda_tui.widgets.metric_table import MetricTable
 from sda_tui.widgets.waveform import Waveform
 from tests.conftest import MakeRun
-from tests.sda_tui.driving import RecordingPlayer, a_step, an_epoch, open_dashboard, running, until, write_run
+from tests.sda_tui.driving import (
+    RecordingPlayer,
+    a_step,
+    an_epoch,
+    figures_of,
+    open_dashboard,
+    running,
+    until,
+    write_run,
+)
 
 BRAILLE, QUADRANTS = re.compile("[\u2801-\u28ff]"), re.compile("[▖▗▘▙▚▛▜▝▞▟▀▄▌▐█]")
 
@@ -38,12 +46,12 @@ async def test_numbers_of_the_dashboard_are_those_of_the_run(tmp_path: Path, mak
             newest = screen.query_one("#newest-losses", Sparkline)
             await until(pilot, lambda: bool(newest.data))
             assert newest.data == pytest.approx([2.0 - 0.01 * number for number in range(1, 101)])
-            metrics = dict(screen.query_one(MetricTable).metrics)
+            metrics = figures_of(screen)
             assert (metrics["Step"], metrics["Epoch"]) == ("100/400", "10/100")
-            assert (metrics["Loss"], metrics["Validation"]) == ("1.0000", "0.3000")
+            assert (metrics["Loss"], metrics["Valid."]) == ("1.0000", "0.3000")
             assert metrics["Best"] == "0.2000 @7"
             assert (metrics["Elapsed"], metrics["ETA"]) == ("1:00:00", "1:00")
-            assert [metrics[name].split()[0] for name in ("Memory", "  peak", "  of")] == [
+            assert [metrics[name].split()[0] for name in ("Memory", "Mem. peak", "Mem. of")] == [
                 "1.0",
                 "2.0",
                 "3.0",
