@@ -109,7 +109,7 @@ def test_a_run_that_the_user_stops_here_is_no_news(make_run: MakeRun, tmp_path: 
 def test_training_without_a_screen_tells_too(
     make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run, noted = make_run(epochs=1), tmp_path / "noted"
+    run, noted = make_run(epochs=1, augmentation_expansion=1, preview_samples=0), tmp_path / "noted"
     monkeypatch.setattr("sda_tui.headless.train.notifier", lambda: note_to(noted))
     assert resume_command(str(run.path), None, [], "cpu", None, GoingBack(None, False, None)) == 0
     wait_until(lambda: noted.exists() and noted.read_text() != "")
