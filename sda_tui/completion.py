@@ -8,8 +8,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import argcomplete
 from argcomplete.completers import BaseCompleter, DirectoriesCompleter, FilesCompleter
+from argcomplete.finders import CompletionFinder
+from argcomplete.shell_integration import shellcode
 
 from core.config import (
     EXPORT_KINDS,
@@ -17,6 +18,7 @@ from core.config import (
     METRIC_FORMATS,
     PRESETS,
     SETTINGS,
+    MakingSettings,
     OutputSettings,
     Setting,
     SettingValue,
@@ -51,7 +53,7 @@ class Words(BaseCompleter):
         return found
 
 
-class Finder(argcomplete.CompletionFinder):
+class Finder(CompletionFinder):
     """Offers files and folders beside the commands: the app opens them."""
 
     def collect_completions(
@@ -92,7 +94,7 @@ def shell_script(shell: str) -> str:
         how = "sda-tui completion fish | source    # in ~/.config/fish/config.fish"
     else:
         how = f'eval "$(sda-tui completion {shell})"    # in ~/.{shell}rc'
-    return f"# {how}\n{argcomplete.shellcode(['sda-tui'], shell=shell)}\n"
+    return f"# {how}\n{shellcode(['sda-tui'], shell=shell)}\n"
 
 
 def _attach(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +108,8 @@ def _attach(parser: argparse.ArgumentParser) -> None:
 
 
 def _completer(action: argparse.Action) -> BaseCompleter | None:
-    made = [describe_settings(each) for each in (OutputSettings, *KINDS.values())]
+    kinds: list[type[MakingSettings]] = [OutputSettings, *KINDS.values()]
+    made = map(describe_settings, kinds)
     by_name: dict[str, Sequence[str]] = {name: each.choices for one in made for name, each in one.items()}
     by_name |= {
         "preset": tuple(PRESETS),

@@ -11,10 +11,11 @@ import pytest
 from core.events import RunState, StateChanged
 from core.runs import RunDirectory, summarise
 from sda_tui.first_start import TMUX_HINT, first_hint
-from sda_tui.headless.train import train_command
+from sda_tui.headless.going_back import GoingBack
+from sda_tui.headless.train import resume_command
 from sda_tui.notification import Ending, Notifier, NotifierOptions
 from sda_tui.session import Session
-from tests.conftest import TINY, MakeRun
+from tests.conftest import MakeRun
 from tests.sda_tui.driving import running, toasts, until
 
 REMOTE = {"SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"}
@@ -106,15 +107,13 @@ def test_a_run_that_the_user_stops_here_is_no_news(make_run: MakeRun, tmp_path: 
 
 @pytest.mark.slow
 def test_training_without_a_screen_tells_too(
-    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    noted = tmp_path / "noted"
+    run, noted = make_run(epochs=1, augmentation_expansion=1, preview_samples=0), tmp_path / "noted"
     monkeypatch.setattr("sda_tui.headless.train.notifier", lambda: note_to(noted))
-    settings = [f"{name}={value}" for name, value in {**TINY, "epochs": 1}.items()]
-    root = tmp_path / "runs"
-    assert train_command([sounds], root, settings, "cpu", None, "drums", None, None) == 0
+    assert resume_command(str(run.path), None, [], "cpu", None, GoingBack(None, False, None)) == 0
     wait_until(lambda: noted.exists() and noted.read_text() != "")
-    assert noted.read_text() == f"{root / 'drums'}|finished|drums has finished.\n"
+    assert noted.read_text() == f"{run.path}|finished|run has finished.\n"
     assert "Finished after" in capfd.readouterr().err
 
 
