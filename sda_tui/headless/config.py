@@ -24,7 +24,7 @@ def config_command(only_path: bool, as_json: bool) -> int:
         sys.stdout.write(f"{path}\n")
         return 0
     _, key_faults = read_keys(read)
-    faults = [*read.faults, *key_faults]
+    faults = sorted([*read.faults, *key_faults], key=lambda fault: fault.line or 0)
     commands = {id: command.default_keys for id, command in commands_by_id().items()}
     if as_json:
         document = {

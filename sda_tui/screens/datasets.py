@@ -29,12 +29,6 @@ from sda_tui.widgets.scan_table import ScanTable
 from sda_tui.widgets.title_bar import TitleBar
 
 RECENT = 8
-WELCOME = """\
-Choose a folder of sounds: type its path, take a recent one, or find it in the tree.
-No sounds at hand? Press d for the demo.
-
-5 to 500 files are best, of any length and format. Every file gets a verdict here before
-anything is trained; the folder itself is never changed."""
 PHASES = {"finding": "finding files", "headers": "reading headers", "samples": "reading samples"}
 
 
@@ -89,7 +83,7 @@ class DatasetScreen(Screen[None]):
         with Horizontal(id="datasets"):
             yield FolderPicker(Path.cwd(), id="picker")
             with Vertical(id="report"):
-                yield Static(WELCOME, id="scan-status")
+                yield Static(Text(_welcome()), id="scan-status")
                 yield ProgressLine(id="scan-progress")
                 yield ScanTable(id="files")
                 yield Audition(self._session, self._listening, id="audition")
@@ -318,3 +312,12 @@ class DatasetScreen(Screen[None]):
             self._scan_number += 1  # batches that it has posted are dropped
             self._set_scanning(False)
             self._show_status("Scan stopped. Choose a folder.")
+
+
+def _welcome() -> str:
+    return (
+        f"Choose a folder of sounds: type its path ({key_of('datasets.path')}), take a recent one, or find it "
+        f"in the tree. No sounds at hand? Press {key_of('datasets.demo')} for the demo.\n\n"
+        "5 to 500 files are best, of any length and format. Every file gets a verdict here before anything is "
+        "trained; the folder itself is never changed."
+    )
