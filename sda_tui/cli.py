@@ -109,8 +109,8 @@ def _configure(parsed: argparse.Namespace) -> "Read":
 
     read = read_configuration()
     configuration = read.configuration
-    if getattr(parsed, "runs", "") is None and configuration.runs and not os.environ.get(ROOT_VARIABLE):
-        parsed.runs = Path(configuration.runs)
+    if configuration.runs and not os.environ.get(ROOT_VARIABLE):
+        os.environ[ROOT_VARIABLE] = os.path.expanduser(configuration.runs)  # noqa: PTH111  (that of Path may raise)
     use_colours(configuration.colours)
     if parsed.command in ("train", "resume") and parsed.device is None:
         parsed.device = configuration.device or None

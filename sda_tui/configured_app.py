@@ -1,4 +1,4 @@
-"""What the user's configuration makes of the app: its colours, its keys, and a word on what is wrong in it."""
+"""What the user's configuration makes of the app: colours, keys, and a word on what is wrong in it."""
 
 from textual.app import App, ReturnType
 

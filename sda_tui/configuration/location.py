@@ -10,7 +10,7 @@ PROGRAM = "sda-tui"
 
 
 def configuration_path() -> Path | None:
-    """The configuration file: `$SDA_CONFIG`, else where such files are kept; None for a user without a home."""
+    """The configuration file: `$SDA_CONFIG`, else the usual place; None for a user without a home."""
     if given := os.environ.get(CONFIG_VARIABLE):
         return Path(os.path.expanduser(given))  # noqa: PTH111  (that of Path may raise)
     folder = user_folder()

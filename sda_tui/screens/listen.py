@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Static
+from textual.widgets import Footer, Input, Label, Static
 
 from core.errors import SdaError
 from core.text import printable
@@ -50,6 +50,7 @@ class ListenScreen(ModalScreen[None]):
             yield Static(id="listen-keys")
             yield Line(id="listen-note")
             yield Line(id="pages")
+        yield Footer()
 
     def on_mount(self) -> None:
         self.query_one("#login").display = False

@@ -57,7 +57,7 @@ def test_every_key_of_the_table_is_one_that_a_user_may_write() -> None:
 
 
 def test_characters_are_called_as_textual_calls_them_and_shown_as_themselves() -> None:
-    assert NAME_OF == {each: _character_to_key(each) for each in string.punctuation}
+    assert {each: _character_to_key(each) for each in string.punctuation} == NAME_OF
     assert all(show_key(name) == format_key(name) == each for each, name in NAME_OF.items())
 
 
