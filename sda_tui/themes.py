@@ -27,8 +27,11 @@ def _theme(
     line: str,
     is_dark: bool = True,
 ) -> Theme:
-    """`ground` is background, surface and panel, `text` the usual and the muted; a cursor's colours are those of
-    its text and behind it; `tints` are behind warnings and errors; `line` is that of frames."""
+    """A theme, whose title is noted.
+
+    `ground` is background, surface and panel, `text` the usual and the muted; a cursor has a colour of its
+    text and one behind it; `tints` are behind warnings and errors; `line` is the colour of frames.
+    """
     background, surface, panel = ground
     foreground, muted = text
     theme = Theme(
@@ -128,8 +131,8 @@ HIGH_CONTRAST = _theme(
     error="#ffafaf",
     line="#bcbcbc",
 )
-# The hues of Okabe and Ito, "Color Universal Design" (2008): sky blue, yellow, bluish green, vermilion, in those
-# of 256 colours that are light enough and farthest from each other for each kind of colour vision.
+# The hues of Okabe and Ito, "Color Universal Design" (2008): sky blue, yellow, bluish green, vermilion, in
+# those of 256 colours that are light enough and farthest from each other for each kind of colour vision.
 COLOUR_BLIND = _theme(
     "colour-blind",
     "Colour-blind safe",

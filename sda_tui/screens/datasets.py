@@ -145,9 +145,8 @@ class DatasetScreen(Screen[None]):
 
     def _show_progress(self, progress: ScanProgress) -> None:
         self.query_one(ProgressLine).show(progress.done, progress.total)
-        self._show_status(
-            f"{describe_sources(self._chosen)}: {PHASES[progress.phase]}, {key_of('datasets.stop-scan')} stops"
-        )
+        stop = key_of("datasets.stop-scan")
+        self._show_status(f"{describe_sources(self._chosen)}: {PHASES[progress.phase]}, {stop} stops")
 
     def _show_report(self, report: ScanReport) -> None:
         self._report = None
@@ -316,8 +315,8 @@ class DatasetScreen(Screen[None]):
 
 def _welcome() -> str:
     return (
-        f"Choose a folder of sounds: type its path ({key_of('datasets.path')}), take a recent one, or find it "
-        f"in the tree. No sounds at hand? Press {key_of('datasets.demo')} for the demo.\n\n"
-        "5 to 500 files are best, of any length and format. Every file gets a verdict here before anything is "
-        "trained; the folder itself is never changed."
+        f"Choose a folder of sounds: type its path ({key_of('datasets.path')}), take a recent one, or find "
+        f"it in the tree. No sounds at hand? Press {key_of('datasets.demo')} for the demo.\n\n"
+        "5 to 500 files are best, of any length and format. Every file gets a verdict here before anything "
+        "is trained; the folder itself is never changed."
     )

@@ -56,7 +56,8 @@ class ListenScreen(ModalScreen[None]):
         self.query_one("#login").display = False
         keys = (
             f"{key_of('listen.tunnel')} copies 1 · {key_of('listen.address')} copies 2 · "
-            f"{key_of('listen.edit')} edits the host in 1 · {key_of('listen.back')} closes this, the page stays"
+            f"{key_of('listen.edit')} edits the host in 1 · "
+            f"{key_of('listen.back')} closes this, the page stays"
         )
         has_browser = self.check_action("open", ())
         self.query_one("#listen-keys", Static).update(
