@@ -2,7 +2,8 @@
 
 from textual.app import App, ReturnType
 
-from sda_tui.configuration import Configuration, Read
+from sda_tui.configuration.fields import Configuration
+from sda_tui.configuration.reading import Read
 from sda_tui.keymap import USER_KEYS, Command
 from sda_tui.remembered import recall, remember
 from sda_tui.themes import THEMES, TITLES, first_theme, next_theme

@@ -5,7 +5,7 @@ import sys
 
 from core.errors import SdaError
 from core.text import printable
-from sda_tui.configuration import read_configuration
+from sda_tui.configuration.reading import read_configuration
 from sda_tui.configuration.writing import as_dict, write_toml
 from sda_tui.keymap import commands_by_id
 from sda_tui.keymap.rebinding import read_keys

@@ -10,9 +10,11 @@ import platformdirs
 import pytest
 
 from sda_tui.cli import main
-from sda_tui.configuration import Configuration, Read, configuration_path, read_configuration, use_colours
-from sda_tui.configuration.fields import declared_fields
+from sda_tui.configuration.colours import use_colours
+from sda_tui.configuration.fields import Configuration, declared_fields
 from sda_tui.configuration.lines import find_line
+from sda_tui.configuration.location import configuration_path
+from sda_tui.configuration.reading import Read, read_configuration
 from sda_tui.configuration.writing import write_toml
 from sda_tui.keymap import commands_by_id
 from sda_tui.keymap.rebinding import read_keys

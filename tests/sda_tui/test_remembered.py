@@ -1,6 +1,5 @@
 """What is remembered from one start to the next."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ def test_values_are_recalled_by_name_and_by_the_type_of_the_default() -> None:
     assert recall("smoothing", "none") == "none"
     assert recall("smoothing", False) is False
     assert remembered_file().stat().st_mode & 0o777 == 0o600
-    assert os.listdir(remembered_file().parent) == [FILE_NAME]
+    assert list(remembered_file().parent.iterdir()) == [remembered_file()]
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 50_000, b'{"theme": null}'])
