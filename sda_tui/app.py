@@ -20,7 +20,7 @@ from textual.filter import LineFilter
 from textual.message import Message
 from textual.notifications import SeverityLevel
 
-from sda_tui.configuration import Read
+from sda_tui.configuration.reading import Read
 from sda_tui.configured_app import ConfiguredApp
 from sda_tui.driver import TerminalDriver
 from sda_tui.keymap import KEYMAP, key_of

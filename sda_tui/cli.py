@@ -13,7 +13,7 @@ from sda_tui.advice import explain
 from sda_tui.making_arguments import COMMANDS, MODEL_HELP, add_arguments
 
 if TYPE_CHECKING:
-    from sda_tui.configuration import Read
+    from sda_tui.configuration.reading import Read
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
 
@@ -103,33 +103,39 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words if is_for_parser else ["open", *words])
 
 
-def _configure(parsed: argparse.Namespace) -> "Read":
-    """What the configuration file says, put where the arguments say nothing.
+def _configure(parsed: argparse.Namespace) -> "Read | None":
+    """What the configuration file says, if there is one, put where the arguments say nothing.
 
     The app shows the faults itself.
     """
+    from sda_tui.configuration.location import CONFIG_VARIABLE, configuration_path
+
+    path = configuration_path()
+    if path is None or not (os.environ.get(CONFIG_VARIABLE) or os.path.lexists(path)):
+        return None
     from core.paths import ROOT_VARIABLE
-    from sda_tui.configuration import read_configuration, use_colours
+    from sda_tui.configuration.colours import use_colours
+    from sda_tui.configuration.reading import read_configuration
 
     read = read_configuration()
-    configuration = read.configuration
-    if getattr(parsed, "runs", "") is None and configuration.runs and not os.environ.get(ROOT_VARIABLE):
-        parsed.runs = Path(configuration.runs)
-    use_colours(configuration.colours)
+    wanted = read.configuration
+    use_colours(wanted.colours)
+    if wanted.runs and not os.environ.get(ROOT_VARIABLE):
+        os.environ[ROOT_VARIABLE] = os.path.expanduser(wanted.runs)  # noqa: PTH111  (that of Path may raise)
     if parsed.command in ("train", "resume") and parsed.device is None:
-        parsed.device = configuration.device or None
-    if parsed.command == "train" and parsed.preset is None and configuration.preset != "auto":
-        parsed.preset = configuration.preset
+        parsed.device = wanted.device or None
+    if parsed.command == "train" and parsed.preset is None and wanted.preset != "auto":
+        parsed.preset = wanted.preset
     if getattr(parsed, "listen_port", 0) is None:
-        parsed.listen_port = configuration.listening.port or None
+        parsed.listen_port = wanted.listening.port or None
     if parsed.command == "listen" and parsed.port is None:
-        parsed.port = configuration.listening.port or None
+        parsed.port = wanted.listening.port or None
     if parsed.command not in ("open", "attach"):
         sys.stderr.write("".join(f"sda-tui: {fault}\n" for fault in read.faults))
     return read
 
 
-def _run(parsed: argparse.Namespace, configuration: "Read") -> int:
+def _run(parsed: argparse.Namespace, configuration: "Read | None") -> int:
     if parsed.command == "open":
         from sda_tui.launch import open_app
 

@@ -1,15 +1,16 @@
-"""What the user's configuration makes of the app: its colours, its keys, and a word on what is wrong in it."""
+"""What the user's configuration makes of the app: colours, keys, and a word on what is wrong in it."""
 
 from textual.app import App, ReturnType
 
-from sda_tui.configuration import Configuration, Read
+from sda_tui.configuration.fields import Configuration
+from sda_tui.configuration.reading import Read
 from sda_tui.keymap import USER_KEYS, Command
 from sda_tui.remembered import recall, remember
 from sda_tui.themes import THEMES, TITLES, first_theme, next_theme
 
 REMEMBERED_THEME = "theme"
 SHOWN_FAULTS = 3
-FAULTS_TIMEOUT_S = 30
+FAULTS_TIMEOUT_S = 15
 FEW_COLOURS = "standard"  # what Rich calls 16
 
 
@@ -35,7 +36,7 @@ class ConfiguredApp(App[ReturnType]):
             from sda_tui.keymap.rebinding import as_keymap, read_keys
 
             keys, key_faults = read_keys(self._read)
-            faults += key_faults
+            faults = sorted([*faults, *key_faults], key=lambda fault: fault.line or 0)
             USER_KEYS.use(keys)
             self.set_keymap(as_keymap(keys))
         if faults:

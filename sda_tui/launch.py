@@ -23,7 +23,7 @@ from sda_tui.terminal import Mode, leave_terminal, log_path, own_terminal, resto
 if TYPE_CHECKING:
     from core.runs import RunDirectory
     from sda_tui.app import Leave, SdaApp
-    from sda_tui.configuration import Read
+    from sda_tui.configuration.reading import Read
     from sda_tui.session import Session
 
 STDIN, STDERR = 0, 2

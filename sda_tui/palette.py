@@ -23,7 +23,7 @@ class Offer:
 
 
 class KeyCommands(Provider):
-    """Offers the commands of the current screen and of all screens, from the table of keys; and the themes."""
+    """Offers the commands of the current screen and of the app, from the table of keys; and the themes."""
 
     async def discover(self) -> Hits:
         for offer in self._offers():

@@ -41,7 +41,7 @@ def remember(name: str, value: object) -> None:
 
 
 def write_privately(path: Path, data: bytes) -> None:
-    """Replace a file at once by one that its user alone may read, in a folder that is made if it is missing."""
+    """Replace a file at once by one that its user alone may read; its folder is made if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)

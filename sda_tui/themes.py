@@ -27,8 +27,11 @@ def _theme(
     line: str,
     is_dark: bool = True,
 ) -> Theme:
-    """`ground` is background, surface and panel, `text` the usual and the muted; a cursor's colours are those of
-    its text and behind it; `tints` are behind warnings and errors; `line` is that of frames."""
+    """A theme, whose title is noted.
+
+    `ground` is background, surface and panel, `text` the usual and the muted; a cursor has a colour of its
+    text and one behind it; `tints` are behind warnings and errors; `line` is the colour of frames.
+    """
     background, surface, panel = ground
     foreground, muted = text
     theme = Theme(
@@ -43,7 +46,7 @@ def _theme(
         background=background,
         surface=surface,
         panel=panel,
-        boost=surface,
+        boost=panel,
         dark=is_dark,
         variables={
             "text": foreground,
@@ -63,12 +66,12 @@ def _theme(
             "block-cursor-text-style": "bold",
             "block-cursor-blurred-foreground": blurred_cursor[0],
             "block-cursor-blurred-background": blurred_cursor[1],
-            "block-hover-background": surface,
+            "block-hover-background": panel,
             "panel-lighten-2": line,
             "border-blurred": line,
             "footer-key-foreground": primary,
             "button-foreground": foreground,
-            "button-color-foreground": cursor[0],
+            "button-color-foreground": background,
             "input-cursor-foreground": background,
             "input-cursor-background": foreground,
             "input-selection-foreground": cursor[0],
@@ -116,7 +119,7 @@ LIGHT = _theme(
 HIGH_CONTRAST = _theme(
     "high-contrast",
     "High contrast",
-    ground=("#000000", "#000000", "#121212"),
+    ground=("#000000", "#000000", "#262626"),
     text=("#ffffff", "#d0d0d0"),
     cursor=("#000000", "#ffff00"),
     blurred_cursor=("#ffffff", "#303030"),
@@ -128,8 +131,8 @@ HIGH_CONTRAST = _theme(
     error="#ffafaf",
     line="#bcbcbc",
 )
-# The hues of Okabe and Ito, "Color Universal Design" (2008): sky blue, yellow, bluish green, vermilion, in those
-# of 256 colours that are light enough and farthest from each other for each kind of colour vision.
+# The hues of Okabe and Ito, "Color Universal Design" (2008): sky blue, yellow, bluish green, vermilion, in
+# those of 256 colours that are light enough and farthest from each other for each kind of colour vision.
 COLOUR_BLIND = _theme(
     "colour-blind",
     "Colour-blind safe",
@@ -152,7 +155,7 @@ SIXTEEN = _theme(
     ground=("#000000", "#000000", "#0000aa"),
     text=("#ffffff", "#aaaaaa"),
     cursor=("#000000", "#55ffff"),
-    blurred_cursor=("#000000", "#aaaaaa"),
+    blurred_cursor=("#ffffff", "#0000aa"),
     tints=("#000000", "#000000"),
     primary="#55ffff",
     accent="#ff55ff",

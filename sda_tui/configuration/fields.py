@@ -5,7 +5,7 @@ Reading, checking, `sda-tui config` and its JSON all come from here.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import Any, cast
 
 AUTO = "auto"
 THEMES = ("dark", "light", "high-contrast", "colour-blind", "16-colours")  # of `sda_tui.themes`
@@ -152,4 +152,4 @@ def _fields_of(section: Any, table: str) -> Iterator[Field]:
         if is_dataclass(each.default):
             yield from _fields_of(each.default, each.name)
         elif each.metadata:
-            yield Field(table, each.name, each.default, **each.metadata)
+            yield Field(table, each.name, cast(Value, each.default), **each.metadata)

@@ -1,7 +1,6 @@
 """Where the user's files are: the configuration, and what the app remembers."""
 
 import os
-import sys
 from pathlib import Path
 
 CONFIG_VARIABLE = "SDA_CONFIG"  # another configuration file
@@ -10,7 +9,7 @@ PROGRAM = "sda-tui"
 
 
 def configuration_path() -> Path | None:
-    """The configuration file: `$SDA_CONFIG`, else where such files are kept; None for a user without a home."""
+    """The configuration file: `$SDA_CONFIG`, else the usual place; None for a user without a home."""
     if given := os.environ.get(CONFIG_VARIABLE):
         return Path(os.path.expanduser(given))  # noqa: PTH111  (that of Path may raise)
     folder = user_folder()
@@ -19,7 +18,7 @@ def configuration_path() -> Path | None:
 
 def user_folder() -> Path | None:
     """The folder of the user's configuration, by the XDG rules on Linux; None for a user without a home."""
-    if sys.platform == "linux":  # as platformdirs does it, without the time that importing it takes
+    if os.uname().sysname == "Linux":  # as platformdirs does it, without the time that importing it takes
         given = os.environ.get("XDG_CONFIG_HOME", "").strip()
         folder = Path(os.path.expanduser(given or "~/.config"))  # noqa: PTH111
         return folder / PROGRAM if folder.is_absolute() else None

@@ -37,7 +37,7 @@ class Read:
     faults: tuple[Fault, ...] = ()
 
     def fault(self, path: Sequence[str], message: str) -> Fault:
-        """A fault of the value at `path`.  One at ("keys", id) may be written with the dots of the id bare."""
+        """A fault of the value at `path`.  That of a key may be written with the dots of the id bare."""
         from sda_tui.configuration.lines import find_line
 
         line = find_line(self.text, path) or find_line(self.text, ".".join(path).split("."))

@@ -5,7 +5,7 @@ import sys
 
 from core.errors import SdaError
 from core.text import printable
-from sda_tui.configuration import read_configuration
+from sda_tui.configuration.reading import read_configuration
 from sda_tui.configuration.writing import as_dict, write_toml
 from sda_tui.keymap import commands_by_id
 from sda_tui.keymap.rebinding import read_keys
@@ -24,7 +24,7 @@ def config_command(only_path: bool, as_json: bool) -> int:
         sys.stdout.write(f"{path}\n")
         return 0
     _, key_faults = read_keys(read)
-    faults = [*read.faults, *key_faults]
+    faults = sorted([*read.faults, *key_faults], key=lambda fault: fault.line or 0)
     commands = {id: command.default_keys for id, command in commands_by_id().items()}
     if as_json:
         document = {

@@ -39,5 +39,5 @@ def commands_by_id() -> Mapping[str, Command]:
 
 
 def key_of(id: str) -> str:
-    """The key of a command as it is labelled, for a sentence that names it: the user's own if there is one."""
+    """The key of a command as it is labelled, the user's own if there is one, for a sentence."""
     return first_key(commands_by_id()[id])

@@ -52,8 +52,11 @@ KEY_NAMES = {
 
 
 class UserKeys:
-    """The keys of each command that the user has changed, by its id.  There is one for the process, `USER_KEYS`,
-    which the app fills as it starts, so that every sentence may name the key that works."""
+    """The keys of each command that the user has changed, by its id.
+
+    There is one for the process, `USER_KEYS`.  The app fills it as it starts, so that every sentence may name
+    the key that works.
+    """
 
     def __init__(self) -> None:
         self._keys: Mapping[str, Sequence[str]] = {}

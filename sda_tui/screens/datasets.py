@@ -29,12 +29,6 @@ from sda_tui.widgets.scan_table import ScanTable
 from sda_tui.widgets.title_bar import TitleBar
 
 RECENT = 8
-WELCOME = """\
-Choose a folder of sounds: type its path, take a recent one, or find it in the tree.
-No sounds at hand? Press d for the demo.
-
-5 to 500 files are best, of any length and format. Every file gets a verdict here before
-anything is trained; the folder itself is never changed."""
 PHASES = {"finding": "finding files", "headers": "reading headers", "samples": "reading samples"}
 
 
@@ -89,7 +83,7 @@ class DatasetScreen(Screen[None]):
         with Horizontal(id="datasets"):
             yield FolderPicker(Path.cwd(), id="picker")
             with Vertical(id="report"):
-                yield Static(WELCOME, id="scan-status")
+                yield Static(Text(_welcome()), id="scan-status")
                 yield ProgressLine(id="scan-progress")
                 yield ScanTable(id="files")
                 yield Audition(self._session, self._listening, id="audition")
@@ -151,9 +145,8 @@ class DatasetScreen(Screen[None]):
 
     def _show_progress(self, progress: ScanProgress) -> None:
         self.query_one(ProgressLine).show(progress.done, progress.total)
-        self._show_status(
-            f"{describe_sources(self._chosen)}: {PHASES[progress.phase]}, {key_of('datasets.stop-scan')} stops"
-        )
+        stop = key_of("datasets.stop-scan")
+        self._show_status(f"{describe_sources(self._chosen)}: {PHASES[progress.phase]}, {stop} stops")
 
     def _show_report(self, report: ScanReport) -> None:
         self._report = None
@@ -318,3 +311,12 @@ class DatasetScreen(Screen[None]):
             self._scan_number += 1  # batches that it has posted are dropped
             self._set_scanning(False)
             self._show_status("Scan stopped. Choose a folder.")
+
+
+def _welcome() -> str:
+    return (
+        f"Choose a folder of sounds: type its path ({key_of('datasets.path')}), take a recent one, or find "
+        f"it in the tree. No sounds at hand? Press {key_of('datasets.demo')} for the demo.\n\n"
+        "5 to 500 files are best, of any length and format. Every file gets a verdict here before anything "
+        "is trained; the folder itself is never changed."
+    )

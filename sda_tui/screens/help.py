@@ -7,9 +7,9 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Label, OptionList, Static
+from textual.widgets import Footer, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from sda_tui.keymap import KEYMAP, Command, Scope, commands_by_id, key_of, show_keys
@@ -23,18 +23,22 @@ class HelpScreen(ModalScreen[Command | None]):
     A command of the current screen can be chosen, by key or mouse: it is the result.
     """
 
-    BINDINGS = [Binding("escape,q,question_mark", "dismiss(None)", "Close", show=False)]
+    BINDINGS = [Binding("escape,q,question_mark", "dismiss(None)", "Close")]
 
     def __init__(self, scope: str) -> None:
         super().__init__()
         self._scope = scope
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="help", can_focus=False):
+        with Vertical(id="help"):
             yield Label("Keys", id="help-title")
             yield Label("enter or a click does what can be done here · esc closes", id="help-hint")
             yield OptionList(*self._options(), id="help-keys", compact=True)
             yield Static(Text(_about()), id="help-about")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).highlighted = None  # so that enter does nothing until one is chosen
 
     def _options(self) -> Iterator[Option]:
         here = (self._scope, "app")

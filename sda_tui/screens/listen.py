@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Static
+from textual.widgets import Footer, Input, Label, Static
 
 from core.errors import SdaError
 from core.text import printable
@@ -50,12 +50,14 @@ class ListenScreen(ModalScreen[None]):
             yield Static(id="listen-keys")
             yield Line(id="listen-note")
             yield Line(id="pages")
+        yield Footer()
 
     def on_mount(self) -> None:
         self.query_one("#login").display = False
         keys = (
             f"{key_of('listen.tunnel')} copies 1 · {key_of('listen.address')} copies 2 · "
-            f"{key_of('listen.edit')} edits the host in 1 · {key_of('listen.back')} closes this, the page stays"
+            f"{key_of('listen.edit')} edits the host in 1 · "
+            f"{key_of('listen.back')} closes this, the page stays"
         )
         has_browser = self.check_action("open", ())
         self.query_one("#listen-keys", Static).update(

@@ -7,7 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Label, OptionList
+from textual.widgets import Footer, Label, OptionList
 from textual.widgets.option_list import Option
 
 from sda_tui.background import read_beside
@@ -35,6 +35,7 @@ class PlayersScreen(ModalScreen[None]):
         with Vertical(id="players"):
             yield Label("Play sounds through", id="players-title")
             yield OptionList(id="player-list", compact=True)
+        yield Footer()
 
     def on_mount(self) -> None:
         self._reasons = {

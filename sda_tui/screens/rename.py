@@ -5,9 +5,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label
+from textual.widgets import Footer, Input, Label
 
-from sda_tui.keymap import KEYMAP
+from sda_tui.keymap import KEYMAP, key_of
 
 
 class RenameScreen(ModalScreen[str | None]):
@@ -24,7 +24,8 @@ class RenameScreen(ModalScreen[str | None]):
         with Vertical(id="question"):
             yield Label(Text("New name"), id="question-title")
             yield Input(self._former, compact=True)
-            yield Label(Text("⏎ renames, esc leaves it as it is"), id="rename-keys")
+            yield Label(Text(f"⏎ renames, {key_of('rename.back')} leaves it as it is"), id="rename-keys")
+        yield Footer()
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()

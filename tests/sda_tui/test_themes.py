@@ -1,4 +1,4 @@
-"""Colours: each text is readable, and what means different things looks different, also to the colour-blind."""
+"""Colours: each text is readable, and what differs looks different, also to the colour-blind."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -19,7 +19,10 @@ PAIRS = [
     *((text, "panel") for text in ("foreground", "text-muted", "footer-key-foreground")),
     ("block-cursor-foreground", "block-cursor-background"),
     ("block-cursor-blurred-foreground", "block-cursor-blurred-background"),
+    ("foreground", "block-cursor-blurred-background"),
     ("input-selection-foreground", "input-selection-background"),
+    ("button-foreground", "surface"),
+    ("button-color-foreground", "primary"),
     ("text-warning", "warning-muted"),
     ("text-error", "error-muted"),
 ]
