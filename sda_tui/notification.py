@@ -10,6 +10,8 @@ from core.errors import RunError
 from core.events import RunState, StateChanged
 from core.runs import RunDirectory
 from core.text import one_line, printable
+from sda_tui.configuration.fields import WhenDone
+from sda_tui.configuration.reading import read_configuration
 from sda_tui.multiplexer import multiplexer
 
 BELL = "\a"
@@ -39,30 +41,17 @@ class Ending:
         return one_line(f"{self.run.name} {how}{f': {self.message}' if self.message else '.'}")
 
 
-@dataclass(frozen=True)
-class NotifierOptions:
-    """What is done when a run ends.
-
-    `bell` rings the terminal's bell, `terminal` has it show a notification, and `command` is run by the
-    shell; none if it is empty.
-    """
-
-    bell: bool = False
-    terminal: bool = False
-    command: str = ""
-
-
 class Notifier:
-    """Does what its options say.  Nothing here waits, and nothing raises."""
+    """Does what the user wants when a run ends.  Nothing here waits, and nothing raises."""
 
-    def __init__(self, options: NotifierOptions, environment: Mapping[str, str] = os.environ) -> None:
-        self._options = options
+    def __init__(self, wanted: WhenDone, environment: Mapping[str, str] = os.environ) -> None:
+        self._wanted = wanted
         self._environment = environment
 
     def sequences(self, ending: Ending) -> str:
         """What is to be written to a terminal; may be empty."""
-        bell = BELL if self._options.bell else ""
-        return bell + (self._notification(ending.text) if self._options.terminal else "")
+        bell = BELL if self._wanted.bell else ""
+        return bell + (self._notification(ending.text) if self._wanted.terminal else "")
 
     def _notification(self, text: str) -> str:
         """OSC 9 (iTerm2) and OSC 777 (urxvt, VTE, Konsole), wrapped so that tmux and screen pass them on."""
@@ -81,7 +70,7 @@ class Notifier:
 
     def run_command(self, ending: Ending) -> None:
         """Start the user's command; what it prints, and how it fails, is in the run's log."""
-        if not self._options.command:
+        if not self._wanted.command:
             return
         environment = {
             **self._environment,
@@ -95,7 +84,7 @@ class Notifier:
             log = os.open(os.devnull, os.O_WRONLY)
         try:
             process = subprocess.Popen(
-                self._options.command,
+                self._wanted.command,
                 shell=True,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -125,5 +114,5 @@ def _write(log: int, line: str) -> None:
 
 
 def notifier() -> Notifier:
-    """What is done when a run ends, as the user wants it: nothing, unless configured."""
-    return Notifier(NotifierOptions())
+    """What is done when a run ends, as the configuration file says."""
+    return Notifier(read_configuration().configuration.when_done)

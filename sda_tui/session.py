@@ -27,7 +27,8 @@ from core.events import DeviceInfo, EngineReady, RunState, StateChanged, Warned,
 from core.runs import Request, RunDirectory, RunManifest, StartModel
 from core.text import printable
 from sda_tui.advice import explain
-from sda_tui.notification import Ending, Notifier, NotifierOptions
+from sda_tui.configuration.fields import WhenDone
+from sda_tui.notification import Ending, Notifier
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Session:
         notifier: Notifier | None = None,
     ) -> None:
         self.root = root
-        self.notifier = notifier or Notifier(NotifierOptions())
+        self.notifier = notifier or Notifier(WhenDone())
         self._on_train = on_train
         self._is_cancelled_here = False
         self.devices: tuple[DeviceInfo, ...] = ()

@@ -10,23 +10,24 @@ import pytest
 
 from core.events import RunState, StateChanged
 from core.runs import RunDirectory, summarise
+from sda_tui.configuration.fields import WhenDone
 from sda_tui.first_start import TMUX_HINT, first_hint
 from sda_tui.headless.going_back import GoingBack
 from sda_tui.headless.train import resume_command
-from sda_tui.notification import Ending, Notifier, NotifierOptions
+from sda_tui.notification import Ending, Notifier
 from sda_tui.session import Session
 from tests.conftest import MakeRun
 from tests.sda_tui.driving import running, toasts, until
 
 REMOTE = {"SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"}
-ALL = NotifierOptions(bell=True, terminal=True)
+ALL = WhenDone(bell=True, terminal=True)
 NOTE = "import os; print(*(os.environ[name] for name in ('SDA_RUN', 'SDA_STATE', 'SDA_MESSAGE')), sep='|')"
 
 
 def note_to(path: Path) -> Notifier:
     """Appends what the command gets to a file."""
     command = f"{shlex.quote(sys.executable)} -c {shlex.quote(NOTE)} >> {shlex.quote(str(path))}"
-    return Notifier(NotifierOptions(command=command))
+    return Notifier(WhenDone(command=command))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -51,13 +52,13 @@ def test_an_ending_is_told_in_one_line() -> None:
 
 
 def test_a_terminal_is_told_in_its_own_way() -> None:
-    def told(options: NotifierOptions = ALL, message: str = "", **environment: str) -> str:
+    def told(options: WhenDone = ALL, message: str = "", **environment: str) -> str:
         return Notifier(options, environment).sequences(ending(message))
 
     both = "\x1b]9;drums has finished.\a\x1b]777;notify;sda-tui;drums has finished.\a"
     assert told() == f"\a{both}"
-    assert told(NotifierOptions()) == ""
-    assert told(NotifierOptions(bell=True), TMUX="x") == "\a"
+    assert told(WhenDone()) == ""
+    assert told(WhenDone(bell=True), TMUX="x") == "\a"
     assert told(TERM="xterm-kitty") == "\a\x1b]777;notify;sda-tui;drums has finished.\a"
     assert told(TMUX="/tmp/tmux,1,0") == (
         "\a\x1bPtmux;\x1b\x1b]9;drums has finished.\a\x1b\\"
@@ -75,13 +76,13 @@ def test_the_users_command_gets_what_happened_and_its_failure_is_in_the_log(
     note_to(noted).run_command(ending("It is\nfull.", RunState.FAILED, run.path))
     wait_until(lambda: noted.exists() and noted.read_text() != "")
     assert noted.read_text() == f"{run.path}|failed|run failed: It is full.\n"
-    Notifier(NotifierOptions(command="echo oops >&2; exit 3")).run_command(ending(path=run.path))
+    Notifier(WhenDone(command="echo oops >&2; exit 3")).run_command(ending(path=run.path))
     wait_until(lambda: run.log.exists() and "status 3" in run.log.read_text())
     assert "oops\nThe command when done ended with status 3.\n" in run.log.read_text()
     started_s = time.monotonic()
-    Notifier(NotifierOptions(command="exec sleep 30")).run_command(ending(path=run.path))
+    Notifier(WhenDone(command="exec sleep 30")).run_command(ending(path=run.path))
     assert time.monotonic() - started_s < 20, "it does not wait"
-    Notifier(NotifierOptions(command="exit 0\0")).run_command(ending(path=run.path))
+    Notifier(WhenDone(command="exit 0\0")).run_command(ending(path=run.path))
     assert "cannot be started" in run.log.read_text()
     note_to(noted).run_command(ending(path=Path("/nowhere/run")))  # whose log cannot be written
     wait_until(lambda: "/nowhere/run|finished" in noted.read_text())
@@ -144,7 +145,7 @@ async def test_the_app_gives_the_hint_and_rings_when_a_run_ends(
         await until(pilot, lambda: TMUX_HINT in toasts(app))
         assert app._driver is not None
         monkeypatch.setattr(app._driver, "write", written.append)
-        app.session.notifier = Notifier(NotifierOptions(bell=True))
+        app.session.notifier = Notifier(WhenDone(bell=True))
         app.session.run = run
         app.post_message(app.EngineEventReceived(StateChanged("finished", 8, 1, 16, 2, "Stopped early.")))
         await until(pilot, lambda: "run has finished: Stopped early." in toasts(app))
