@@ -240,7 +240,7 @@ class ExportScreen(Screen[None]):
         """Offer what makes sense now."""
         match action:
             case "toggle":
-                return not self._planned
+                return isinstance(self.focused, Checklist)
             case "start":
                 return not self.is_writing
             case "stop":

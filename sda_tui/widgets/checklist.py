@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from rich.text import Text
 from textual import on
-from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -26,12 +25,10 @@ class Check:
 
 
 class Checklist(OptionList):
-    """Marked with space, ⏎ or a click.  None between two lines draws a rule.
+    """Marked with ⏎, a click, or `action_select`.  None between two lines draws a rule.
 
     Posts `Pointed` with the line under the cursor, also after its mark changed.
     """
-
-    BINDINGS = [Binding("space", "select", show=False)]
 
     class Pointed(Message):
         def __init__(self, check: Check) -> None:

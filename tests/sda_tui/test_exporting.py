@@ -88,8 +88,7 @@ async def test_a_model_is_exported_by_keys_and_by_mouse(
     out = tmp_path / "exports"
     async with running(tmp_path, size=(60, 18)) as (app, pilot):
         screen = ExportScreen(app.session, run, app.listening)
-        app.push_screen(screen)
-        await until(pilot, lambda: screen.is_current and screen.query_one(Checklist).has_focus, "export")
+        await app.push_screen(screen)
         await pilot.press("space", "n")  # nothing is marked now
         await until(pilot, lambda: "Mark what is to be written" in text(app, "#export-note"), "refusal")
         await pilot.press("space", "end", "space", "n")  # the bundle, and overwriting
