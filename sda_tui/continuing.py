@@ -98,7 +98,7 @@ class Continuation:
         last = self.summary.last_epoch
         if last is None or last.step <= 0 or last.elapsed_s <= 0:
             return f"{more}."
-        return f"{more}, about {fmt.duration(steps * last.elapsed_s / last.step)} as fast as before."
+        return f"{more}, about {fmt.duration(steps * last.elapsed_s / last.step)} at the speed so far."
 
 
 def continue_run(

@@ -19,6 +19,7 @@ WIDTH, MOST_LINES = 58, 6
 SETTLED_FOR = 5  # epochs after the best one that say nothing yet
 CUT = "…"
 BETWEEN = " · "
+NO_BREAK = "\u00a0"
 
 
 @dataclass(frozen=True)
@@ -117,16 +118,20 @@ def end_lines(
 def body_lines(ending: Ending, now_s: float, width: int, most: int) -> list[str]:
     """How the run went.  What there is no room for is left out from the end, and counted."""
     first, *others = _paragraphs(ending, now_s)
-    wrapped = [textwrap.wrap(text, width) for text in others]
+    wrapped = [_wrap(text, width) for text in others]
     if ending.state is RunState.FAILED and wrapped and 1 + sum(map(len, wrapped)) > most:
         wrapped[0] = _ends_of(wrapped[0], width)
     for left_out in range(len(others) + 1):
-        counted = f"{first} (+{left_out}\u00a0more)" if left_out else first
-        lines = textwrap.wrap(counted, width)
+        counted = f"{first} (+{left_out}{NO_BREAK}more)" if left_out else first
+        lines = _wrap(counted, width)
         lines += [line for each in wrapped[: len(others) - left_out] for line in each]
         if len(lines) <= most:
             return lines
     return _cut(lines, most, width)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return [line.replace(NO_BREAK, " ") for line in textwrap.wrap(text, width)]
 
 
 def _ends_of(lines: list[str], width: int) -> list[str]:
@@ -155,7 +160,7 @@ def _paragraphs(ending: Ending, now_s: float) -> list[str]:
     texts = [_describe_end(ending, now_s)]
     if ending.state is RunState.FAILED and ending.message:
         texts.append(ending.message)
-    texts += filter(None, (describe_gain(ending), judge_end(ending)))
+    texts += filter(None, (describe_best_epoch(ending), describe_gain(ending), advise(ending)))
     if found is not None and not found.has_folder:
         texts.append("The folder of its sounds is gone: say where they are now.")
     elif found is not None and found.changed_sounds:
@@ -171,7 +176,9 @@ def _describe_active(ending: Ending) -> str:
     found, state = ending.found, describe_state(ending.state)
     if found is not None and found.holder_pid:
         where = f" on {found.host}" if found.host else ""
-        return f"{state} elsewhere, by process {found.holder_pid}{where}; what is asked for here is done there"
+        return (
+            f"{state} elsewhere, by process {found.holder_pid}{where}; what is asked for here is done there"
+        )
     if ending.loading is not None:
         loading = ending.loading
         return f"{state}: {loading.phase} {loading.done} of {loading.total}"
@@ -188,41 +195,53 @@ def _describe_end(ending: Ending, now_s: float) -> str:
         parts.append(f"after {fmt.duration(ending.elapsed_s)}")
     text = " ".join(parts)
     if ending.state is RunState.FINISHED:
-        return f"{text}: {fmt.count(ending.total_epochs, 'epoch')}, {fmt.count(ending.step, 'step')}"
+        return f"{text}, {_all_of(ending.total_epochs)}"
     if not ending.step:
         return f"{text}, before the first step"
     epoch = ending.last.epoch if ending.last is not None else 0
-    return f"{text}, epoch {epoch} of {ending.total_epochs}"
+    return f"{text} at epoch {epoch}/{ending.total_epochs}"
+
+
+def _all_of(epochs: int) -> str:
+    return "its only epoch" if epochs == 1 else f"all {epochs} epochs"
+
+
+def describe_best_epoch(ending: Ending) -> str:
+    """The best epoch with its loss, and how long before the end it was; empty if none was validated."""
+    last, since = ending.last, ending.epochs_since_best
+    if last is None or last.best_epoch == 0:
+        return ""
+    text = f"Best epoch {last.best_epoch}, loss {fmt.number(last.best_validation_loss)}"
+    if ending.is_overfitting:
+        return f"{text}; it overfitted after that."
+    if since == 0:
+        return f"{text}: the last one."
+    if since <= SETTLED_FOR:
+        return f"{text}: {since} before the end, still moving."
+    return f"{text}; no better in {since} epochs since."
 
 
 def describe_gain(ending: Ending) -> str:
-    """The best epoch, and how far the held-out error has fallen by then; empty if none was validated."""
+    """How far the held-out error had fallen by the best epoch; empty if that was not measured."""
     last, quality = ending.last, ending.best_quality
-    if last is None or last.best_epoch == 0:
+    start = last.untrained_error if last is not None else None
+    if not start or quality is None or not (quality <= 1 and math.isfinite(start) and math.isfinite(quality)):
         return ""
-    text = f"Best epoch {last.best_epoch}: loss {fmt.number(last.best_validation_loss)}"
-    start = last.untrained_error
-    if not start or quality is None or quality > 1 or not math.isfinite(start) or not math.isfinite(quality):
-        return f"{text}."
     left = math.sqrt(1 - quality)  # the inverse of `EpochFinished.quality`
     change = round(100 * (1 - left))
-    compared = f"{change}\u00a0% less" if change >= 0 else f"{-change}\u00a0% more"
-    return f"{text}, held-out error {start:.2f} → {start * left:.2f}, {compared}."
+    compared = f"{change}{NO_BREAK}% less" if change >= 0 else f"{-change}{NO_BREAK}% more"
+    return f"Held-out error {start:.2f} → {start * left:.2f}, {compared} than untrained."
 
 
-def judge_end(ending: Ending) -> str:
-    """Whether more training would help, in plain words."""
+def advise(ending: Ending) -> str:
+    """Whether to train longer, in plain words."""
     if ending.last is None or ending.last.best_epoch == 0:
         return ""
-    since, best = ending.epochs_since_best, ending.last.best_epoch
     if ending.is_overfitting:
-        return f"Overfitted after epoch {best}: add sounds; longer won’t help."
-    if since == 0:
-        return "It ended at its best: longer may make it better still."
-    ago = fmt.count(since, "epoch")
-    if since <= SETTLED_FOR:
-        return f"The best was {ago} before the end: still moving."
-    return f"{ago} without a new best: longer will hardly help."
+        return "More sounds will help; training longer will not."
+    if ending.epochs_since_best <= SETTLED_FOR:
+        return "Training longer may make it better still."
+    return "Training longer will hardly help; more sounds may."
 
 
 def keys_of(scope: str) -> dict[str, NextStep]:

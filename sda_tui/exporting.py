@@ -173,5 +173,3 @@ def _explain(status: int, written: str) -> str:
         return "The export was ended by the system; there may be too little memory beside what runs."
     last = one_line(lines[-1]) if lines else f"status {status}"
     return f"The export failed ({last})."
-
-

@@ -11,7 +11,17 @@ from textual.widgets import Static
 from core.events import RunState
 from core.runs import RunDirectory, RunHistory, RunManifest
 from sda_tui.background import read_beside
-from sda_tui.ending import (BETWEEN, MOST_LINES, Ending, Found, NextStep, body_lines, keys_of, next_steps, step_rows)
+from sda_tui.ending import (
+    BETWEEN,
+    MOST_LINES,
+    Ending,
+    Found,
+    NextStep,
+    body_lines,
+    keys_of,
+    next_steps,
+    step_rows,
+)
 from sda_tui.look import STATES
 
 
@@ -92,7 +102,7 @@ def _row(steps: Sequence[NextStep]) -> Content:
     """Steps with their keys; a click on one does it."""
     return Content(BETWEEN).join(
         Content.assemble((step.key, "bold $text-accent"), f" {step.label}").stylize(
-            Style.from_meta({"@click": f"screen.{step.action}"})
+            Style.from_meta({"@click": step.action if "." in step.action else f"screen.{step.action}"})
         )
         for step in steps
     )
