@@ -23,7 +23,7 @@ PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     "from sda_tui.cli import main; sys.exit(main(sys.argv[1:]))"
 )
-PRIORITY = 10  # as "nice" counts: a training on the same cores goes first
+PRIORITY = 5  # as "nice" counts: a training on the same cores goes first
 STOPPING_S = 5.0  # loading torch answers no interrupt for seconds
 TAIL_BYTES = 4000  # of what the process wrote to stderr; its message is the last line
 

@@ -213,6 +213,8 @@ class ExportScreen(Screen[None]):
         self._show_phase()
         self._show_files()
         self._refuse(problem)
+        if not self._planned:
+            self.query_one(Checklist).focus()
 
     def _refuse(self, problem: str) -> None:
         self._show_note(f"✗ {problem}")

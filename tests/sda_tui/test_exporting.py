@@ -1,20 +1,19 @@
 """Exports from the app: what is asked of the command, what is written, what is refused, and stopping."""
 
-import shutil
 import threading
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
 
 from core.config import ExportRequest
+from core.engine import Runner
 from core.errors import Cancelled, ExportError
 from core.runs import RunDirectory
 from sda_tui.cli import _parse
 from sda_tui.exporting import ExportJob, _explain, command_words, requests_of
 from sda_tui.screens.export import ExportScreen, export_checks
-from sda_tui.widgets.checklist import Checklist
-from tests.sda_tui.driving import running, text, toasts, until
+from tests.conftest import MakeRun
+from tests.sda_tui.driving import a_step, an_epoch, running, text, toasts, until, write_run
 
 
 def test_the_command_is_asked_for_what_was_chosen(tmp_path: Path) -> None:
@@ -34,18 +33,33 @@ def test_both_formats_of_figures_are_two_requests(tmp_path: Path) -> None:
     assert [(each.kinds, each.metrics) for each in both] == [((), "json"), (("card",), "csv")]
 
 
-def test_figures_are_written_and_what_is_there_stays(uninterrupted: RunDirectory, tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def ordinary_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside other tests a process of a low priority would hardly come to its turn."""
+    monkeypatch.setattr("sda_tui.exporting.PRIORITY", 0)
+
+
+def make_logged(make_run: MakeRun) -> RunDirectory:
+    """A run with an epoch in its log, and a checkpoint that is none."""
+    run = make_run("hits")
+    write_run(run, a_step(1, 0.5), an_epoch(1, 1, 0.1))
+    (run.checkpoints / "best.pt").write_bytes(b"damaged")
+    return run
+
+
+def test_figures_are_written_and_what_is_there_stays(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_logged(make_run)
     out = tmp_path / "version.1"  # a folder, whatever its name looks like
-    requests = requests_of(ExportRequest(uninterrupted.path, metrics="csv", out=out), ("csv", "json"))
+    requests = requests_of(ExportRequest(run.path, metrics="csv", out=out), ("csv", "json"))
     job = ExportJob(requests)
     written: list[Path] = []
     job.write(written.append) if job.plan() else None
-    assert written == [out / "run-metrics.json", out / "run-metrics.csv"]
+    assert written == [out / "hits-metrics.json", out / "hits-metrics.csv"]
     with pytest.raises(ExportError, match=r"exists, and is not overwritten\. Choose another folder"):
         ExportJob(requests).plan()
     (tmp_path / "file").touch()
     with pytest.raises(ExportError, match="cannot be a folder"):
-        ExportJob([ExportRequest(uninterrupted.path, metrics="csv", out=tmp_path / "file")]).plan()
+        ExportJob([ExportRequest(run.path, metrics="csv", out=tmp_path / "file")]).plan()
 
 
 def test_the_process_says_why_it_failed() -> None:
@@ -55,18 +69,33 @@ def test_the_process_says_why_it_failed() -> None:
 
 
 @pytest.mark.slow
-def test_a_stopped_export_ends_its_process_and_leaves_nothing(trained: RunDirectory, tmp_path: Path) -> None:
-    job = ExportJob([ExportRequest(trained.path, kinds=("onnx",), out=tmp_path / "out")])
-    job.plan()
-    timer = threading.Timer(1.0, job.stop)
-    timer.start()
+def test_a_model_is_written_by_a_process_of_its_own(trained: RunDirectory, tmp_path: Path) -> None:
+    """Beside the figures, and in the order of the plan."""
+    request = ExportRequest(trained.path, kinds=("bundle", "card"), metrics="csv", out=tmp_path)
+    job, written = ExportJob([request]), []
+    planned = job.plan()
+    job.write(written.append)
+    assert [path.name for path in planned] == ["hits-metrics.csv", "hits.safetensors", "hits.md"]
+    assert written == planned
+    assert all(path.stat().st_size > 0 for path in written)
+
+
+@pytest.mark.slow
+def test_an_export_fails_with_one_sentence_and_can_be_stopped(make_run: MakeRun, tmp_path: Path) -> None:
+    absent = ExportJob([ExportRequest(tmp_path / "absent", kinds=("bundle",), out=tmp_path / "out")])
+    assert [path.name for path in absent.plan()] == ["absent.safetensors"]
+    with pytest.raises(ExportError, match=r"^There is no run '[^\n]*absent'[^\n]*$"):
+        absent.write(lambda _: None)
+    run = make_logged(make_run)
+    stopped = ExportJob([ExportRequest(run.path, kinds=("bundle",), out=tmp_path / "out")])
+    threading.Timer(0.3, stopped.stop).start()
     with pytest.raises(Cancelled):
-        job.write(lambda _: None)
-    assert job._process is not None
-    assert job._process.poll() is not None
+        stopped.write(lambda _: None)
+    assert stopped._process is not None
+    assert stopped._process.poll() is not None
     assert list((tmp_path / "out").iterdir()) == []
     with pytest.raises(Cancelled):  # and nothing is started any more
-        job.write(lambda _: None)
+        stopped.write(lambda _: None)
 
 
 def test_what_cannot_be_written_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,34 +109,32 @@ def test_what_cannot_be_written_says_why(monkeypatch: pytest.MonkeyPatch) -> Non
     assert without["csv"].problem == ""
 
 
-async def test_a_model_is_exported_by_keys_and_by_mouse(
-    tmp_path: Path, trained: RunDirectory, monkeypatch: pytest.MonkeyPatch
+async def test_figures_are_exported_by_keys_and_by_mouse(
+    tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = RunDirectory(Path(shutil.copytree(trained.path, tmp_path / "runs" / "hits")))
+    run = make_logged(make_run)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Runner, "load", lambda _: None)  # figures need no engine
     out = tmp_path / "exports"
     async with running(tmp_path, size=(60, 18)) as (app, pilot):
         screen = ExportScreen(app.session, run, app.listening)
         await app.push_screen(screen)
         await pilot.press("space", "n")  # nothing is marked now
         await until(pilot, lambda: "Mark what is to be written" in text(app, "#export-note"), "refusal")
-        await pilot.press("space", "end", "space", "n")  # the bundle, and overwriting
-        await until(pilot, lambda: "✓ 1 file written" in text(app, "#export-note"), "bundle")
-        assert screen.written == [out / "hits.safetensors"]
-        assert str(out / "hits.safetensors") in text(app, "#export-files")
+        await pilot.press(*["down"] * 5, "space", "n")
+        await until(pilot, lambda: "✓ 1 file written" in text(app, "#export-note"), "figures")
+        assert screen.written == [out / "hits-metrics.csv"]
+        assert str(out / "hits-metrics.csv") in text(app, "#export-files")
         assert app.clipboard.startswith("scp ")
-        assert app.clipboard.endswith("/exports/hits.safetensors .")
+        assert app.clipboard.endswith("/exports/hits-metrics.csv .")
         assert await pilot.click("#export-show")
         assert app.clipboard == str(out)
         assert str(out) in toasts(app)
         assert await pilot.click("#export-start")  # choose again
         await pilot.pause()
-        assert await pilot.click("#export-checks", offset=(5, 0))  # the bundle, not any more
-        screen.query_one("#export-folder", Input).value = str(run.run_file)
-        screen.query_one(Checklist).highlighted = 6
-        await pilot.press("space")
         assert await pilot.click("#export-start")
-        await until(pilot, lambda: "cannot be a folder" in text(app, "#export-note"), "refusal")
-        assert not screen.is_writing
+        await until(pilot, lambda: "exists, and is not overwritten" in text(app, "#export-note"), "refusal")
+        await pilot.press("end", "space", "n")
+        await until(pilot, lambda: "✓ 1 file written" in text(app, "#export-note"), "overwritten")
         await pilot.press("escape")
         assert app.screen is not screen
