@@ -221,6 +221,16 @@ def open_maker(
     return Maker(model, which, device, notify, progress, cancelled)
 
 
+def plan_export(request: ExportRequest) -> list[Path]:
+    """The absolute paths that `export` writes, in its order.  Makes the folder for them.
+
+    Raises ConfigError, ExportError; see `core.runs.export_targets`.
+    """
+    targets = plan_targets(request)
+    kinds = (*METRIC_FORMATS, *request.kinds)
+    return [path for kind in kinds for path in targets.get(kind, ())]
+
+
 def export(request: ExportRequest) -> Iterator[Path]:
     """Write what is requested, on the caller's thread, and yield the path of each file when it is there.
 

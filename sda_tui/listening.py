@@ -92,9 +92,9 @@ class Listening:
         active = self.outputs.active
         return active is not None and (active is not self.page or self.page.ready_pages > 0)
 
-    def copy_line(self, path: Path) -> str:
-        """The command that copies a sound to the user's machine."""
-        return copy_line(path, self.login)
+    def copy_line(self, *paths: Path) -> str:
+        """The command that copies files to the user's machine."""
+        return copy_line(self.login, *paths)
 
     def describe(self) -> str:
         """The way that sounds take, in a few words."""

@@ -1,7 +1,7 @@
 """Settings: spectrogram, model, training, and the three presets.  Imports no torch."""
 
 from core.config.device import DeviceStatus, EngineStatus, find_device
-from core.config.export import EXPORT_KINDS, METRIC_FORMATS, ExportRequest
+from core.config.export import EXPORT_KINDS, METRIC_FORMATS, ExportRequest, missing_packages
 from core.config.making import (
     DIRECTIONS,
     KINDS,
@@ -68,6 +68,7 @@ __all__ = [
     "find_preset",
     "find_setting",
     "format_number",
+    "missing_packages",
     "parse_assignment",
     "suggest_latents",
     "suggest_preset",

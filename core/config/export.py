@@ -1,5 +1,7 @@
 """What a user may want exported."""
 
+import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +9,12 @@ from core.errors import ConfigError
 
 EXPORT_KINDS = ("bundle", "onnx", "torch", "nn", "card")
 METRIC_FORMATS = ("csv", "json")
+EXPORT_PACKAGES: Mapping[str, tuple[str, ...]] = {"onnx": ("onnx", "onnxscript")}  # that a kind needs besides
+
+
+def missing_packages(kind: str) -> tuple[str, ...]:
+    """Packages that this kind of export needs and that are not installed.  Imports none of them."""
+    return tuple(name for name in EXPORT_PACKAGES.get(kind, ()) if importlib.util.find_spec(name) is None)
 
 
 @dataclass(frozen=True)

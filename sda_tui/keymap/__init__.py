@@ -6,6 +6,7 @@ from sda_tui.keymap.choosing import CONTINUE, DATASETS, SETTINGS
 from sda_tui.keymap.command import Command as Command
 from sda_tui.keymap.command import Scope as Scope
 from sda_tui.keymap.dashboard import CHARTS, CHOOSE_CHARTS, DASHBOARD, EXPLAIN
+from sda_tui.keymap.ending import EXPORT, RESUME
 from sda_tui.keymap.everywhere import APP
 from sda_tui.keymap.listening import LISTEN, PLAYERS
 from sda_tui.keymap.runs import RUNS
@@ -29,6 +30,8 @@ KEYMAP: Mapping[str, Scope] = {
     "sounds": SOUNDS,
     "explore": EXPLORE,
     "rename": RENAME,
+    "resume": RESUME,
+    "export": EXPORT,
     "app": APP,
 }
 

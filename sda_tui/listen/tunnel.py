@@ -39,11 +39,12 @@ def tunnel_line(port: int, login: str) -> str:
     return f"ssh -N -L {port}:{LOOPBACK}:{port} {login}"
 
 
-def copy_line(path: Path, login: str) -> str:
-    """The command that copies a file to the user's machine."""
+def copy_line(login: str, *paths: Path) -> str:
+    """The command that copies files to the user's machine."""
     *options, host = login.split(" ")
     words = ["-P" if word == "-p" else word for word in options]
-    return " ".join(["scp", *words, shlex.quote(f"{_bracketed(host)}:{path}"), "."])
+    sources = [shlex.quote(f"{_bracketed(host)}:{path}") for path in paths]
+    return " ".join(["scp", *words, *sources, "."])
 
 
 def _bracketed(host: str) -> str:

@@ -1,7 +1,6 @@
 """Encoder and decoder as files that other programs run: ONNX, and torch.export programs."""
 
 import contextlib
-import importlib.util
 import io
 import json
 import logging
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.config import missing_packages
 from core.errors import ExportError
 from core.synthesis.export.facts import FACTS_FILE, network_facts
 from core.synthesis.export.networks import Decoder, Encoder
@@ -21,7 +21,6 @@ from core.synthesis.export.source import ModelSource
 from core.targets import check_target, write_target
 
 ONNX_SUFFIX, PROGRAM_SUFFIX = ".onnx", ".pt2"
-ONNX_PACKAGES = ("onnx", "onnxscript")
 EXAMPLES = 2  # of a batch of 1 torch.export makes a constant
 
 
@@ -59,8 +58,7 @@ def write_onnx(start: Path | str, source: ModelSource, *, overwrite: bool = Fals
     say what goes in and comes out.  Raises ExportError if packages are missing, or the files cannot be
     written, or are there and may not be overwritten.
     """
-    missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := missing_packages("onnx"):
         raise ExportError(
             f"ONNX needs {' and '.join(missing)}, which the extra `export` of sda-tui installs: "
             f"pip install {' '.join(missing)}."

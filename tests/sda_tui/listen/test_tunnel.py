@@ -39,11 +39,11 @@ def test_a_tunnel_has_the_same_port_at_both_ends() -> None:
     ],
 )
 def test_a_copy_is_written_as_scp_takes_it(login: str, line: str) -> None:
-    assert copy_line(Path("/runs/a.wav"), login) == line
+    assert copy_line(login, Path("/runs/a.wav")) == line
 
 
 def test_a_path_with_spaces_is_quoted() -> None:
-    assert copy_line(Path("/my runs/a.wav"), "box") == "scp 'box:/my runs/a.wav' ."
+    assert copy_line("box", Path("/my runs/a.wav")) == "scp 'box:/my runs/a.wav' ."
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,7 @@ def test_a_path_with_spaces_is_quoted() -> None:
 )
 def test_what_a_shell_would_execute_is_no_login(text: str) -> None:
     assert not is_login(text)
+
+
+def test_one_line_copies_several_files() -> None:
+    assert copy_line("box", Path("/a b.ts"), Path("/c.md")) == "scp 'box:/a b.ts' box:/c.md ."
