@@ -411,12 +411,15 @@ class Runner:
         # torch brings a quarter of a million objects; walking them on each full collection takes 150 ms.
         gc.freeze()
         while True:
-            run = self._queue.get()
+            queued = self._queue.get()
             self._is_free.clear()
-            run.execute(self._listener)
+            queued.execute(self._listener)
             if not self._is_leaving.is_set():
-                run.follow_up(self._listener, lambda: self._is_leaving.is_set() or not self._queue.empty())
+                queued.follow_up(self._listener, self._is_needed)
             self._is_free.set()
+
+    def _is_needed(self) -> bool:
+        return self._is_leaving.is_set() or not self._queue.empty()
 
     def _leave(self) -> None:
         """End a follow-up before the interpreter ends: torch aborts when it goes amid its work."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 TERMINAL_CHECK_S = 2
 STDIN = 0
-STYLES = ("base", "datasets", "settings", "dashboard", "runs", "sounds", "modals", "listening")
+STYLES = ("base", "datasets", "settings", "dashboard", "previews", "runs", "sounds", "modals", "listening")
 MODEL_SUFFIXES = {".pt", ".safetensors"}  # of checkpoints and bundles
 
 

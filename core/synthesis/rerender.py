@@ -42,8 +42,9 @@ def rerender(
     """Replace the sounds of a run's previews, of one epoch or of all, and yield each when it is there.
 
     `inversion` is one of QUALITIES.  Nothing but these sounds is written, each atomically, so that the run
-    may be trained meanwhile; to one that is not, previews of its best epoch are added if it has none.  Raises RunError if there is no such preview, ConfigError, OSError if a sound
-    cannot be written, Cancelled within a few iterations; sounds not reached are then as they were.
+    may be trained meanwhile; to one that is not, previews of its best epoch are added if it has none.  Raises
+    RunError if there is no such preview, ConfigError, OSError if a sound cannot be written, Cancelled within
+    a few iterations; sounds not reached are then as they were.
     """
     manifest = run.read_manifest()
     try:

@@ -88,7 +88,7 @@ class DashboardScreen(Screen[None]):
                 yield Line(id="best")
                 yield Line(id="hardest")
                 yield MetricTable(id="metrics")
-            yield PreviewPanel(self.run, self._listening, id="previews")
+            yield PreviewPanel(self.run, self._listening, self._session, id="previews")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -153,9 +153,9 @@ class DashboardScreen(Screen[None]):
         errors = HeldOutErrors.of(followed.manifest, history.last_epoch)
         self.query_one("#hardest", Line).show(describe_hardest(errors))
         self.query_one(MetricTable).metrics = metric_rows(history, self._eta_s)
-        self._previews.show(history.previews, self._why_no_previews())
+        best = history.last_epoch.best_epoch if history.last_epoch else 0
+        self._previews.show(history.previews, self._why_no_previews(), best)
         if not followed.is_reading:
-            best = history.last_epoch.best_epoch if history.last_epoch else 0
             self._listening.show_run(self.run, state, best, history.previews)
 
     def _title(self) -> list[str]:
@@ -219,6 +219,21 @@ class DashboardScreen(Screen[None]):
 
     def action_order(self) -> None:
         self._previews.reverse_order()
+
+    def action_evolve(self) -> None:
+        self._previews.evolve()
+
+    def action_star(self) -> None:
+        self._previews.star()
+
+    def action_filter(self) -> None:
+        self._previews.next_filter()
+
+    def action_epoch(self) -> None:
+        self._previews.ask_epoch()
+
+    def action_best(self) -> None:
+        self._previews.go_to_best()
 
     def show_way(self) -> None:
         """Show the way that sounds take; it changed."""
