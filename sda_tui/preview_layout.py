@@ -38,7 +38,7 @@ def plan_layout(width: int, height: int) -> PreviewLayout:
         details_width = width - max(24, width * 2 // 5)
         figures = int(rows >= 2)
         waveform = 0 if rows < 6 else 2 if rows >= 9 else 1
-        picture = max(0, rows - figures - waveform)
+        picture = rows - figures - waveform if rows >= LEAST_LIST else 0
         return PreviewLayout(picture, waveform, figures, playback, way, details_width, False)
     figures = int(rows > LEAST_LIST)
     waveform = 0 if rows < LOW else 3 if rows >= 24 else 2

@@ -23,7 +23,7 @@ UNKNOWN = (
 class TrainingSound:
     """Decodes one sound at a time on another thread; `owner` shows what is wrong with one.
 
-    `name` is that of the sound that was prepared last, for a line of text; empty when it is the sample's turn.
+    `name` is that of the sound that was played last, empty when it is the turn of the sample.
     """
 
     def __init__(self, owner: Widget, session: Session, run: RunDirectory) -> None:

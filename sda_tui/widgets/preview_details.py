@@ -84,7 +84,7 @@ class PreviewDetails(Vertical):
         self.query_one(Waveform).position = position
         self.query_one("#spectrogram", Spectrogram).position = position
 
-    def arrange(self, plan: PreviewLayout) -> None:
+    def share_rows(self, plan: PreviewLayout) -> None:
         """Take the rows of a layout."""
         if plan == self._layout_plan:
             return

@@ -67,7 +67,7 @@ class PreviewPanel(Vertical):
     def on_resize(self) -> None:
         plan = plan_layout(self.content_size.width, self.content_size.height)
         details = self._details
-        details.arrange(plan)
+        details.share_rows(plan)
         body = self.query_one("#preview-body")
         body.set_class(plan.details_width > 0, "-beside")
         details.styles.width = plan.details_width or "100%"
