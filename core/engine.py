@@ -3,6 +3,7 @@
 Importing this imports neither torch nor numpy: the screen is painted before they are there.
 """
 
+import atexit
 import contextlib
 import gc
 import logging
@@ -44,6 +45,8 @@ Listener = Callable[[EngineEvent], None]
 # for one, a step takes several times as long.  If they sleep at once, waking them takes a good part of
 # a small step.  So they spin for some microseconds first (benchmarks/threads.py; the count is for libgomp).
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "300"}
+
+FOLLOW_UP_PATIENCE_S = 5.0
 
 
 def set_environment() -> None:
@@ -138,6 +141,13 @@ def find_sounds(
         manifest = moved_to(manifest, folder)
     match = find_sounds(run, manifest, cancelled, progress)
     return FoundSounds(manifest, len(match.locations), describe_missing(match), describe_new(match))
+
+
+def find_sound(run: RunDirectory, path: str, cancelled: Callable[[], bool]) -> Path:
+    """Where a training sound of a run is now; see `core.training.sounds`."""
+    from core.training.sounds import find_sound
+
+    return find_sound(run, path, cancelled)
 
 
 def branch_run(
@@ -259,6 +269,7 @@ class QueuedRun:
         self.problem: SdaError | None = None
         self._lock = threading.Lock()
         self._begun = False
+        self._state_reached: str | None = None
 
     def execute(self, listener: Listener) -> None:
         """Train; on the engine's thread."""
@@ -269,7 +280,9 @@ class QueuedRun:
         try:
             from core.training.run import train_run
 
-            train_run(self.run, self.device, self.control, listener)
+            train_run(self.run, self.device, self.control, self._noting_state(listener))
+            if self._state_reached == RunState.FINISHED.value:
+                self._add_best_previews(listener, self.control.is_cancelled)
         except Cancelled:
             self._report_cancelled(listener)
         except SdaError as error:
@@ -279,6 +292,31 @@ class QueuedRun:
             self._refuse(RunError(f"The run {self.run.name} cannot be opened ({error})."), listener)
         finally:
             self.ended.set()
+
+    def follow_up(self, listener: Listener, is_unwanted: Callable[[], bool]) -> None:
+        """Render what a cancel did not wait for, unless the engine is wanted meanwhile; on its thread."""
+        if self._state_reached == RunState.CANCELLED.value:
+            self._add_best_previews(listener, is_unwanted)
+
+    def _add_best_previews(self, listener: Listener, cancelled: Callable[[], bool]) -> None:
+        """Those of the best epoch; without them the run is as good, so a failure is only logged."""
+        from core.synthesis.best_previews import add_best_previews
+
+        try:
+            for preview in add_best_previews(self.run, self.device, cancelled):
+                listener(preview)
+        except Cancelled:
+            pass
+        except Exception as error:
+            logger.warning("the best epoch of %s has no previews (%s)", self.run.name, error)
+
+    def _noting_state(self, listener: Listener) -> Listener:
+        def listen(event: EngineEvent) -> None:
+            if isinstance(event, StateChanged):
+                self._state_reached = event.state
+            listener(event)
+
+        return listen
 
     def _refuse(self, problem: SdaError, listener: Listener) -> None:
         """Report why nothing was trained, to the listener alone: the log may belong to another process."""
@@ -319,12 +357,16 @@ class Runner:
         self._queue: queue.SimpleQueue[QueuedRun] = queue.SimpleQueue()
         self._run: QueuedRun | None = None
         self._thread: threading.Thread | None = None
+        self._is_leaving = threading.Event()
+        self._is_free = threading.Event()  # of follow-ups
+        self._is_free.set()
 
     def load(self) -> None:
         """Begin to load the engine, which takes seconds; EngineReady is emitted when it is there."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
             self._thread.start()
+            atexit.register(self._leave)
 
     def scan(
         self, chosen: Sequence[Path], chunk_duration_s: float, seed: int, cancelled: Callable[[], bool]
@@ -391,4 +433,18 @@ class Runner:
         # torch brings a quarter of a million objects; walking them on each full collection takes 150 ms.
         gc.freeze()
         while True:
-            self._queue.get().execute(self._listener)
+            queued = self._queue.get()
+            self._is_free.clear()
+            queued.execute(self._listener)
+            if not self._is_leaving.is_set():
+                queued.follow_up(self._listener, self._is_needed)
+            self._is_free.set()
+
+    def _is_needed(self) -> bool:
+        return self._is_leaving.is_set() or not self._queue.empty()
+
+    def _leave(self) -> None:
+        """End a follow-up before the interpreter ends: torch aborts when it goes amid its work."""
+        self._is_leaving.set()
+        if not self.is_training:
+            self._is_free.wait(FOLLOW_UP_PATIENCE_S)

@@ -191,7 +191,8 @@ class PreviewReady:
     """A sound to listen to.  `kind` is a PreviewKind, and `path` is relative to the run directory.
 
     `envelope` holds the highest absolute sample of each of equally long stretches, 0 to 1, for drawing.
-    `near` is the file of the training sound that a sample is most like, empty in the logs of older versions.
+    `near` is the file of the training sound that a sample is most like, `around` that of the one which its
+    latents were drawn around; both are empty in the logs of older versions.
     """
 
     event: ClassVar[str] = "preview"
@@ -203,6 +204,7 @@ class PreviewReady:
     duration_s: float
     envelope: tuple[float, ...]
     near: str = ""
+    around: str = ""
 
 
 @dataclass(frozen=True, slots=True)

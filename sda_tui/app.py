@@ -44,7 +44,19 @@ if TYPE_CHECKING:
 TERMINAL_CHECK_S = 2
 HINT_S = 20
 STDIN = 0
-STYLES = ("base", "datasets", "settings", "dashboard", "runs", "sounds", "modals", "listening", "ending", "colours")
+STYLES = (
+    "base",
+    "datasets",
+    "settings",
+    "dashboard",
+    "previews",
+    "runs",
+    "sounds",
+    "modals",
+    "listening",
+    "ending",
+    "colours",
+)
 MODEL_SUFFIXES = {".pt", ".safetensors"}  # of checkpoints and bundles
 
 

@@ -53,10 +53,10 @@ class Listening:
         """Play a WAV file from its start, or on a switch from where the one that is playing is."""
         self.outputs.play(path, is_switch)
 
-    def play_file(self, path: Path, label: str) -> None:
+    def play_file(self, path: Path, label: str, is_switch: bool = False) -> None:
         """Play a WAV file that is not of a run, which the page shows under this label."""
         self.page.library.add_file(path, label)
-        self.play(path)
+        self.play(path, is_switch)
 
     def stop(self) -> None:
         self.outputs.stop()

@@ -16,6 +16,7 @@ from core.engine import (
     Runner,
     branch_run,
     create_run,
+    find_sound,
     find_sounds,
     leave_out,
     open_start_model,
@@ -156,6 +157,10 @@ class Session:
             except OSError as error:
                 raise DatasetError(f"{printable(path.name)} cannot be played ({error.strerror}).") from error
             return folder / "audition.wav"
+
+    def audition_of(self, run: RunDirectory, path: str, cancelled: Callable[[], bool]) -> Path:
+        """A training sound of a run as WAV, likewise, by its path in an event."""
+        return self.audition(find_sound(run, path, cancelled), cancelled)
 
     def close(self) -> None:
         """Delete what was made to be played."""

@@ -45,6 +45,7 @@ from core.runs.preview_files import (
     read_sound,
     read_spectrogram,
 )
+from core.runs.preview_stars import read_stars, star_preview
 from core.runs.requests import Request, RunRequests
 from core.runs.series import Point, Series
 from core.runs.start import StartModel
@@ -101,9 +102,11 @@ __all__ = [
     "read_provenance",
     "read_sound",
     "read_spectrogram",
+    "read_stars",
     "rename_generated",
     "repeat_request",
     "star_generated",
+    "star_preview",
     "suggest_branch_name",
     "suggest_name",
     "summarise",

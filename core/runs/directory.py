@@ -22,7 +22,8 @@ from core.runs.manifest import RunManifest
 from core.runs.requests import RunRequests
 from core.text import printable
 
-FILES = (RUN_FILE, "events.jsonl", "run.log", "lock", "clip.wav", "start.pt")
+PREVIEW_STARS = "previews.json"
+FILES = (RUN_FILE, "events.jsonl", "run.log", "lock", "clip.wav", "start.pt", PREVIEW_STARS)
 GENERATED = "generated"
 FOLDERS = ("checkpoints", "previews", "requests")
 LARGEST_DESCRIPTION_BYTES = 32 << 20  # that of five hundred hours of sound
@@ -42,6 +43,7 @@ class RunDirectory:
         self.events = self.path / "events.jsonl"
         self.checkpoints = self.path / "checkpoints"
         self.previews = self.path / "previews"
+        self.preview_stars = self.path / PREVIEW_STARS
         self.generated = self.path / GENERATED
         self.clip = self.path / "clip.wav"
         self.start_model = self.path / "start.pt"

@@ -150,7 +150,7 @@ class RunHistory:
             case PreviewReady():
                 self.previews.append(event)
                 if len(self.previews) > MOST_PREVIEWS:
-                    del self.previews[CLIP_PREVIEWS]
+                    del self.previews[self._oldest_preview()]
             case CheckpointSaved():
                 if event.reason != "best":
                     self.checkpoint = event
@@ -161,6 +161,12 @@ class RunHistory:
                     self.warnings[event.kind] = event
                 else:
                     self.warnings.pop(event.kind, None)
+
+    def _oldest_preview(self) -> int:
+        """The index of the first that is neither of the clip itself nor of the best epoch so far."""
+        best = self.last_epoch.best_epoch if self.last_epoch else 0
+        indices = range(CLIP_PREVIEWS, len(self.previews))
+        return next((at for at in indices if not best or self.previews[at].epoch != best), CLIP_PREVIEWS)
 
     def _apply_step(self, event: StepFinished, time_s: float) -> None:
         self.last_step = event

@@ -111,7 +111,10 @@ class ModelBundle:
         They are what the drawn latents decode to, and `detail` (None: the bundle's) times what decoding
         leaves out of the sound whose fine latents they have: with 1 they are as sharp as training sounds.
         """
-        drawn = self.draw(count, generator)
+        return self.decode_drawn(self.draw(count, generator), detail)
+
+    def decode_drawn(self, drawn: Drawn, detail: float | None = None) -> Tensor:
+        """What `sample` makes of latents that were drawn."""
         amount = self.detail if detail is None else detail
         residual = None
         if amount > 0 and self.latents.sounds is not None:

@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +25,14 @@ from core.threads import one_core_threads
 ENVELOPE_POINTS = 120
 QUICK_REFINEMENT_STEPS = 14  # nearly nine tenths of what 60 gain
 
-Spectrogram = tuple[PreviewKind, str, Tensor]  # kind, label and log-mel [1, mels, frames] of a preview
+
+class PreviewSpectrogram(NamedTuple):
+    """Kind, label and log-mel [1, mels, frames] of a preview, and the file that a sample is drawn around."""
+
+    kind: PreviewKind
+    label: str
+    log_mel: Tensor
+    around: str = ""
 
 
 class PreviewRenderer:
@@ -32,7 +40,8 @@ class PreviewRenderer:
 
     `clip` [samples] is the sound at the level of training, to which `gain` brought it, `clip_log_mel`
     [1, 1, mels, frames] its spectrogram; `clip_name` is shown beside it.  `is_substitute` says that the run
-    began with another clip, which is gone; `inversion` is one of QUALITIES.
+    began with another clip, which is gone; `has_clip` False, that the clip is not written again whatever is
+    there.  `inversion` is one of QUALITIES.
 
     Its new sounds come from the same draws for the whole run, each model's from where its latents lie.
     """
@@ -49,6 +58,7 @@ class PreviewRenderer:
         is_substitute: bool = False,
         inversion: str = "fast",
         gain: float = 1.0,
+        has_clip: bool = True,
     ) -> None:
         self._folder = folder
         self._spectrogram = spectrogram
@@ -57,6 +67,8 @@ class PreviewRenderer:
         self._clip_name = clip_name
         is_written = (folder / f"{PreviewKind.RESYNTHESIS}.wav").exists() and not is_substitute
         self._clip_epoch = 0.0 if is_written else math.inf  # the one that the clip itself comes with
+        if not has_clip:
+            self._clip_epoch = -math.inf
         self._samples = samples
         self._seed = seed
         self._renderer = SoundRenderer(spectrogram, inversion, clip_log_mel.device, gain)
@@ -75,13 +87,13 @@ class PreviewRenderer:
             label = f"{PreviewKind.ORIGINAL} · {self._clip_name}"
             yield self._write(PreviewKind.ORIGINAL, label, self._clip.numpy(), epoch, step)
             kind = PreviewKind.RESYNTHESIS
-            due.insert(0, (kind, kind, self._clip_log_mel[0]))
-        log_mels = torch.stack([log_mel for _, _, log_mel in due])
-        draws = [phase_generator(self._seed, label) for _, label, _ in due]
+            due.insert(0, PreviewSpectrogram(kind, kind, self._clip_log_mel[0]))
+        log_mels = torch.stack([each.log_mel for each in due])
+        draws = [phase_generator(self._seed, each.label) for each in due]
         sounds = self._renderer(log_mels, len(self._clip), draws, cancelled)
-        for (kind, label, log_mel), samples in zip(due, sounds, strict=True):
+        for (kind, label, log_mel, around), samples in zip(due, sounds, strict=True):
             near = bundle.nearest_path(log_mel.unsqueeze(0)) if kind is PreviewKind.SAMPLE else ""
-            yield self._write(kind, label, samples, epoch, step, log_mel, near)
+            yield self._write(kind, label, samples, epoch, step, log_mel, near, around)
             if cancelled():
                 raise Cancelled
         if is_clip_due:
@@ -96,6 +108,7 @@ class PreviewRenderer:
         step: int,
         log_mel: Tensor | None = None,
         near: str = "",
+        around: str = "",
     ) -> PreviewReady:
         """Write the WAV, and beside it the mel from which a better inversion could make it again."""
         is_of_all_epochs = epoch == 0 and kind in (PreviewKind.ORIGINAL, PreviewKind.RESYNTHESIS)
@@ -110,7 +123,7 @@ class PreviewRenderer:
             write_atomically(path.with_suffix(".npy"), buffer.getvalue())
         duration_s = len(samples) / self._spectrogram.sample_rate
         relative = f"{self._folder.name}/{path.name}"
-        return PreviewReady(epoch, step, kind, label, relative, duration_s, _envelope(samples), near)
+        return PreviewReady(epoch, step, kind, label, relative, duration_s, _envelope(samples), near, around)
 
 
 def preview_spectrograms(
@@ -119,20 +132,21 @@ def preview_spectrograms(
     samples: int,
     seed: int,
     cancelled: Callable[[], bool] = lambda: False,
-) -> list[Spectrogram]:
+) -> list[PreviewSpectrogram]:
     """What the model makes of a clip [1, 1, mels, frames], and so many new sounds of this seed.
 
     Raises Cancelled between steps of refinement.
     """
     nearest = _nearest_latents(bundle, clip_log_mel, cancelled)
     # Each by itself: more samples leave the first ones as they are.
-    draws = [generator(seed, "preview latents", number) for number in range(samples)]
-    decoded = torch.cat(
-        [bundle.reconstruct(clip_log_mel, nearest), *(bundle.sample(1, each) for each in draws)]
-    )
-    labels: list[tuple[PreviewKind, str]] = [(PreviewKind.RECONSTRUCTION, PreviewKind.RECONSTRUCTION)]
-    labels += [(PreviewKind.SAMPLE, f"{PreviewKind.SAMPLE} {1 + n}") for n in range(samples)]
-    return [(kind, label, log_mel) for (kind, label), log_mel in zip(labels, decoded, strict=True)]
+    draws = [bundle.draw(1, generator(seed, "preview latents", number)) for number in range(samples)]
+    kind = PreviewKind.RECONSTRUCTION
+    made = [PreviewSpectrogram(kind, kind, bundle.reconstruct(clip_log_mel, nearest)[0])]
+    for number, drawn in enumerate(draws, 1):
+        around = bundle.origin(int(drawn.sources)).path
+        label = f"{PreviewKind.SAMPLE} {number}"
+        made.append(PreviewSpectrogram(PreviewKind.SAMPLE, label, bundle.decode_drawn(drawn)[0], around))
+    return made
 
 
 def phase_generator(seed: int, label: str) -> torch.Generator:

@@ -1,5 +1,6 @@
 """Previews of a run rendered again from the spectrograms beside them, with another inversion."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,15 @@ from torch import Tensor
 from core.audio.writing import write_wav
 from core.config import SpectrogramConfig
 from core.device import choose_device
-from core.errors import Cancelled, RunError
+from core.errors import Cancelled, CheckpointError, RunError
 from core.events import PreviewKind, PreviewReady
 from core.runs import RunDirectory, read_events, read_log_mel
+from core.synthesis.best_previews import add_best_previews
 from core.synthesis.previews import phase_generator
 from core.synthesis.render import SoundRenderer
 from core.text import printable
+
+logger = logging.getLogger(__name__)
 
 GPU_BATCH = 8
 SHOWN_EPOCHS = 6
@@ -38,10 +42,15 @@ def rerender(
     """Replace the sounds of a run's previews, of one epoch or of all, and yield each when it is there.
 
     `inversion` is one of QUALITIES.  Nothing but these sounds is written, each atomically, so that the run
-    may be trained meanwhile.  Raises RunError if there is no such preview, ConfigError, OSError if a sound
-    cannot be written, Cancelled within a few iterations; sounds not reached are then as they were.
+    may be trained meanwhile; to one that is not, previews of its best epoch are added if it has none.  Raises
+    RunError if there is no such preview, ConfigError, OSError if a sound cannot be written, Cancelled within
+    a few iterations; sounds not reached are then as they were.
     """
     manifest = run.read_manifest()
+    try:
+        add_best_previews(run, device, cancelled, inversion)
+    except (CheckpointError, RunError) as error:
+        logger.warning("the best epoch of %s has no previews (%s)", run.name, error)
     due = _previews(run, epoch)
     where = choose_device(device)
     renderer = SoundRenderer(manifest.spectrogram, inversion, where, manifest.gain)

@@ -57,6 +57,7 @@ def branch(
             _copy(_beside(checkpoint, source.events), made.events)
             _cut_log(made, manifest, point)
             _copy_if_there(source.clip, made.clip)
+            _copy_if_there(source.preview_stars, made.preview_stars)
             for preview, _ in read_events(made.events, PreviewReady):
                 for suffix in (Path(preview.path).suffix, MEL_SUFFIX):
                     file = Path(preview.path).with_suffix(suffix).name

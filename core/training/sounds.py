@@ -7,7 +7,7 @@ from pathlib import Path
 from core.data.matching import SoundMatch, match_sounds
 from core.data.report import ScanProgress
 from core.data.sources import Sources
-from core.errors import SoundsNotFoundError
+from core.errors import DatasetError, SoundsNotFoundError
 from core.runs import RunDirectory, RunManifest
 from core.text import name_some, printable
 
@@ -28,6 +28,29 @@ def find_sounds(
         which = f"the {count} sounds of {run.name}" if not match.locations else "its training sounds"
         raise SoundsNotFoundError(run.path, f"None of {which} is in {printable(manifest.folder)}.")
     return match
+
+
+def find_sound(run: RunDirectory, path: str, cancelled: Callable[[], bool]) -> Path:
+    """Where the sound of this path in an event is now, by content if it was moved or touched.
+
+    Raises RunError, DatasetError if it is not there any more, Cancelled.
+    """
+    manifest = run.read_manifest()
+    folder, name = Path(manifest.folder), printable(path)
+    sound = next((file for file in manifest.files if printable(file.path) == name), None)
+    if sound is None:
+        raise DatasetError(f"{name} is none of the sounds of {printable(run.name)}.")
+    if sound.is_unchanged_in(folder):
+        return folder / sound.path
+    found = None
+    if folder.is_dir():
+        sources = Sources(folder, manifest.sources)
+        match = match_sounds(sources, manifest.files, cancelled, lambda _: None, manifest.left_out)
+        found = match.locations.get(sound.path)
+    if found is None:
+        where = printable(manifest.folder)
+        raise DatasetError(f"{name} is gone from {where}, or has changed; put it back to compare with it.")
+    return folder / found
 
 
 def moved_to(manifest: RunManifest, chosen: Path) -> RunManifest:

@@ -37,7 +37,7 @@ DASHBOARD = Scope(
             "a",
             "compare",
             "A/B",
-            "Play the original after the reconstruction, and the other way.",
+            "Play the original after the reconstruction, the training sound after the sample, and back.",
         ),
         Command(
             "dashboard.older",
@@ -92,6 +92,24 @@ DASHBOARD = Scope(
             "dashboard.warnings", "w", "pane('messages')", "Warnings", "Show all warnings in full.", False
         ),
         Command("dashboard.explain", "i", "explain", "Explain", "What a figure means, and what is good."),
+        Command(
+            "dashboard.evolve",
+            "e",
+            "evolve",
+            "Evolve",
+            "Play the chosen preview of all epochs, one after the other; any key stops.",
+        ),
+        Command("dashboard.star", "asterisk", "star", "Star", "Star the chosen preview, or not.", False),
+        Command(
+            "dashboard.filter",
+            "f",
+            "filter",
+            "Filter",
+            "List all previews, those of the clip, the new sounds, or the starred ones.",
+            False,
+        ),
+        Command("dashboard.epoch", "j", "epoch", "Jump", "Go to the previews nearest to an epoch.", False),
+        Command("dashboard.best", "B", "best", "Best", "Go to the previews of the best epoch.", False),
         *listening_commands("dashboard", in_footer=True),
         Command(
             "dashboard.copy",

@@ -87,7 +87,7 @@ class DashboardScreen(RunScreen):
                 yield Line(id="best")
                 yield Line(id="hardest")
                 yield MetricTable(id="metrics")
-            yield PreviewPanel(self.run, self._listening, id="previews")
+            yield PreviewPanel(self.run, self._listening, self._session, id="previews")
             yield RunMessages(id="messages")
         yield CompactView(id="compact")
         yield Footer()
@@ -172,9 +172,9 @@ class DashboardScreen(RunScreen):
         self.query_one("#hardest", Line).show(describe_hardest(errors))
         self.query_one("#metrics", MetricTable).metrics = all_figures(history)
         self.query_one(RunMessages).show(messages, history.incidents)
-        self._previews.show(history.previews, self._why_no_previews())
+        best = history.last_epoch.best_epoch if history.last_epoch else 0
+        self._previews.show(history.previews, self._why_no_previews(), best)
         if not followed.is_reading:
-            best = history.last_epoch.best_epoch if history.last_epoch else 0
             self._listening.show_run(self.run, state, best, history.previews)
         self.show_possible()
 
@@ -325,6 +325,21 @@ class DashboardScreen(RunScreen):
 
     def action_order(self) -> None:
         self._reached_previews.reverse_order()
+
+    def action_evolve(self) -> None:
+        self._reached_previews.evolve()
+
+    def action_star(self) -> None:
+        self._reached_previews.star()
+
+    def action_filter(self) -> None:
+        self._reached_previews.next_filter()
+
+    def action_epoch(self) -> None:
+        self._reached_previews.ask_epoch()
+
+    def action_best(self) -> None:
+        self._reached_previews.go_to_best()
 
     def show_way(self) -> None:
         """Show the way that sounds take; it changed."""

@@ -1,84 +1,85 @@
 """The previews of a run: which there are, what one looks like, and playing them."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Container, Vertical
+from textual.events import Key
 
 from core.errors import RunError
 from core.events import PreviewKind, PreviewReady
-from core.runs import RunDirectory, SoundFigures, measure_sound, read_spectrogram
+from core.runs import RunDirectory, read_stars, star_preview
 from core.text import printable
-from sda_tui import format as fmt
 from sda_tui.background import read_beside
+from sda_tui.evolution import Evolution
 from sda_tui.listening import Listening
+from sda_tui.playback import Playing
+from sda_tui.preview_catalogue import PreviewFilter
+from sda_tui.preview_layout import plan_layout
+from sda_tui.session import Session
+from sda_tui.training_sound import TrainingSound
+from sda_tui.widgets.epoch_input import EpochInput
 from sda_tui.widgets.line import Line
+from sda_tui.widgets.preview_details import PreviewDetails
 from sda_tui.widgets.preview_list import PreviewList
-from sda_tui.widgets.spectrogram import Spectrogram
-from sda_tui.widgets.waveform import Waveform
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 PLAYBACK_INTERVAL_S = 0.1
-LEAST_HEIGHT = 15  # for a spectrogram too: the list comes first
-READING_DELAY_S = 0.15  # a cursor that only passes by reads nothing
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """What is drawn of a preview, and of the original beside it."""
-
-    levels: "npt.NDArray[np.uint8] | None"
-    original: "npt.NDArray[np.uint8] | None"
-    figures: SoundFigures | None
+GO_ON = {"evolve", "star"}  # actions whose keys do not end an evolution
 
 
 class PreviewPanel(Vertical):
     """The list of previews, the spectrogram and outline of the chosen one, and how it is played.
 
-    Plays and shows files of the run's directory, and no others.  Bound to no keys: the screen has them, so
-    that they work wherever the focus is.
+    Plays files of the run's directory, and the training sounds that its samples are drawn around.  Bound to
+    no keys: the screen has them, so that they work wherever the focus is.
     """
 
     BORDER_TITLE = "Previews"
 
-    def __init__(self, run: RunDirectory, listening: Listening, id: str | None = None) -> None:
+    def __init__(
+        self, run: RunDirectory, listening: Listening, session: Session, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
         self._run = run
         self._listening = listening
         self._why_none = ""
+        self._evolution: Evolution | None = None
+        self._training_sound = TrainingSound(self, session, run)
 
     def compose(self) -> ComposeResult:
-        yield PreviewList(id="preview-list")
-        with Horizontal(id="pictures"):
-            yield Spectrogram(id="spectrogram")
-            yield Spectrogram(id="original-spectrogram")
-        yield Waveform(id="waveform")
-        yield Line(id="figures")
+        with Container(id="preview-body"):
+            yield PreviewList(id="preview-list")
+            yield PreviewDetails(self._run, id="preview-details")
+        yield Line(id="preview-filter")
+        yield EpochInput(id="preview-epoch")
         yield Line(id="playback")
         yield Line(id="way")
 
     def on_mount(self) -> None:
         self._playback_timer = self.set_interval(PLAYBACK_INTERVAL_S, self._show_playback, pause=True)
-        self._reading_timer = self.set_interval(READING_DELAY_S, self._read_chosen, pause=True)
         self.call_after_refresh(self._listening.prepare)
         self.show_way()
+        read_beside(self, partial(read_stars, self._run), self._show_stars, self._warn)
 
     def on_resize(self) -> None:
-        self.set_class(self.size.height < LEAST_HEIGHT, "-low")
+        plan = plan_layout(self.content_size.width, self.content_size.height)
+        details = self._details
+        details.share_rows(plan)
+        body = self.query_one("#preview-body")
+        body.set_class(plan.details_width > 0, "-beside")
+        details.styles.width = plan.details_width or "100%"
+        details.styles.height = "100%" if plan.details_width else "auto"
+        self.query_one("#playback").set_class(not plan.playback, "-no-room")
+        self.query_one("#way").set_class(not plan.way, "-no-room")
 
-    def show(self, previews: Sequence[PreviewReady], why_none: str) -> None:
+    def show(self, previews: Sequence[PreviewReady], why_none: str, best_epoch: int = 0) -> None:
         """Make these the list, in the order in which they were made; `why_none` is shown if it is empty."""
+        self._list.best_epoch = best_epoch
         self._list.show(previews)
+        self._show_filter()
         if why_none != self._why_none:
             self._why_none = why_none
             self._show_playback()
@@ -90,12 +91,7 @@ class PreviewPanel(Vertical):
     def focus_list(self) -> None:
         self._list.focus()
 
-    def move(self, by: int) -> None:
-        """Choose the next preview, or with -1 the one before."""
-        if by > 0:
-            self._list.action_cursor_down()
-        else:
-            self._list.action_cursor_up()
+    # -- choosing ---------------------------------------------------------------------------------------
 
     @property
     def chosen_path(self) -> Path | None:
@@ -106,143 +102,245 @@ class PreviewPanel(Vertical):
         try:
             return self._run.find_preview(chosen.path)
         except RunError as error:  # the log of a run from elsewhere, or the file is gone
-            self.notify(str(error), severity="warning")
+            self._warn(str(error))
             return None
 
     @property
     def has_drawn(self) -> bool:
         """Whether the chosen preview's spectrogram is drawn."""
-        return self.query_one("#pictures").has_class("-known")
+        return self._details.has_drawn
 
-    @on(PreviewList.OptionSelected)
+    def move(self, by: int) -> None:
+        """Choose the next preview, or with -1 the one before."""
+        self.end_evolution()
+        if by > 0:
+            self._list.action_cursor_down()
+        else:
+            self._list.action_cursor_up()
+
+    def reverse_order(self) -> None:
+        self._list.newest_first = not self._list.newest_first
+
+    def next_filter(self) -> None:
+        """List all previews, those of the clip, the new sounds, or the starred ones, in turn."""
+        self.end_evolution()
+        self._list.shown = self._list.shown.following
+        self._show_filter()
+
+    def ask_epoch(self) -> None:
+        """Ask which epoch to go to."""
+        self.end_evolution()
+        self.query_one(EpochInput).ask()
+
+    def go_to_best(self) -> None:
+        """Go to the previews of the best epoch."""
+        best = self._list.best_epoch
+        if not best:
+            self.notify("There is no best epoch yet: the first validation names it.")
+            return
+        nearest = self._list.nearest(best)
+        if nearest is None or nearest.epoch != best:
+            hidden = any(each.epoch == best for each in self._list.catalogue.previews)
+            why = "f shows them" if hidden else "they are rendered when the run ends"
+            self.notify(f"Epoch {best} is the best so far; its previews are not in the list: {why}.")
+        else:
+            self._go_to(nearest)
+
+    @on(EpochInput.Answered)
+    def _go_to_epoch(self, message: EpochInput.Answered) -> None:
+        message.stop()
+        self.focus_list()
+        epoch = message.epoch
+        nearest = self._list.nearest(epoch) if epoch is not None else None
+        if nearest is not None:
+            self._go_to(nearest)
+            if nearest.epoch != epoch:
+                self.notify(f"Epoch {epoch} has no previews here; epoch {nearest.epoch} is the nearest.")
+
+    def _go_to(self, preview: PreviewReady) -> None:
+        self.end_evolution()
+        self._list.choose(preview)
+
+    # -- stars ------------------------------------------------------------------------------------------
+
+    def star(self) -> None:
+        """Star the chosen preview, or take its star away; an evolution goes on."""
+        chosen = self._list.chosen
+        if chosen is None:
+            return
+        is_starred = chosen.path not in self._list.stars
+        keep = partial(star_preview, self._run, chosen.path, is_starred)
+        read_beside(self, keep, self._show_stars, self._warn)
+
+    def _show_stars(self, stars: frozenset[str]) -> None:
+        self._list.stars = stars
+        self._show_filter()
+
+    def _show_filter(self) -> None:
+        shown, (listed, total) = self._list.shown, self._list.counts
+        is_filtered = shown is not PreviewFilter.ALL
+        self.query_one("#preview-filter", Line).show(
+            f"{listed} of {total} · {shown.value}" if is_filtered else ""
+        )
+
+    # -- playing ----------------------------------------------------------------------------------------
+
+    @on(PreviewList.Opened)
+    @on(PreviewDetails.PlayWanted)
     def play(self) -> None:
         """Play the chosen preview."""
+        self.end_evolution()
         self._play()
 
     def stop(self) -> None:
+        self._evolution = None
+        self._training_sound.forget()
         self._listening.stop()
         self._show_playback()
 
     def compare(self) -> None:
-        """Play the reconstruction after the original, or after any other preview what to judge it by.
+        """Play the original after the reconstruction, or after any other preview what to judge it by.
 
-        While a sound plays, the other one continues where it is.
+        For a sample that is the training sound that it is drawn around.  While a sound plays, the other one
+        continues where it is.
         """
-        is_switch = self._listening.playing is not None
-        self._play_instead(self._list.counterpart(), "There is nothing to compare it with yet.", is_switch)
+        self.end_evolution(stops=False)
+        chosen, playing = self._list.chosen, self._listening.playing
+        if chosen is None:
+            return
+        is_switch = playing is not None
+        counterpart = self._list.counterpart()
+        if chosen.kind == PreviewKind.SAMPLE:
+            if self._training_sound.take_turn(chosen):
+                self._play(is_switch)
+            else:
+                self._training_sound.prepare(chosen, self._play_training_sound)
+        elif counterpart is None:
+            self.notify("There is nothing to compare it with yet.")
+        elif not self._list.choose(counterpart):  # the filter hides it: the cursor stays
+            self._play_beside(counterpart, chosen, playing)
+        else:
+            self._play(is_switch)
 
     def play_earlier(self) -> None:
         """Play the same preview of the epoch before."""
-        self._play_instead(self._list.earlier(), "There is no earlier one: this is the oldest.")
+        self.end_evolution(stops=False)
+        earlier = self._list.earlier()
+        if earlier is not None:
+            self._list.choose(earlier)
+            self._play()
+        elif self._list.row_count:
+            self.notify("There is no earlier one: this is the oldest.")
 
-    def reverse_order(self) -> None:
-        self._list.newest_first = not self._list.newest_first
+    def evolve(self) -> None:
+        """Play the chosen preview of all epochs, one after the other; while that plays, stop it."""
+        if self._evolution is not None:
+            self.end_evolution()
+            return
+        all_epochs = self._list.through_epochs()
+        if all_epochs:
+            self._evolution = Evolution(all_epochs)
+            self._list.choose(self._evolution.current)
+            self._play()
+
+    def end_evolution(self, stops: bool = True) -> None:
+        """Let no further epoch follow, and stop what plays."""
+        if self._evolution is not None:
+            self._evolution = None
+            if stops:
+                self._listening.stop()
+            self._show_playback()
+
+    def on_key(self, event: Key) -> None:
+        """Any key ends an evolution, and does what it does besides."""
+        if self._evolution is not None:
+            active = self.screen.active_bindings.get(event.key)
+            if active is None or active.binding.action not in GO_ON:
+                self.end_evolution()
 
     @property
     def _list(self) -> PreviewList:
         return self.query_one(PreviewList)
 
+    @property
+    def _details(self) -> PreviewDetails:
+        return self.query_one(PreviewDetails)
+
     def _play(self, is_switch: bool = False) -> None:
         path = self.chosen_path
         if path is not None:
+            self._training_sound.forget()
             self._listening.play(path, is_switch)
             self._playback_timer.resume()
             self._show_playback()
 
-    def _play_instead(self, preview: PreviewReady | None, refusal: str, is_switch: bool = False) -> None:
-        """Choose and play a preview, or show why there is none."""
-        if preview is not None:
-            self._list.choose(preview)
-            self._play(is_switch)
-        elif self._list.option_count:
-            self.notify(refusal)
+    def _play_beside(self, counterpart: PreviewReady, chosen: PreviewReady, playing: Playing | None) -> None:
+        """Play a preview that the list does not show, or the chosen one if that one plays."""
+        path = self._run.path / counterpart.path
+        if playing is not None and playing.path == path:
+            self._play(is_switch=True)
+            return
+        try:
+            self._listening.play(self._run.find_preview(counterpart.path), playing is not None)
+        except RunError as error:
+            self._warn(str(error))
+        self._playback_timer.resume()
+        self._show_playback()
+
+    def _play_training_sound(self, path: Path, label: str) -> None:
+        self._listening.play_file(path, label, self._listening.playing is not None)
+        self._playback_timer.resume()
+        self._show_playback()
+
+    def _warn(self, message: str) -> None:
+        self.notify(message, severity="warning")
 
     # -- what is drawn ----------------------------------------------------------------------------------
 
     @on(PreviewList.Chosen)
     def _show_chosen(self, message: PreviewList.Chosen) -> None:
         message.stop()
-        self.query_one(Waveform).envelope = message.preview.envelope if message.preview else ()
+        preview = message.preview
+        if self._evolution is not None and preview != self._evolution.current:
+            self.end_evolution()
+        self._details.show(preview, self._list.original_of_chosen)
         self._show_playback()
-        self._reading_timer.reset()
-        self._reading_timer.resume()
-        if message.preview is None:
-            self._draw(None, _Picture(None, None, None))
-        else:
-            self._listening.page.choose(self._run.path / message.preview.path)
-
-    def _read_chosen(self) -> None:
-        """Read the files of the chosen preview on another thread: the disk may be slow."""
-        self._reading_timer.pause()
-        chosen = self._list.chosen
-        if chosen is not None:
-            original = self._list.original_of_chosen()
-            read_beside(
-                self, partial(_read, self._run, chosen, original), partial(self._draw, chosen), lambda _: None
-            )
-
-    def _draw(self, preview: PreviewReady | None, picture: _Picture) -> None:
-        if not self.is_attached or preview != self._list.chosen:
-            return
-        ours = self.query_one("#spectrogram", Spectrogram)
-        original = self.query_one("#original-spectrogram", Spectrogram)
-        ours.levels, original.levels = picture.levels, picture.original
-        ours.border_title = (
-            Text(printable(preview.label)) if preview else ""
-        )  # no markup: it may look like some
-        original.border_title = "original"
-        original.set_class(picture.original is not None, "-known")
-        self.query_one("#pictures").set_class(picture.levels is not None, "-known")
-        figures = _describe(picture.figures, preview) if preview is not None and picture.figures else ""
-        self.query_one("#figures", Line).show(figures)
+        if preview is not None:
+            self._listening.page.choose(self._run.path / preview.path)
 
     def _show_playback(self) -> None:
         """Mark what plays and how far it has come; the timer runs as long as something does."""
         playing, chosen = self._listening.playing, self._list.chosen
+        if playing is None and self._evolution is not None and self._evolve_further():
+            return
         if playing is None:
             self._playback_timer.pause()
         is_ours = playing is not None and playing.path.is_relative_to(self._run.path)
         path = playing.path.relative_to(self._run.path).as_posix() if playing and is_ours else None
         self._list.playing = path
         is_chosen = playing is not None and chosen is not None and path == chosen.path and playing.duration_s
-        position = playing.position_s / playing.duration_s if playing and is_chosen else None
-        self.query_one(Waveform).position = position
-        self.query_one("#spectrogram", Spectrogram).position = position
-        line = self.query_one("#playback", Line)
-        if playing is not None and is_ours:
-            line.show(f"▶ {playing.position_s:.1f} / {playing.duration_s:.1f} s  ← stops")
-        elif chosen is not None:
-            line.show(f"■ {chosen.duration_s:.1f} s  {printable(Path(chosen.path).name)}")
-        else:
-            line.show(self._why_none)
+        self._details.show_position(
+            playing.position_s / playing.duration_s if playing and is_chosen else None
+        )
+        self.query_one("#playback", Line).show(self._describe_playback(playing, chosen, is_ours))
 
+    def _describe_playback(self, playing: Playing | None, chosen: PreviewReady | None, is_ours: bool) -> str:
+        around = self._training_sound.name if playing is not None and not is_ours else ""
+        if playing is not None and (is_ours or around):
+            times = f"▶ {playing.position_s:.1f} / {playing.duration_s:.1f} s"
+            if self._evolution is not None:
+                return f"{times}  evolves, {self._evolution.number} of {self._evolution.count}  any key stops"
+            return f"{times}  {around}  a back to the sample" if around else f"{times}  ← stops"
+        if chosen is not None:
+            return f"■ {chosen.duration_s:.1f} s  {printable(Path(chosen.path).name)}"
+        return self._why_none
 
-def _read(run: RunDirectory, preview: PreviewReady, original: PreviewReady | None) -> _Picture:
-    """What can be read of a preview; what cannot is not drawn."""
-
-    def levels(of: PreviewReady | None) -> "npt.NDArray[np.uint8] | None":
-        try:
-            return read_spectrogram(run, of.path) if of is not None else None
-        except RunError:
-            return None
-
-    try:
-        figures = measure_sound(run, preview.path)
-    except RunError:
-        figures = None
-    return _Picture(levels(preview), levels(original), figures)
-
-
-def _describe(figures: SoundFigures, preview: PreviewReady) -> str:
-    parts = [f"peak {_level(figures.peak_db)}, RMS {_level(figures.rms_db)} dB"]
-    if preview.kind == PreviewKind.SAMPLE and preview.near:
-        parts.insert(0, f"near {printable(Path(preview.near).name)}")
-    if figures.clipped_samples:
-        parts.insert(0, f"! {fmt.count(figures.clipped_samples, 'sample')} clipped")
-    return " · ".join(parts)
-
-
-def _level(level_db: float) -> str:
-    if not math.isfinite(level_db):
-        return f"{fmt.MINUS}∞"
-    return f"{round(level_db, 1) + 0.0:.1f}".replace("-", fmt.MINUS)
+    def _evolve_further(self) -> bool:
+        """Play the next epoch's, or end the evolution; whether there was a next one."""
+        assert self._evolution is not None
+        following = self._evolution.advance()
+        if following is None or not self._list.choose(following):
+            self._evolution = None
+            return False
+        self._play()
+        return True

@@ -47,7 +47,7 @@ async def test_from_a_folder_to_a_cancelled_run_and_on_by_keys(tmp_path: Path, s
         assert metrics["Latents"].endswith("/4")
         assert screen.query_one(QualityBar).reading is not None
         assert "training" in str(screen.query_one(LossChart).query_one(".legend", Static).render())
-        assert screen.query_one(PreviewList).option_count >= 5
+        assert screen.query_one(PreviewList).row_count >= 5
 
         await pilot.press("s")
         await until(pilot, lambda: any("Saved at step" in toast for toast in toasts(app)), "manual save")
@@ -92,19 +92,19 @@ async def test_previews_are_chosen_and_ordered_by_keys(tmp_path: Path, sounds: P
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_dashboard(app, pilot, epochs=2)
         previews = screen.query_one(PreviewList)
-        await until(pilot, lambda: screen.state is RunState.FINISHED and previews.option_count == 11)
+        await until(pilot, lambda: screen.state is RunState.FINISHED and previews.row_count == 11)
         assert previews.chosen.path == "previews/epoch-0002-reconstruction.wav"
         await pilot.press("down")
         assert previews.chosen.path == "previews/epoch-0002-sample-1.wav"
         await until(pilot, lambda: "epoch-0002-sample-1.wav" in text(app, "#playback"))
         await pilot.press("o")
         assert previews.chosen.path == "previews/epoch-0002-sample-1.wav"
-        assert previews.highlighted == 10
+        assert previews.cursor_row == 10
         await pilot.press("up", "up")
         assert previews.chosen.path == "previews/epoch-0001-sample-1.wav"
         await pilot.press("home")
         assert previews.chosen.path == "previews/original.wav"
-        assert str(previews.get_option_at_index(0).prompt) == "epoch 0, untrained"
+        assert previews.line(0) == "epoch 0, untrained"
 
 
 def preview(epoch: int, kind: str, number: str = "") -> PreviewReady:
@@ -124,7 +124,7 @@ async def test_one_key_compares_and_one_goes_back_in_epochs(tmp_path: Path, make
     async with running(tmp_path, size=NARROW) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
         previews = screen.query_one(PreviewList)
-        await until(pilot, lambda: previews.option_count == 13)
+        await until(pilot, lambda: previews.row_count == 13)
 
         async def press(key: str) -> str:
             await pilot.press(key)
@@ -141,7 +141,7 @@ async def test_one_key_compares_and_one_goes_back_in_epochs(tmp_path: Path, make
         await pilot.press(*["down"] * 2)
         assert await press("b") == "epoch-0005-sample-2"
         write_run(run, *previews_of(20)[1:])
-        await until(pilot, lambda: previews.option_count == 17)
+        await until(pilot, lambda: previews.row_count == 17)
         sequence = [await press("a") for _ in range(3)]
         assert sequence == ["epoch-0005-reconstruction", "original", "epoch-0005-reconstruction"]
 
@@ -157,7 +157,7 @@ async def test_a_reconstruction_is_compared_with_the_clip_that_it_is_of(
     async with running(tmp_path) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
         previews = screen.query_one(PreviewList)
-        await until(pilot, lambda: previews.option_count == 15)
+        await until(pilot, lambda: previews.row_count == 15)
         await pilot.press("a")
         assert previews.chosen.path == "previews/epoch-0010-original.wav"
         await pilot.press("a", "b", "a")
@@ -172,11 +172,11 @@ async def test_the_first_epoch_of_the_list_is_named_after_scrolling_back(
     async with running(tmp_path, size=NARROW) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
         previews = screen.query_one(PreviewList)
-        await until(pilot, lambda: previews.option_count == 49)
+        await until(pilot, lambda: previews.row_count == 49)
         await pilot.press("end")
         await until(pilot, lambda: previews.scroll_offset.y > 0)
         await pilot.press(*["pageup"] * 6)
-        assert previews.highlighted == 1
+        assert previews.cursor_row == 1
         await until(pilot, lambda: previews.scroll_offset.y == 0)
 
 
@@ -192,7 +192,7 @@ async def test_nothing_stays_chosen_when_a_resume_drops_every_preview(
         log = EventLog(run.events)
         log.keep(lambda event: not isinstance(event, PreviewReady | StepFinished))
         log.close()
-        await until(pilot, lambda: previews.option_count == 0)
+        await until(pilot, lambda: previews.row_count == 0)
         await until(pilot, lambda: text(app, "#playback") == "This run has none.")
         assert not screen.query_one(Waveform).envelope
 

@@ -127,15 +127,19 @@ class WaveformApp(App[None]):
         yield Waveform()
 
 
-@pytest.mark.parametrize(("position", "played"), [(None, 0), (0.0, 0), (0.3, 3), (1.0, 10)])
-async def test_waveform_marks_the_part_that_was_played(position: float | None, played: int) -> None:
+@pytest.mark.parametrize("no_color", [False, True])
+@pytest.mark.parametrize(("position", "column"), [(None, None), (0.0, 0), (0.3, 3), (1.0, 9)])
+async def test_waveform_marks_the_position_in_one_column_and_hides_nothing_else(
+    position: float | None, column: int | None, no_color: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1") if no_color else monkeypatch.delenv("NO_COLOR", raising=False)
     app = WaveformApp()
     async with app.run_test() as pilot:
         waveform = app.query_one(Waveform)
         waveform.envelope = [0.0] * 5 + [1.0] * 5
         waveform.position = position
         await pilot.pause()
-        rendered = waveform.render()
-        assert rendered.plain.splitlines() == [" " * 5 + "█" * 5] * 2
-        marked = {offset for span in rendered.spans if span.style for offset in range(span.start, span.end)}
-        assert marked == {row * 11 + column for row in range(2) for column in range(played)}
+        expected = list(" " * 5 + "█" * 5)
+        if column is not None:
+            expected[column] = "│"
+        assert waveform.render().plain.splitlines() == ["".join(expected)] * 2

@@ -42,8 +42,8 @@ def test_bundle_renders_the_previews_of_the_run_bit_for_bit(
     bundle = load_bundle(orphan.path, which)
     clip_log_mel = torch.from_numpy(np.load(orphan.previews / "resynthesis.npy"))[None, None]
     previews = preview_spectrograms(bundle, clip_log_mel, config.preview_samples, config.seed)
-    assert [label for _, label, _ in previews] == ["reconstruction", "sample 1", "sample 2"]
-    for _, label, log_mel in previews:
+    assert [each.label for each in previews] == ["reconstruction", "sample 1", "sample 2"]
+    for _, label, log_mel, _ in previews:
         (sound,) = bundle.render(log_mel[None], [phase_generator(config.seed, label)])
         name = f"epoch-{epoch:04}-{label.replace(' ', '-')}"
         write_wav(tmp_path / f"{name}.wav", sound, bundle.spectrogram.sample_rate)

@@ -70,7 +70,7 @@ def test_reconstruction_has_detail_of_the_training_sound_nearest_to_it(tmp_path:
     errors = []
     for detail in (0.0, 1.0):
         bundle = ModelBundle(model, SPECTROGRAM, latents, len(clip), detail=detail)
-        (_, _, made), *_ = preview_spectrograms(bundle, log_mel, 0, 0)
+        (_, _, made, _), *_ = preview_spectrograms(bundle, log_mel, 0, 0)
         errors.append(float((made - log_mel).square().mean().sqrt()))
     assert errors[1] < 0.7 * errors[0]
 
