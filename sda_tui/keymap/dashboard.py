@@ -1,6 +1,7 @@
 """Keys on the dashboard."""
 
 from sda_tui.keymap.command import Command, Scope
+from sda_tui.keymap.ending import ending_commands
 from sda_tui.keymap.listening import listening_commands
 
 
@@ -21,13 +22,7 @@ DASHBOARD = Scope(
             "Stop training; the state is saved at this very step.",
         ),
         Command("dashboard.save", "s", "save", "Save", "Save a checkpoint now; it is kept."),
-        Command(
-            "dashboard.resume",
-            "r",
-            "resume",
-            "Continue",
-            "Continue the run here from its newest checkpoint, or train a finished one for longer.",
-        ),
+        *ending_commands("dashboard"),
         Command("dashboard.previous", "up", "cursor_up", "Previous", "Choose the preview above.", False),
         Command("dashboard.next", "down", "cursor_down", "Next", "Choose the preview below.", False),
         Command("dashboard.play", "right,enter,space", "play", "Play", "Play the chosen preview."),

@@ -27,6 +27,7 @@ from sda_tui.screens.explain import ExplainScreen
 from sda_tui.screens.run_screen import RunScreen
 from sda_tui.session import Session
 from sda_tui.widgets.compact_view import CompactView
+from sda_tui.widgets.end_card import EndCard
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.metric_table import KeyFigures, MetricTable
 from sda_tui.widgets.newest_losses import NewestLosses
@@ -82,6 +83,7 @@ class DashboardScreen(RunScreen):
         yield PaneTabs(id="panes")
         with Horizontal(id="dashboard"):
             with Vertical(id="numbers"):
+                yield EndCard(self.run, id="end")
                 yield RunCharts(id="charts")
                 yield QualityBar(id="quality")
                 yield Line(id="best")
@@ -164,6 +166,7 @@ class DashboardScreen(RunScreen):
         self.query_one(RunBanner).show_run(state, messages, is_short=self.size.height < TALL)
         self.query_one(PaneTabs).unread = len(messages)
         if not followed.is_reading:
+            self.query_one(EndCard).show_run(state, history, followed.manifest, followed.is_trained_here)
             self._watch_device()
             self._charts.show(history, state, self._device.reading if self._device else None)
         self.query_one(QualityBar).show(history)
@@ -220,10 +223,10 @@ class DashboardScreen(RunScreen):
         return "They come with the epochs." if self.history.step else "The first come before the first step."
 
     def _best(self) -> str:
-        """Since when validation got no better, and how far to trust it."""
+        """Since when validation got no better, and how far to trust it; the end card has the first part too."""
         last, manifest = self.history.last_epoch, self.followed.manifest
-        best = describe_best(last.best_epoch, last.epoch) if last else ""
-        if last and 0 < last.best_epoch < last.epoch:
+        best = describe_best(last.best_epoch, last.epoch) if last and self.state.is_active else ""
+        if best and last and last.best_epoch < last.epoch:
             best += f" {key_of('dashboard.go-back')} goes back there."
         if change := self.history.settings_change:
             best += f" Since step {change.step}: {change.now} (before: {change.before})."

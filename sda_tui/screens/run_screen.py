@@ -15,8 +15,11 @@ from sda_tui.followed_run import FollowedRun
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.keymap.shown import USER_KEYS
 from sda_tui.listening import Listening
+from sda_tui.reveal import reveal
 from sda_tui.screens.choice import Choice, ChoiceScreen
+from sda_tui.screens.export import ExportScreen
 from sda_tui.screens.go_back import GoBackScreen
+from sda_tui.screens.resume import ResumeScreen
 from sda_tui.session import Session
 
 
@@ -81,7 +84,7 @@ class RunScreen(Screen[None]):
                 return f"This run is not being trained. {key_of('dashboard.resume')} continues it here."
             case "resume" if is_reading or is_active:
                 return "This run is being trained already."
-            case "sounds" | "go_back" if not has_checkpoint:
+            case "sounds" | "go_back" | "export" if not has_checkpoint:
                 return "This run has no checkpoint yet; its model can be used when it has one."
         return ""
 
@@ -122,6 +125,24 @@ class RunScreen(Screen[None]):
         """Make sounds with the model, which may be in training."""
         self._listening.stop()
         self.post_message(self.MakingWanted(self.run))
+
+    def action_resume(self) -> None:
+        """Continue the run here, or train a finished one for longer."""
+        self.app.push_screen(ResumeScreen(self._session, self.run), self._show_resumed)
+
+    def _show_resumed(self, run: RunDirectory | None) -> None:
+        if run is not None:
+            self.post_message(self.WentBack(run))
+
+    def action_export(self) -> None:
+        self._listening.stop()
+        self.app.push_screen(ExportScreen(self._session, self.run, self._listening))
+
+    def action_folder(self) -> None:
+        """Open the folder of the run where there is a display; else copy its path."""
+        if (path := reveal(self.run.path)) is not None:
+            self.app.copy_to_clipboard(path)
+            self.notify(path, title="Copied", timeout=20)
 
     def action_go_back(self) -> None:
         """Continue from an earlier checkpoint."""

@@ -21,6 +21,7 @@ from sda_tui.widgets.charts import LossChart
 from sda_tui.widgets.device_panel import DevicePanel
 
 ZOOM_FACTOR, PAN_FRACTION = 2.0, 0.25
+LEAST_HEIGHT = 5  # with less there is nothing to see
 SMALLEST_WIDTH, SMALLEST_HEIGHT = 34, 8  # cells of a chart, where there are others beside it
 EPOCHS, DEVICE = "epochs", "device"  # the losses by epoch at a glance, which plotext draws; the machine
 CHART_NAMES: Mapping[str, str] = {
@@ -153,7 +154,7 @@ class RunCharts(Grid, can_focus=True):
         if not self.is_mounted or not width or not height:
             return
         columns, rows = grid_size(width, height, len(self.shown))
-        page = page_of(self.shown, self.selected, columns * rows)
+        page = page_of(self.shown, self.selected, columns * rows) if height >= LEAST_HEIGHT else ()
         if page == self._visible and (self.styles.grid_size_columns, self.styles.grid_size_rows) == (
             columns,
             rows,
