@@ -35,7 +35,7 @@ def judge(history: RunHistory, state: RunState, loading: str = "") -> Judgement:
         return Judgement(_before_the_first_epoch(history, state, loading))
     if state.is_active:
         return _judge_training(history, last)
-    return _judge_ended(history, last)
+    return _judge_ended(history, last, state)
 
 
 def is_worse_than_untrained(last: EpochFinished) -> bool:
@@ -79,11 +79,12 @@ def _judge_training(history: RunHistory, last: EpochFinished) -> Judgement:
     return Judgement(f"No better since epoch {last.best_epoch}, {since}: it may have learnt what it can.")
 
 
-def _judge_ended(history: RunHistory, last: EpochFinished) -> Judgement:
+def _judge_ended(history: RunHistory, last: EpochFinished, state: RunState) -> Judgement:
     if is_worse_than_untrained(last) and last.best_epoch == last.epoch:
         return Judgement("It ended worse on held-out sounds than it began.", Tone.CAUTION)
     if last.best_epoch == last.epoch:
-        return Judgement("It ended at its best; training longer may still help.", Tone.GOOD)
+        tone = Tone.GOOD if state in (RunState.FINISHED, RunState.CANCELLED) else Tone.NEUTRAL
+        return Judgement("It ended at its best; training longer may still help.", tone)
     if history.warning(WarningKind.OVERFITTING):
         return Judgement(
             f"Its best was epoch {last.best_epoch}; after that only its own sounds got better, "

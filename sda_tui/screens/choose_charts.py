@@ -5,10 +5,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Label, OptionList
+from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
 from sda_tui.keymap import KEYMAP
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.run_charts import CHART_NAMES
 
 
@@ -27,7 +28,7 @@ class ChooseChartsScreen(ModalScreen[tuple[str, ...]]):
         with Vertical(id="choose-charts"):
             yield Label("Charts, the first ones where there is little room", id="choose-charts-title")
             yield OptionList(id="chart-list", compact=True)
-            yield Footer()
+            yield KeyFooter()
 
     def on_mount(self) -> None:
         self._list_all(0)

@@ -5,11 +5,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Label, Static
+from textual.widgets import Button, Label, Static
 
 from core.config import SETTINGS, ResolvedConfig, SettingValue
 from core.text import printable
 from sda_tui.keymap import KEYMAP, key_of
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.setting_row import SettingRow
 from sda_tui.widgets.title_bar import TitleBar
 
@@ -40,7 +41,7 @@ class ContinueScreen(Screen[dict[str, SettingValue] | None]):
                     for setting in MAY_CHANGE.values():
                         if setting.group == group:
                             yield SettingRow(setting, compared_with="now")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         for row in self.query(SettingRow):

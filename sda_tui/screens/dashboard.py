@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
-from textual.widgets import Footer
 
 from core.events import CheckpointSaved, RunState, WarningKind
 from core.runs import HeldOutErrors, RunDirectory
@@ -28,6 +27,7 @@ from sda_tui.screens.run_screen import RunScreen
 from sda_tui.session import Session
 from sda_tui.widgets.compact_view import CompactView
 from sda_tui.widgets.end_card import EndCard
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.metric_table import KeyFigures, MetricTable
 from sda_tui.widgets.newest_losses import NewestLosses
@@ -92,7 +92,7 @@ class DashboardScreen(RunScreen):
             yield PreviewPanel(self.run, self._listening, self._session, id="previews")
             yield RunMessages(id="messages")
         yield CompactView(id="compact")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._previews.focus_list()
@@ -223,7 +223,7 @@ class DashboardScreen(RunScreen):
         return "They come with the epochs." if self.history.step else "The first come before the first step."
 
     def _best(self) -> str:
-        """Since when validation got no better, and how far to trust it; the end card has the first part too."""
+        """Since when validation got no better, and how far to trust it."""
         last, manifest = self.history.last_epoch, self.followed.manifest
         best = describe_best(last.best_epoch, last.epoch) if last and self.state.is_active else ""
         if best and last and last.best_epoch < last.epoch:

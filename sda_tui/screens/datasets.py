@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, DataTable, Footer, Static
+from textual.widgets import Button, DataTable, Static
 
 from core.data.report import FileReport, ScanProgress, ScanReport
 from core.runs import KnownErrors, RunSummary, find_known_errors, list_runs
@@ -24,6 +24,7 @@ from sda_tui.look import describe_known_error, describe_sources, show_path, summ
 from sda_tui.session import ScanDelivery, ScanFailed, Session
 from sda_tui.widgets.audition import Audition
 from sda_tui.widgets.folder_picker import FolderPicker
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.scan_table import ScanTable
 from sda_tui.widgets.title_bar import TitleBar
@@ -90,7 +91,7 @@ class DatasetScreen(Screen[None]):
                 yield Static(id="file-detail")
                 yield Static(id="totals")
                 yield Button("Continue with these sounds  ⏎", id="proceed", variant="primary", disabled=True)
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._set_scanning(False)

@@ -7,11 +7,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Label, OptionList, Static
+from textual.widgets import Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from sda_tui.explanations import EXPLANATIONS
 from sda_tui.keymap import KEYMAP
+from sda_tui.widgets.footer import KeyFooter
 
 
 class ExplainScreen(ModalScreen[None]):
@@ -33,7 +34,7 @@ class ExplainScreen(ModalScreen[None]):
                 yield OptionList(*options, id="explain-list", compact=True)
                 with VerticalScroll(id="explain-scroll"):
                     yield Static(id="explanation")
-            yield Footer()
+            yield KeyFooter()
 
     def on_mount(self) -> None:
         figures = self.query_one(OptionList)

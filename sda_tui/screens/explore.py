@@ -12,7 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, Label
+from textual.widgets import Label
 
 from core.config import ExploreSettings, MakingRequest, OutputSettings
 from core.errors import FileTakenError
@@ -22,6 +22,7 @@ from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import Listening
 from sda_tui.studio import Studio
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.sliders import LARGEST, Sliders
 from sda_tui.widgets.space_map import Point, SpaceMap
@@ -75,7 +76,7 @@ class ExploreScreen(Screen[None]):
                 yield Spectrogram(id="explored-picture")
                 yield Line(id="kept")
                 yield Line(id="explore-way")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._timer = self.set_interval(MOVE_DELAY_S, self._sound, pause=True)

@@ -7,7 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Input, Label, Select, Static
+from textual.widgets import Button, Input, Label, Select, Static
 
 from core.config import EXPORT_KINDS, METRIC_FORMATS, ExportRequest, missing_packages
 from core.errors import Cancelled
@@ -23,6 +23,7 @@ from sda_tui.reveal import reveal
 from sda_tui.session import Session
 from sda_tui.widgets.checklist import Check, Checklist
 from sda_tui.widgets.folder_picker import PathInput
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.title_bar import TitleBar
 
@@ -86,7 +87,7 @@ class ExportScreen(Screen[None]):
                 yield Button("Stop  c", id="export-stop")
                 yield Button("Copy scp line  y", id="export-copy")
                 yield Button("Folder  F", id="export-show")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._show_phase()

@@ -9,10 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Label, OptionList, Static
+from textual.widgets import Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from sda_tui.keymap import KEYMAP, Command, Scope, commands_by_id, key_of, show_keys
+from sda_tui.widgets.footer import KeyFooter
 
 KEYS_WIDTH = 14
 
@@ -35,7 +36,7 @@ class HelpScreen(ModalScreen[Command | None]):
             yield Label("enter or a click does what can be done here · esc closes", id="help-hint")
             yield OptionList(*self._options(), id="help-keys", compact=True)
             yield Static(Text(_about()), id="help-about")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.query_one(OptionList).highlighted = None  # so that enter does nothing until one is chosen

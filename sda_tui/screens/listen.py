@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label, Static
+from textual.widgets import Input, Label, Static
 
 from core.errors import SdaError
 from core.text import printable
@@ -17,6 +17,7 @@ from sda_tui.advice import explain
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listen.tunnel import is_login, tunnel_line
 from sda_tui.listening import Listening
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
 
 COPIED = "Copied, if your terminal takes copies; else select it with the mouse (hold shift)."
@@ -50,7 +51,7 @@ class ListenScreen(ModalScreen[None]):
             yield Static(id="listen-keys")
             yield Line(id="listen-note")
             yield Line(id="pages")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.query_one("#login").display = False

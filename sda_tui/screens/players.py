@@ -7,13 +7,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Label, OptionList
+from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import AUTOMATIC, Listening
 from sda_tui.playback import Device, Player, probe_all
+from sda_tui.widgets.footer import KeyFooter
 
 RESCAN_INTERVAL_S = 3.0
 
@@ -35,7 +36,7 @@ class PlayersScreen(ModalScreen[None]):
         with Vertical(id="players"):
             yield Label("Play sounds through", id="players-title")
             yield OptionList(id="player-list", compact=True)
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._reasons = {

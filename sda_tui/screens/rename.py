@@ -5,9 +5,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label
+from textual.widgets import Input, Label
 
 from sda_tui.keymap import KEYMAP, key_of
+from sda_tui.widgets.footer import KeyFooter
 
 
 class RenameScreen(ModalScreen[str | None]):
@@ -25,7 +26,7 @@ class RenameScreen(ModalScreen[str | None]):
             yield Label(Text("New name"), id="question-title")
             yield Input(self._former, compact=True)
             yield Label(Text(f"⏎ renames, {key_of('rename.back')} leaves it as it is"), id="rename-keys")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()

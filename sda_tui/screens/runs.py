@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, DataTable, Footer, Input, Label, Static
+from textual.widgets import Button, DataTable, Input, Label, Static
 
 from core.config import SETTINGS, SettingValue
 from core.errors import ConfigError, SdaError
@@ -36,6 +36,7 @@ from sda_tui.screens.continue_with import ContinueScreen
 from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.session import Session
 from sda_tui.widgets.folder_picker import PathInput
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.table import Table
 from sda_tui.widgets.title_bar import TitleBar
 
@@ -80,7 +81,7 @@ class RunsScreen(Screen[None]):
                     f"Continue  {key_of('runs.continue')}", id="proceed", variant="primary", disabled=True
                 )
                 yield Button("View  ⏎", id="open", disabled=True)
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         table = self.query_one(Table)

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Button, Collapsible, Footer, Input, Label, Select, Static
+from textual.widgets import Button, Collapsible, Input, Label, Select, Static
 
 from core.config import ARCHITECTURE, PRESETS, SETTINGS, SettingValue, TrainingConfig, find_device
 from core.data.report import ScanReport
@@ -35,6 +35,7 @@ from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_sources
 from sda_tui.session import Session
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.preset_chooser import PresetChooser
 from sda_tui.widgets.setting_row import SettingRow
 from sda_tui.widgets.title_bar import TitleBar
@@ -98,7 +99,7 @@ class SettingsScreen(Screen[None]):
                         for setting in SETTINGS.values():
                             if setting.group == group:
                                 yield SettingRow(setting)
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.query_one("#start-line").display = False

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, DataTable, Footer, Input, Label, Select
+from textual.widgets import Button, DataTable, Input, Label, Select
 
 from core.config import (
     AUTO,
@@ -45,6 +45,7 @@ from sda_tui.screens.rename import RenameScreen
 from sda_tui.session import Session
 from sda_tui.studio import Studio
 from sda_tui.widgets.audition import Audition
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.spectrogram import Spectrogram
@@ -116,7 +117,7 @@ class SoundsScreen(Screen[None]):
                 yield ProgressLine(id="making-progress")
                 yield Line(id="making-note")
                 yield Line(id="field-help")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         table = self.query_one(Table)

@@ -45,7 +45,7 @@ class LossChart(Vertical):
 
     def compose(self) -> ComposeResult:
         legend = Content.assemble(
-            "Loss",
+            "Loss by epoch",
             *((f" {curve.glyph} {curve.name}", f"${curve.variable}") for curve in (TRAINING, VALIDATION)),
             (f" {BEST_MARKER} best", f"${BEST_VARIABLE}"),
         )

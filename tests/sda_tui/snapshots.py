@@ -3,6 +3,7 @@
 `cat tests/sda_tui/__snapshots__/…/NAME.ansi` in a terminal as large shows one.
 """
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -15,12 +16,28 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from core.engine import Runner
+from core.runs.lock import LockHolder
+from sda_tui import format as fmt
 from sda_tui.app import Leave, SdaApp
+from sda_tui.devices.monitor import DeviceMonitor
+from sda_tui.devices.reading import DeviceReading, Quantity
 from sda_tui.playback import Outputs
 from tests.sda_tui.driving import until
+from tests.sda_tui.logged_runs import NOW_S
 from tests.sounds import write_tone
 
 SIZES = ((200, 60), (120, 36), (80, 24), (60, 18))
+
+LATER_S = NOW_S + 7200.0
+READING = DeviceReading(
+    series={
+        Quantity.GPU_USE: [(NOW_S + index, 60 + 30 * math.sin(index / 4)) for index in range(60)],
+        Quantity.GPU_MEMORY: [(NOW_S + index, 2e9) for index in range(60)],
+        Quantity.PROCESS_CPU: [(NOW_S + index, 20 + index % 7) for index in range(60)],
+    },
+    limits={Quantity.GPU_MEMORY: 24e9},
+    gpu_name="NVIDIA Example",
+)
 
 Ready = Callable[[SdaApp, Pilot[Leave]], Awaitable[None]]
 Look = Callable[..., Awaitable[None]]
@@ -59,6 +76,12 @@ def look(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """
     monkeypatch.setattr(Runner, "load", lambda _: None)
     monkeypatch.setattr(Outputs, "prepare", lambda _: None)  # as if a sound card were there
+    monkeypatch.setattr(DeviceMonitor, "start", lambda _: None)
+    monkeypatch.setattr(DeviceMonitor, "reading", READING)
+    age = fmt.age
+    monkeypatch.setattr(fmt, "age", lambda then_s, now_s: age(then_s, min(now_s, LATER_S)))
+    monkeypatch.setattr(LockHolder, "this_process", lambda: LockHolder(4242, 0.0, "studio"))
+    monkeypatch.setattr(LockHolder, "is_alive", lambda _: True)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
 

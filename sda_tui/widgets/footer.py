@@ -1,0 +1,52 @@
+"""The keys of a screen, as many as fit."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.events import Resize
+from textual.widgets import Footer, Label
+from textual.widgets._footer import FooterKey
+
+KEY_PADDING, PALETTE_PADDING = 3, 5  # cells around key and label
+MORE = " … "
+HELP = "help"  # the action that is always shown: it lists what was left out
+
+
+class KeyFooter(Footer):
+    """Textual's footer scrolls sideways where there is no room, which nobody sees.  This one leaves out the
+    last keys, and an ellipsis says so; the key for help stays."""
+
+    def compose(self) -> ComposeResult:
+        keys = [each for each in super().compose() if isinstance(each, FooterKey)]
+        palette = [each for each in keys if each.has_class("-command-palette")]
+        others = [each for each in keys if not each.has_class("-command-palette")]
+        helps = [each for each in others if each.action == HELP]
+        rest = [each for each in others if each.action != HELP]
+        width = self.size.width or self.app.size.width
+        room = width - _width(helps, KEY_PADDING) - _width(palette, PALETTE_PADDING)
+        count = fitting([_width([each], KEY_PADDING) for each in rest], room, len(MORE))
+        yield from rest[:count]
+        if count < len(rest):
+            yield Label(MORE, id="more-keys")
+        yield from helps
+        yield from palette
+
+    def on_resize(self, event: Resize) -> None:
+        self.refresh(recompose=True)
+
+
+def fitting(widths: Sequence[int], room: int, mark: int) -> int:
+    """How many, from the first on, fit into the room, with that of a mark if there are more."""
+    if sum(widths) <= room:
+        return len(widths)
+    taken = mark
+    for count, width in enumerate(widths):
+        taken += width
+        if taken > room:
+            return count
+    return len(widths)
+
+
+def _width(keys: Iterable[FooterKey], padding: int) -> int:
+    return sum(cell_len(each.key_display) + cell_len(each.description) + padding for each in keys)
