@@ -57,7 +57,7 @@ def _read_log(run: RunDirectory) -> tuple[list[PreviewReady], int]:
         for event, _ in read_events(run.events, PreviewReady, EpochFinished):
             if isinstance(event, PreviewReady):
                 previews.append(event)
-            else:
+            elif isinstance(event, EpochFinished):
                 best_epoch = event.best_epoch
     except OSError as error:
         raise RunError(f"The log of {run.name} cannot be read ({error.strerror}).") from error
