@@ -38,8 +38,7 @@ class EpochInput(Input):
         self._close(None)
 
     def on_blur(self) -> None:
-        if self.display:
-            self._close(None)
+        self.display = False  # without an answer: the focus is where the user wants it
 
     def _close(self, epoch: int | None) -> None:
         self.display = False

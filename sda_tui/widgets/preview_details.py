@@ -72,6 +72,8 @@ class PreviewDetails(Vertical):
 
     def show(self, preview: PreviewReady | None, find_original: Callable[[], PreviewReady | None]) -> None:
         """Show a preview; `find_original` gives the clip that it was made from, if it was made from one."""
+        if preview is not None and preview == self._preview and self.has_drawn:
+            return
         self._preview, self._find_original = preview, find_original
         self.query_one(Waveform).envelope = preview.envelope if preview else ()
         self._reading_timer.reset()

@@ -23,9 +23,10 @@ class PreviewList(ScrollView, inherit_bindings=False):
     """A line per preview below its epoch, of which only those in sight are drawn.
 
     The chosen preview stays chosen, and in its row of the screen, when new ones arrive.  It gives way to the
-    newest only where it was the newest itself, and the mouse is not over the list.  `playing` is the path of
-    what is playing, `stars` are the paths of the starred, both relative to the run.  The left and right
-    arrows are bound by the screen, where they stop and play.
+    newest only where it was the newest itself, does not play, and the mouse is not over the list.
+
+    `playing` is the path of what is playing, `stars` are the paths of the starred, both relative to the run.
+    The left and right arrows are bound by the screen, where they stop and play.
     """
 
     BINDINGS = [
@@ -81,7 +82,8 @@ class PreviewList(ScrollView, inherit_bindings=False):
             return
         self._seen = seen
         newest, chosen = self._listed.newest(), self.chosen
-        follows_newest = chosen is None or (chosen == newest and not self.mouse_hover)
+        is_held = self.mouse_hover or (chosen is not None and chosen.path == self.playing)
+        follows_newest = chosen is None or (chosen == newest and not is_held)
         self.catalogue = PreviewCatalogue(previews)
         self._relist(follows_newest)
 

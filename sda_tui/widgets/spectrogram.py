@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 UPPER_HALF = "▀"
 SHADES = " ·░▒▓█"  # where the terminal has no more than 16 colours
+SHADE_GAMMA = 0.6  # six shades show more of a sound when the quiet ones are lifted
 STEPS = 32  # of colour, between silence and the loudest
 LOUDEST = 255
 # From black to light yellow, each step as much brighter as the one before: seen alike by the colour-blind.
@@ -105,7 +106,8 @@ def _colour_cell(above: int, below: int) -> Segment:
 
 
 def _shade_cell(above: int, below: int) -> Segment:
-    return Segment(SHADES[(above + below) * (len(SHADES) - 1) // (2 * LOUDEST)], PLAIN)
+    share = (above + below) / (2 * LOUDEST)
+    return Segment(SHADES[round(share**SHADE_GAMMA * (len(SHADES) - 1))], PLAIN)
 
 
 def _colour(step: int) -> Color:
