@@ -2,6 +2,7 @@
 
 from textual.app import App, ReturnType
 
+from sda_tui.advice import command
 from sda_tui.configuration.fields import Configuration
 from sda_tui.configuration.reading import Read
 from sda_tui.keymap import KEYMAP, USER_KEYS, Command
@@ -50,7 +51,7 @@ class ConfiguredApp(App[ReturnType]):
         if faults:
             shown = [str(fault) for fault in faults[:SHOWN_FAULTS]]
             if len(faults) > SHOWN_FAULTS:
-                shown.append(f"{len(faults) - SHOWN_FAULTS} more: `sda-tui config` lists them.")
+                shown.append(f"{len(faults) - SHOWN_FAULTS} more: {command('config')} lists them.")
             self.notify("\n".join(shown), title="Configuration", severity="warning", timeout=FAULTS_TIMEOUT_S)
 
     def action_next_theme(self) -> None:
