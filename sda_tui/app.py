@@ -23,8 +23,7 @@ from textual.notifications import SeverityLevel
 from sda_tui.configuration.reading import Read
 from sda_tui.configured_app import ConfiguredApp
 from sda_tui.driver import TerminalDriver
-from sda_tui.keymap import KEYMAP, key_of
-from sda_tui.palette import KeyCommands
+from sda_tui.keymap import key_of
 from sda_tui.safe_text import safe_segments
 from sda_tui.widgets.title_bar import TitleBar
 
@@ -89,8 +88,6 @@ class SdaApp(ConfiguredApp[Leave]):
 
     TITLE = "sda-tui"
     CSS_PATH = [f"styles/{name}.tcss" for name in STYLES]
-    BINDINGS = KEYMAP["app"].bindings()
-    COMMANDS = {KeyCommands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]
 
@@ -362,12 +359,6 @@ class SdaApp(ConfiguredApp[Leave]):
         from sda_tui.screens.players import PlayersScreen
 
         self.push_screen(PlayersScreen(self.listening))
-
-    def action_help(self) -> None:
-        from sda_tui.screens.help import HelpScreen
-
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(getattr(self.screen, "SCOPE", "app")), self.run_command)
 
     async def action_quit(self) -> None:
         """Leave at once, or ask what happens to the training."""

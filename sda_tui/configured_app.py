@@ -2,9 +2,11 @@
 
 from textual.app import App, ReturnType
 
+from sda_tui.advice import command
 from sda_tui.configuration.fields import Configuration
 from sda_tui.configuration.reading import Read
-from sda_tui.keymap import USER_KEYS, Command
+from sda_tui.keymap import KEYMAP, USER_KEYS, Command
+from sda_tui.palette import KeyCommands
 from sda_tui.remembered import recall, remember
 from sda_tui.themes import THEMES, TITLES, first_theme, next_theme
 
@@ -15,22 +17,29 @@ FEW_COLOURS = "standard"  # what Rich calls 16
 
 
 class ConfiguredApp(App[ReturnType]):
-    """An app with the configuration that was read, themes of its own, and the user's keys."""
+    """An app with the configuration that was read, its own themes, the user's keys, and what lists them."""
+
+    BINDINGS = KEYMAP["app"].bindings()
+    COMMANDS = {KeyCommands}
 
     def __init__(self, read: Read, **options: object) -> None:
         super().__init__(**options)  # type: ignore[arg-type]
         self._read = read
         for theme in THEMES.values():
             self.register_theme(theme)
-        few = self.console.color_system == FEW_COLOURS
-        self.theme = first_theme(self.configuration.theme, recall(REMEMBERED_THEME, ""), few)
+        self.theme = self._first_theme(False)
         USER_KEYS.use({})
 
     @property
     def configuration(self) -> Configuration:
         return self._read.configuration
 
+    def _first_theme(self, has_few_colours: bool) -> str:
+        return first_theme(self.configuration.theme, recall(REMEMBERED_THEME, ""), has_few_colours)
+
     def on_mount(self) -> None:
+        if self.console.color_system == FEW_COLOURS and not self.is_headless:
+            self.theme = self._first_theme(True)
         faults = list(self._read.faults)
         if self.configuration.keys:
             from sda_tui.keymap.rebinding import as_keymap, read_keys
@@ -42,7 +51,7 @@ class ConfiguredApp(App[ReturnType]):
         if faults:
             shown = [str(fault) for fault in faults[:SHOWN_FAULTS]]
             if len(faults) > SHOWN_FAULTS:
-                shown.append(f"{len(faults) - SHOWN_FAULTS} more: `sda-tui config` lists them.")
+                shown.append(f"{len(faults) - SHOWN_FAULTS} more: {command('config')} lists them.")
             self.notify("\n".join(shown), title="Configuration", severity="warning", timeout=FAULTS_TIMEOUT_S)
 
     def action_next_theme(self) -> None:
@@ -55,7 +64,13 @@ class ConfiguredApp(App[ReturnType]):
         back = "" if self.configuration.theme not in THEMES else "  The configuration names another."
         self.notify(f"{TITLES[name]}.{back}", title="Theme", timeout=2)
 
-    async def run_command(self, command: Command | None) -> None:
+    def action_help(self) -> None:
+        from sda_tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(getattr(self.screen, "SCOPE", "app")), self._run_command)
+
+    async def _run_command(self, command: Command | None) -> None:
         """Do what a command of the current screen does."""
         if command is not None:
             await self.screen.run_action(command.action)

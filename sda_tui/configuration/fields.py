@@ -94,7 +94,8 @@ class WhenDone:
     bell: bool = declared(False, "Ring the terminal's bell when a run ends.")
     terminal: bool = declared(False, "Have the terminal show a message when a run ends (OSC 9 and OSC 777).")
     command: str = declared(
-        "", "A command of yours that is started when a run ends; $SDA_RUN and $SDA_STATE tell which and how."
+        "",
+        "A command of yours for when a run ends; $SDA_RUN, $SDA_STATE and $SDA_MESSAGE tell which and how.",
     )
 
 

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList, Static
 from textual.widgets.option_list import Option
 
+from sda_tui.advice import command
 from sda_tui.keymap import KEYMAP, Command, Scope, commands_by_id, key_of, show_keys
 from sda_tui.widgets.footer import KeyFooter
 
@@ -68,6 +69,6 @@ def _about() -> str:
         f"Previews play on the machine that trains, or on your own computer ({key_of('dashboard.listen')}).  "
         "Training continues when the connection drops or you choose so on leaving; "
         f"Runs ({key_of('datasets.runs')} on the first screen) shows it.  Everything of a run lies in its "
-        "folder: checkpoints, previews (WAV), events.jsonl and run.log.  `sda-tui config` shows how to have "
+        f"folder: checkpoints, previews (WAV), events.jsonl and run.log.  {command('config')} shows how to have "
         "other keys and colours."
     )

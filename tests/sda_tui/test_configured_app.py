@@ -1,0 +1,125 @@
+"""The app with a configuration: keys and themes of the user's own, and what is said of faults."""
+
+import re
+from pathlib import Path
+
+import pytest
+from textual.app import ComposeResult
+from textual.command import CommandPalette
+from textual.screen import Screen
+from textual.widgets import Footer, OptionList
+
+from sda_tui.configuration.reading import read_configuration
+from sda_tui.configured_app import ConfiguredApp
+from sda_tui.keymap import KEYMAP
+from sda_tui.remembered import recall, remember
+from sda_tui.screens.help import HelpScreen
+
+
+class DashboardLike(Screen[None]):
+    """A screen with the dashboard's keys, on which nothing can be cancelled."""
+
+    SCOPE = "dashboard"
+    BINDINGS = KEYMAP[SCOPE].bindings()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved = 0
+
+    def compose(self) -> ComposeResult:
+        yield Footer()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "cancel"
+
+    def action_save(self) -> None:
+        self.saved += 1
+
+
+class App(ConfiguredApp[None]):
+    def __init__(self, tmp_path: Path, configuration: str = "") -> None:
+        path = tmp_path / "config.toml"
+        path.write_text(configuration)
+        super().__init__(read_configuration(path))
+        self.dashboard = DashboardLike()
+
+    def on_mount(self) -> None:
+        self.push_screen(self.dashboard)
+
+
+def shown(app: App) -> str:
+    """The text on the screen."""
+    text = re.sub(r"<style.*?</style>|<[^>]*>|\n *", "", app.export_screenshot(), flags=re.DOTALL)
+    return text.replace("&#160;", " ")
+
+
+async def test_a_rebound_key_works_and_is_shown_everywhere(tmp_path: Path) -> None:
+    app = App(tmp_path, '[keys]\n"dashboard.save" = ["f5", "ctrl+s"]\n"app.help" = "f1"\n')
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        assert "f5 Save" in shown(app)
+        await pilot.press("f5", "ctrl+s", "s", "question_mark")
+        assert app.dashboard.saved == 2
+        await pilot.press("f1")
+        assert isinstance(app.screen, HelpScreen)
+        assert "f5 ^s" in shown(app)
+        await pilot.press("enter")  # nothing is chosen yet
+        assert isinstance(app.screen, HelpScreen)
+        keys = app.screen.query_one(OptionList)
+        keys.highlighted = keys.get_option_index("dashboard.save")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.screen is app.dashboard
+        assert app.dashboard.saved == 3
+
+
+async def test_a_click_in_the_help_does_what_it_says(tmp_path: Path) -> None:
+    app = App(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        await pilot.click("#help-keys", offset=(20, 2))  # below the title of the screen: cancel, save
+        await pilot.pause()
+        assert app.dashboard.saved == 1
+
+
+@pytest.mark.slow
+async def test_the_palette_has_possible_commands_with_their_keys_and_the_themes(tmp_path: Path) -> None:
+    app = App(tmp_path, '[keys]\n"dashboard.save" = "f5"\n')
+    async with app.run_test(size=(120, 60)) as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, CommandPalette)
+        assert "Dashboard: Save  f5" in shown(app)
+        assert "Dashboard: Cancel" not in shown(app)
+        await pilot.press(*"theme: light")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await pilot.pause(0.1)
+        assert app.theme == recall("theme", "") == "light"
+
+
+async def test_the_theme_chosen_last_is_the_first_next_time(tmp_path: Path) -> None:
+    remember("theme", "high-contrast")
+    app = App(tmp_path)
+    async with app.run_test() as pilot:
+        assert app.theme == "high-contrast"
+        await pilot.press("ctrl+t")
+        assert app.theme == recall("theme", "") == "colour-blind"
+    assert App(tmp_path).theme == "colour-blind"
+    assert App(tmp_path, "theme = 'light'").theme == "light"
+    remember("theme", "gone")
+    assert App(tmp_path).theme == "dark"
+
+
+async def test_faults_are_told_once_and_the_app_starts(tmp_path: Path) -> None:
+    faults = 'theme = "drak"\na = 1\n[keys]\n"runs.vew" = "x"\n"dashboard.save" = "c"\n'
+    app = App(tmp_path, faults)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        (toast,) = app._notifications
+        assert [line[:19] for line in toast.message.split("\n")] == [
+            *(f"config.toml line {line}:" for line in (1, 2, 4)),
+            "1 more: `sda-tui co",
+        ]
+        assert "s Save" in shown(app)
