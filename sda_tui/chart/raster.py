@@ -55,9 +55,10 @@ class Trace(NamedTuple):
     lowest: Floats
     highest: Floats
 
-    def line_codes(self, rows: int, kind: DotKind, pattern: Pattern = EVERY) -> Codes:
-        """The characters of the line in so many rows of cells."""
+    def line_codes(self, rows: int, kind: DotKind, pattern: Pattern = EVERY, is_thick: bool = False) -> Codes:
+        """The characters of the line, one or two dots thick, in so many rows of cells."""
         top, bottom = _join(self.line, rows * kind.rows)
+        bottom += is_thick
         return kind.characters.take(_fill(top, bottom, rows, kind, pattern))
 
     def envelope_codes(self, rows: int, kind: DotKind) -> Codes:

@@ -1,5 +1,6 @@
 """What a chart needs of a series: a node for each dot column of the window that has points."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from sda_tui.chart.view import Window, XAxis
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 LEAD = 4.0  # time constants before the window that the smoothing begins at
-NEGLIGIBLE = 1e-6  # weight
+FARTHEST_DOT = 1e6  # of a stretch beside the window
 
 
 class XScale:
@@ -82,7 +83,8 @@ def sample(columns: Columns, x_scale: XScale, time_constant: float) -> Nodes:
         middle[0] = begin[0]
     if shown.stop >= len(columns.last_x):
         middle[-1] = end[-1]
-    dots = np.rint(x_scale.dots_at(middle)).astype(np.int64)
+    places = np.minimum(np.maximum(x_scale.dots_at(middle), -FARTHEST_DOT), FARTHEST_DOT)
+    dots = np.rint(places).astype(np.int64)
     stops = np.append((dots[1:] != dots[:-1]).nonzero()[0], len(dots) - 1)
     if len(stops) < len(dots):
         starts = np.append(0, stops[:-1] + 1)
@@ -99,19 +101,15 @@ def smooth(x: Floats, total: Floats, count: Floats, time_constant: float) -> Flo
     """Exponential moving average of nodes with the sums and numbers of their points; NaN where there is none.
 
     Weights fall by x, not by the number of points, and add up to 1 from the first point on, so there is no
-    bias at the start.  Computed by doubling (Hillis and Steele's scan): the weights of 2, 4, 8 … nodes.
+    bias at the start.
     """
-    sums, weights = total.astype(float), count.astype(float)
-    if time_constant > 0 and len(x) > 1:
-        decay = np.zeros(len(x))
-        decay[1:] = np.exp(-(x[1:] - x[:-1]) / time_constant)
-        shift = 1
-        while shift < len(x):
-            sums[shift:] += decay[shift:] * sums[:-shift]
-            weights[shift:] += decay[shift:] * weights[:-shift]
-            decay[shift:] *= decay[:-shift]
-            shift *= 2
-            if decay.max() < NEGLIGIBLE:
-                break
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count > 0, sums / weights, np.nan)
+    decay = np.zeros(len(x))
+    if time_constant > 0:
+        decay[1:] = np.exp((x[:-1] - x[1:]) / time_constant)
+    line, weighted, weights = [], 0.0, 0.0
+    # A loop, as each depends on the one before: there are no more nodes than a few hundred columns.
+    for kept, of_node, points in zip(decay.tolist(), total.tolist(), count.tolist(), strict=True):
+        weighted = kept * weighted + of_node
+        weights = kept * weights + points
+        line.append(weighted / weights if points else math.nan)
+    return np.array(line)
