@@ -24,7 +24,7 @@ from sda_tui.chart.picture import (
 from sda_tui.chart.raster import BRAILLE, DOT_COLUMNS, EVERY, LEFT_ALONE, QUARTERS, SPACE, Trace, join_nodes
 from sda_tui.chart.sampling import Floats, Nodes, XScale, sample
 from sda_tui.chart.scale import YScale, fit
-from sda_tui.chart.view import ChartView, XAxis
+from sda_tui.chart.view import ChartView, Window, XAxis
 
 GUTTER = 8  # columns of the labels at the left, or more
 FEWEST_COLUMNS, FEWEST_ROWS = 12, 3  # of a chart with a plot; a smaller one is its title row
@@ -72,7 +72,8 @@ def draw_curves(data: CurvesData, view: ChartView, width: int, height: int) -> P
 def _draw(data: CurvesData, view: ChartView, width: int, height: int, gutter: int) -> Picture | int | None:
     has_plot = width >= FEWEST_COLUMNS + gutter and height >= FEWEST_ROWS
     columns = width - gutter if has_plot else max(1, width)
-    x_scale = XScale(view.window(data.last_step), columns * DOT_COLUMNS, view.x_axis, data.clock)
+    window = view.window(data.last_step)
+    x_scale = _x_scale(window, columns * DOT_COLUMNS, view.x_axis, data.clock, data.clock.revision)
     nodes = [_nodes(data, index, x_scale, view) for index in range(len(data.series))]
     visible = [each.inside(x_scale.dots) for each in nodes]
     measured = [each for each, curve in zip(visible, data.panel.curves, strict=True) if not curve.is_share]
@@ -95,6 +96,12 @@ def _draw(data: CurvesData, view: ChartView, width: int, height: int, gutter: in
     _put_guides(canvas, list(y_ticks))
     axis = _x_labels(x_scale.low, x_scale.high, x_scale.axis, columns)
     return plot_picture(title, canvas, y_ticks, gutter, axis)
+
+
+@lru_cache(4)
+def _x_scale(window: Window, dots: int, axis: XAxis, clock: StepClock, _revision: int) -> XScale:
+    """One for all charts of a dashboard, as long as the clock has this revision."""
+    return XScale(window, dots, axis, clock)
 
 
 def _nodes(data: CurvesData, index: int, x_scale: XScale, view: ChartView) -> Nodes:

@@ -47,8 +47,12 @@ class YScale:
 
 def fit(visible: Sequence[Nodes], last_step: float, is_log: bool) -> YScale | None:
     """The scale for the nodes of all curves in the window; None if none of them has a value."""
-    nodes = [each.take(~np.isnan(each.line)) for each in visible]
-    nodes = [each for each in nodes if len(each.dot)]
+    broken = [np.isnan(each.line) for each in visible]
+    nodes = [
+        each.take(~where) if where.any() else each
+        for each, where in zip(visible, broken, strict=True)
+        if not where.all()
+    ]
     if not nodes:
         return None
     refused = is_log and any(each.lowest.min() < SMALLEST_LOG for each in nodes)
