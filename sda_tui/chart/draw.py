@@ -108,7 +108,8 @@ def _nodes(data: CurvesData, index: int, x_scale: XScale, view: ChartView) -> No
     """The nodes of a curve in the panel's unit."""
     series, curve = data.series[index], data.panel.curves[index]
     columns = (series or Series()).columns()
-    nodes = sample(columns, x_scale, view.time_constant(data.last_step) if curve.is_noisy else 0.0)
+    time_constant = view.time_constant(data.last_step) if curve.is_noisy else 0.0
+    nodes = sample(columns, x_scale, time_constant, is_robust=not view.is_log)
     factor = data.panel.factor
     if factor == 1 or curve.is_share:
         return nodes

@@ -102,8 +102,10 @@ def _join(heights: Floats, dot_rows: int) -> tuple[Floats, Floats]:
 def _fill(top: Floats, bottom: Floats, rows: int, kind: DotKind, pattern: Pattern) -> Bits:
     """The bits of each cell [rows, columns], each dot column filled from top to bottom; not where NaN."""
     dot_rows = rows * kind.rows
-    first = np.fmin(np.fmax(np.rint(top), 0), dot_rows).astype(np.intp)
-    stop = np.fmin(np.fmax(np.rint(bottom) + 1, 0), dot_rows)
+    begin = np.floor(top + 0.5)
+    end = np.maximum(np.ceil(bottom - 0.5), begin)  # so that neighbours meet, and do not overlap
+    first = np.fmin(np.fmax(begin, 0), dot_rows).astype(np.intp)
+    stop = np.fmin(np.fmax(end + 1, 0), dot_rows)
     stop[np.isnan(top)] = 0
     from_rows, to_rows = _rows_in_cells(rows, kind.rows)
     index = from_rows.take(first, axis=0)  # [dot columns, rows]

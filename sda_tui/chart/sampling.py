@@ -13,6 +13,7 @@ from sda_tui.chart.view import Window, XAxis
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 LEAD = 4.0  # time constants before the window that the smoothing begins at
+OUTLIERS, OUTLIER_REACH = 0.05, 2.0  # share of the nodes at each end; how far others lie, in their range
 FARTHEST_DOT = 1e6  # of a stretch beside the window
 
 
@@ -122,8 +123,11 @@ def _are_equal(one: Floats, other: Floats) -> bool:
     return len(one) == len(other) and bool((one == other).all())
 
 
-def sample(columns: Columns, x_scale: XScale, time_constant: float) -> Nodes:
-    """The nodes of a series in a window.  Only the stretches of that, and some before it, are looked at."""
+def sample(columns: Columns, x_scale: XScale, time_constant: float, is_robust: bool = False) -> Nodes:
+    """The nodes of a series in a window.  Only the stretches of that, and some before it, are looked at.
+
+    A robust average does not follow the few nodes that lie far beyond the rest.
+    """
     groups = x_scale.group(columns, LEAD * time_constant)
     if not len(groups.dots):
         return Nodes(np.empty(0, dtype=np.int64), *(np.empty(0) for _ in range(5)))
@@ -131,8 +135,22 @@ def sample(columns: Columns, x_scale: XScale, time_constant: float) -> Nodes:
     if groups.are_shared:
         total, finite, gaps = (np.add.reduceat(each, groups.starts) for each in (total, finite, gaps))
         lowest, highest = (np.fmin.reduceat(lowest, groups.starts), np.fmax.reduceat(highest, groups.starts))
+    if is_robust and time_constant > 0:
+        total = _without_outliers(total, finite)
     line = smooth(groups.steps, total, finite, time_constant)
     return Nodes(groups.dots, groups.steps, lowest, highest, line, gaps).take(groups.near)
+
+
+def _without_outliers(total: Floats, count: Floats) -> Floats:
+    """The sums of nodes, if the means of those far beyond the others were at the edge of that range."""
+    means = total[count > 0] / count[count > 0]
+    if not len(means):
+        return total
+    means.sort()
+    low, high = float(means[int(OUTLIERS * len(means))]), float(means[-1 - int(OUTLIERS * len(means))])
+    reach = OUTLIER_REACH * (high - low)
+    kept: Floats = np.minimum(np.maximum(total, (low - reach) * count), (high + reach) * count)
+    return kept
 
 
 def smooth(x: Floats, total: Floats, count: Floats, time_constant: float) -> Floats:

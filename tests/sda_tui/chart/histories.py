@@ -19,7 +19,7 @@ STEPS_PER_EPOCH = 10
 def run_of(
     losses: Sequence[float | None], validation: Sequence[float | None] | None = None, best_epoch: int = 0
 ) -> RunHistory:
-    """A run with these losses of its steps, and validation losses of its epochs, else those of their steps."""
+    """A run with these losses of its steps and of its epochs; else those of the epochs' last steps."""
     history = RunHistory()
     total = len(losses)
     history.apply(StateChanged("training", 0, 0, total, total // STEPS_PER_EPOCH), 0.0)
