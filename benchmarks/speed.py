@@ -19,6 +19,7 @@ Parts; without any, all of them:
   screen   steps a second in the app relative to `sda-tui train`, each of which sleeps while the other works,
            and what the app writes to a terminal over SSH meanwhile
   screens  the same with 5, 500 and 5 000 files
+  charts   nine charts of 100 000 steps drawn at 200 x 60, without Textual's compositor
   history  redraws of a chart of a thousand steps and of a million
   sound    from a keypress to the first sample in a null sink of PulseAudio
   listen   training with three pages that listen, relative to none; from a key in the terminal to the sound in
@@ -30,17 +31,32 @@ import os
 import tempfile
 from collections.abc import Callable
 
+from speed_parts.charts import charts, history
 from speed_parts.engine import extras, growth, step, usual
 from speed_parts.first import first
 from speed_parts.gpu import gpu
 from speed_parts.listen import listen
-from speed_parts.screen import history, screen, screens
+from speed_parts.screen import screen, screens
 from speed_parts.sound import sound
 from speed_parts.start import start
 
 PARTS: dict[str, Callable[[], None]] = {
     part.__name__: part
-    for part in (first, start, step, usual, gpu, extras, growth, screen, screens, history, sound, listen)
+    for part in (
+        first,
+        start,
+        step,
+        usual,
+        gpu,
+        extras,
+        growth,
+        screen,
+        screens,
+        charts,
+        history,
+        sound,
+        listen,
+    )
 }
 
 

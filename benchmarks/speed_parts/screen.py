@@ -1,6 +1,5 @@
-"""(c) and (e): what the dashboard costs the training and the line; (h) what a long history does to it."""
+"""(c) and (e): what the dashboard costs the training and the line."""
 
-import asyncio
 import json
 import statistics
 import sys
@@ -10,11 +9,6 @@ from collections.abc import Iterator
 from itertools import chain, pairwise
 from pathlib import Path
 
-from textual.app import App, ComposeResult
-from textual_plotext import PlotextPlot
-
-from core.runs.series import Series
-from sda_tui.widgets.charts import StepChart
 from speed_parts.program import Program, wait_until
 from speed_parts.sounds import write_files
 from speed_parts.table import at_least, at_most, print_row
@@ -22,7 +16,6 @@ from speed_parts.table import at_least, at_most, print_row
 SLICE_S, SLICES = 10.0, 2
 STARTS = 6  # the steps of one start are up to 8 % slower than those of another, for as long as it lasts
 STEPS_BEFORE = 8
-REDRAWS = 30
 SSH = "192.0.2.1 50000 192.0.2.2 22"
 
 
@@ -92,33 +85,3 @@ def step_times(runs: Path) -> Iterator[tuple[float, float]]:
     for before, after in pairwise(events):
         if before["event"] == after["event"] == "step":
             yield before["time"], after["time"]
-
-
-def history() -> None:
-    """Redraw one chart with a short history and a long one."""
-    short, long = asyncio.run(redraws())
-    at_most("(h) redraw of a chart of 1 000 000 steps relative to one of 1 000", long / short, 1.1)
-
-
-class Chart(App[None]):
-    def compose(self) -> ComposeResult:
-        yield StepChart("Loss")
-
-
-async def redraws() -> list[float]:
-    """Median seconds of a redraw with a thousand steps, and with a million."""
-    app = Chart()
-    async with app.run_test(size=(120, 36)):
-        chart, plot = app.query_one(StepChart), app.query_one(PlotextPlot)
-        times: dict[int, list[float]] = {1_000: [], 1_000_000: []}
-        curves = {count: Series() for count in times}
-        for count, series in curves.items():
-            for number in range(1, count + 1):
-                series.append(number, 1 / number + number % 7)
-        for _ in range(REDRAWS):
-            for count, series in curves.items():
-                started_s = time.perf_counter()
-                chart.show(series, is_ended=True)
-                plot.render()
-                times[count].append(time.perf_counter() - started_s)
-        return [statistics.median(each) for each in times.values()]

@@ -22,6 +22,11 @@ class StepClock:
         self._elapsed_s = Series()
         self._newest_s = 0.0
 
+    @property
+    def revision(self) -> int:
+        """Another one when anything was added."""
+        return self._epochs.revision + self._elapsed_s.revision
+
     def add_step(self, event: StepFinished, elapsed_s: float) -> None:
         self._append_time(event.step, elapsed_s)
 

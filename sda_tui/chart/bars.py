@@ -24,7 +24,7 @@ from sda_tui.chart.raster import Codes
 
 EIGHTHS = np.array([ord(each) for each in " ▁▂▃▄▅▆▇█"], dtype=np.int32)
 UNUSED = "·"
-GUTTER = 7
+GUTTER = 8
 FEWEST_COLUMNS, FEWEST_ROWS = 12, 3
 WIDEST_BAR, WIDEST_TOUCHING_BAR = 4, 2
 BAR_ROLE, UNUSED_ROLE = line_role(0), envelope_role(0)
@@ -98,8 +98,8 @@ def _bar_codes(bars: Bars, top: float, rows: int) -> Codes:
 
 
 def _title(panel: Panel, total: float, used: int, count: int, width: int) -> list[Span]:
-    head = Span(panel.title, TITLE)
-    of_all = Span(f"  {used} of {count} used", BAR_ROLE)
-    unused = [Span(f"  {UNUSED} {count - used} unused", UNUSED_ROLE)] if used < count else []
-    sum_of_all = Span(f"  {ticks.figure(total)} {panel.unit} in all", PLAIN)
+    head = (panel.title, TITLE)
+    of_all = (f"  {used} of {count} used", BAR_ROLE)
+    unused = [(f"  {UNUSED} {count - used} unused", UNUSED_ROLE)] if used < count else []
+    sum_of_all = (f"  {ticks.figure(total)} {panel.unit} in all", PLAIN)
     return fit_spans([[head, of_all, *unused, sum_of_all], [head, of_all, *unused], [head, of_all]], width)

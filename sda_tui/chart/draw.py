@@ -24,14 +24,15 @@ from sda_tui.chart.picture import (
 from sda_tui.chart.raster import BRAILLE, DOT_COLUMNS, EVERY, LEFT_ALONE, QUARTERS, SPACE, Trace, join_nodes
 from sda_tui.chart.sampling import Floats, Nodes, XScale, sample
 from sda_tui.chart.scale import YScale, fit
-from sda_tui.chart.view import ChartView, XAxis
+from sda_tui.chart.view import ChartView, Window, XAxis
 
-GUTTER = 7  # columns of the labels at the left, or more
+GUTTER = 8  # columns of the labels at the left, or more
 FEWEST_COLUMNS, FEWEST_ROWS = 12, 3  # of a chart with a plot; a smaller one is its title row
-ROWS_A_TICK, COLUMNS_A_TICK = 3, 12
+ROWS_A_TICK, COLUMNS_A_TICK = 2.5, 9
 GUIDE_DOT, CURSOR_LINE = ord("·"), ord("│")
 GUIDE_EVERY = 4  # columns
-BEST_MARK, ABOVE, BELOW, GAP = "◆", "▲", "▼", "×"
+BEST_MARK, POINT, ABOVE, BELOW, GAP = "◆", "•", "▲", "▼", "×"
+COLUMNS_A_POINT = 4  # of a thick curve; where they are closer, none has a mark
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def draw_curves(data: CurvesData, view: ChartView, width: int, height: int) -> P
 def _draw(data: CurvesData, view: ChartView, width: int, height: int, gutter: int) -> Picture | int | None:
     has_plot = width >= FEWEST_COLUMNS + gutter and height >= FEWEST_ROWS
     columns = width - gutter if has_plot else max(1, width)
-    x_scale = XScale(view.window(data.last_step), columns * DOT_COLUMNS, view.x_axis, data.clock)
+    window = view.window(data.last_step)
+    x_scale = _x_scale(window, columns * DOT_COLUMNS, view.x_axis, data.clock, data.clock.revision)
     nodes = [_nodes(data, index, x_scale, view) for index in range(len(data.series))]
     visible = [each.inside(x_scale.dots) for each in nodes]
     measured = [each for each, curve in zip(visible, data.panel.curves, strict=True) if not curve.is_share]
@@ -96,11 +98,18 @@ def _draw(data: CurvesData, view: ChartView, width: int, height: int, gutter: in
     return plot_picture(title, canvas, y_ticks, gutter, axis)
 
 
+@lru_cache(4)
+def _x_scale(window: Window, dots: int, axis: XAxis, clock: StepClock, _revision: int) -> XScale:
+    """One for all charts of a dashboard, as long as the clock has this revision."""
+    return XScale(window, dots, axis, clock)
+
+
 def _nodes(data: CurvesData, index: int, x_scale: XScale, view: ChartView) -> Nodes:
     """The nodes of a curve in the panel's unit."""
     series, curve = data.series[index], data.panel.curves[index]
     columns = (series or Series()).columns()
-    nodes = sample(columns, x_scale, view.time_constant(data.last_step) if curve.is_noisy else 0.0)
+    time_constant = view.time_constant(data.last_step) if curve.is_noisy else 0.0
+    nodes = sample(columns, x_scale, time_constant, is_robust=not view.is_log)
     factor = data.panel.factor
     if factor == 1 or curve.is_share:
         return nodes
@@ -124,9 +133,9 @@ def _put_curves(
         if curve.is_noisy:
             canvas.put(traces[index].envelope_codes(rows, fine), envelope_role(index))
     for index, curve in enumerate(data.panel.curves):
-        kind = QUARTERS if curve.glyph is Glyph.BLOCKS else fine
         pattern = LEFT_ALONE if curve.glyph is Glyph.DOTTED else EVERY
-        canvas.put(traces[index].line_codes(rows, kind, pattern), line_role(index))
+        codes = traces[index].line_codes(rows, fine, pattern, curve.glyph is Glyph.THICK)
+        canvas.put(codes, line_role(index))
         if not curve.is_share:
             above, below = traces[index].columns_beyond()
             clipped += [(index, column, ABOVE) for column in above]
@@ -153,8 +162,14 @@ def _put_marks(
     scale: YScale,
     clipped: Sequence[tuple[int, int, str]],
 ) -> None:
-    """Mark what is cut off, what was not finite, and the best epoch."""
+    """Mark single points, what is cut off, what was not finite, and the best epoch."""
     bottom = canvas.codes.shape[0] - 1
+    for index, (curve, nodes) in enumerate(zip(data.panel.curves, visible, strict=True)):
+        if curve.glyph is Glyph.THICK and COLUMNS_A_POINT * len(nodes.dot) <= canvas.codes.shape[1]:
+            for dot, share in zip(nodes.dot.tolist(), scale.shares(nodes.line).tolist(), strict=True):
+                if 0 <= share <= 1:
+                    row = min(bottom, int(share * (bottom + 1)))
+                    canvas.put_cell(row, dot // DOT_COLUMNS, POINT, line_role(index))
     for index, column, mark in clipped:
         canvas.put_cell(0 if mark == ABOVE else bottom, column, mark, line_role(index))
     for index, nodes in enumerate(visible):

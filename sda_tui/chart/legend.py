@@ -57,21 +57,19 @@ def _variants(
 ) -> Iterator[list[Span]]:
     """What the row may be, from the fullest to the barest."""
     curves = list(enumerate(zip(panel.curves, figures, strict=True)))
-    named = [
-        Span(f"  {curve.glyph} {curve.label} {text}", line_role(index)) for index, (curve, text) in curves
-    ]
-    notes = [Span(f"  {note}", PLAIN) for note in _notes(reading)]
-    head = Span(f"{panel.title} ({panel.unit})" if panel.unit else panel.title, TITLE)
+    named = [(f"  {curve.glyph} {curve.label} {text}", line_role(index)) for index, (curve, text) in curves]
+    notes = [(f"  {note}", PLAIN) for note in _notes(reading)]
+    head = (f"{panel.title} ({panel.unit})" if panel.unit else panel.title, TITLE)
     if best is not None:
         at_best = f"  ◆ best {ticks.figure(best.value * panel.factor)} at epoch {best.epoch}"
         passed = f", {fmt.count(best.epochs_since, 'epoch')} ago" if best.epochs_since else ", the newest"
-        yield [head, *named, *notes, Span(at_best + passed, BEST)]
-        yield [head, *named, *notes, Span(at_best, BEST)]
-        yield [head, *named, Span(at_best, BEST)]
+        yield [head, *named, *notes, (at_best + passed, BEST)]
+        yield [head, *named, *notes, (at_best, BEST)]
+        yield [head, *named, (at_best, BEST)]
     yield [head, *named, *notes]
     yield [head, *named]
-    bare = Span(panel.title, TITLE)
-    unnamed = [Span(f" {curve.glyph} {text}", line_role(index)) for index, (curve, text) in curves]
+    bare = (panel.title, TITLE)
+    unnamed = [(f" {curve.glyph} {text}", line_role(index)) for index, (curve, text) in curves]
     yield [bare, *unnamed]
     yield [bare, *unnamed[:1]]
     yield [bare]

@@ -17,8 +17,8 @@ class Source(StrEnum):
 class Glyph(StrEnum):
     """How a curve is drawn; the value stands for it in the legend."""
 
-    LINE = "⣀"  # in fine dots
-    BLOCKS = "▚"  # in quarters of a cell
+    THIN = "⠤"
+    THICK = "⠶"  # with a mark at each point where they are few
     DOTTED = "┈"
 
 
@@ -34,7 +34,7 @@ class Curve:
     source: Source
     label: str
     variable: str = "text-primary"
-    glyph: Glyph = Glyph.LINE
+    glyph: Glyph = Glyph.THIN
     is_noisy: bool = False
     is_share: bool = False
 
@@ -57,7 +57,7 @@ def _training(metric: str, label: str = "training") -> Curve:
 
 
 def _validation(metric: str, label: str = "validation") -> Curve:
-    return Curve(metric, Source.EPOCH, label, "text-accent", Glyph.BLOCKS)
+    return Curve(metric, Source.EPOCH, label, "text-accent", Glyph.THICK)
 
 
 PANELS: Mapping[str, Panel] = {
@@ -84,7 +84,7 @@ PANELS: Mapping[str, Panel] = {
         Panel(
             "detail",
             "Detail",
-            (Curve("validation_detail", Source.EPOCH, "validation", "text-success", Glyph.BLOCKS),),
+            (Curve("validation_detail", Source.EPOCH, "validation", "text-success", Glyph.THICK),),
             unit="%",
             factor=100,
         ),

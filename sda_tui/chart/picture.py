@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +21,7 @@ def envelope_role(curve: int) -> int:
     return FIRST_CURVE + 2 * curve + 1
 
 
-class Span(NamedTuple):
-    """Text with one role."""
-
-    text: str
-    role: int
+Span = tuple[str, int]  # text, and the role of its characters
 
 
 class Canvas:
@@ -65,7 +60,7 @@ class Canvas:
         edges = [0, *(changes.nonzero()[0] + 1).tolist(), height * width]
         spans: list[list[Span]] = [[] for _ in range(height)]
         for start, stop, role in zip(edges, edges[1:], roles[edges[:-1]].tolist(), strict=False):
-            spans[start // width].append(Span(text[start:stop], role))
+            spans[start // width].append((text[start:stop], role))
         return spans
 
 
@@ -84,7 +79,7 @@ class Picture:
 
 def bare_picture(title: Sequence[Span], width: int, height: int) -> Picture:
     """The title alone, in so many rows."""
-    blank = (Span(" " * width, PLAIN),)
+    blank = ((" " * width, PLAIN),)
     return Picture(width, (pad(title, width), *(blank for _ in range(height - 1)))[:height])
 
 
@@ -94,29 +89,29 @@ def plot_picture(
     """A canvas with its title, labels of its rows in so many columns, and the labels of its x axis."""
     width = gutter + canvas.codes.shape[1]
     plot = [
-        (Span(labels.get(row, "")[: gutter - 1].rjust(gutter - 1) + " ", PLAIN), *spans)
+        ((labels.get(row, "")[: gutter - 1].rjust(gutter - 1) + " ", PLAIN), *spans)
         for row, spans in enumerate(canvas.rows())
     ]
     return Picture(
-        width, (pad(title, width), *plot, pad([Span(" " * gutter + axis, PLAIN)], width)), canvas, gutter
+        width, (pad(title, width), *plot, pad([(" " * gutter + axis, PLAIN)], width)), canvas, gutter
     )
 
 
 def pad(spans: Sequence[Span], width: int) -> tuple[Span, ...]:
     """With spaces to this width."""
-    return (*spans, Span(" " * (width - sum(len(span.text) for span in spans)), PLAIN))
+    return (*spans, (" " * (width - sum(len(text) for text, _ in spans)), PLAIN))
 
 
 def fit_spans(variants: Iterable[Sequence[Span]], width: int) -> list[Span]:
     """The first of the variants that fits, else the last, cut off with a mark."""
     last: Sequence[Span] = ()
     for last in variants:
-        if sum(len(span.text) for span in last) <= width:
+        if sum(len(text) for text, _ in last) <= width:
             return list(last)
     left, cut = width, list[Span]()
-    for span in last:
-        if len(span.text) > left:
-            return [*cut, Span((span.text[: left - 1] + ELLIPSIS)[:left], span.role)] if left > 0 else cut
-        cut.append(span)
-        left -= len(span.text)
+    for text, role in last:
+        if len(text) > left:
+            return [*cut, ((text[: left - 1] + ELLIPSIS)[:left], role)] if left > 0 else cut
+        cut.append((text, role))
+        left -= len(text)
     return cut

@@ -14,6 +14,7 @@ from sda_tui.chart.sampling import Floats, Nodes
 
 Codes = npt.NDArray[np.int32]
 Bits = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int16]
 SPACE = ord(" ")
 DOT_COLUMNS = 2  # in a cell, of both kinds
 Pattern = tuple[tuple[int, int], ...]  # 1 for the dots of a cell that are drawn, by row and column
@@ -55,9 +56,10 @@ class Trace(NamedTuple):
     lowest: Floats
     highest: Floats
 
-    def line_codes(self, rows: int, kind: DotKind, pattern: Pattern = EVERY) -> Codes:
-        """The characters of the line in so many rows of cells."""
+    def line_codes(self, rows: int, kind: DotKind, pattern: Pattern = EVERY, is_thick: bool = False) -> Codes:
+        """The characters of the line, one or two dots thick, in so many rows of cells."""
         top, bottom = _join(self.line, rows * kind.rows)
+        bottom += is_thick
         return kind.characters.take(_fill(top, bottom, rows, kind, pattern))
 
     def envelope_codes(self, rows: int, kind: DotKind) -> Codes:
@@ -100,25 +102,26 @@ def _join(heights: Floats, dot_rows: int) -> tuple[Floats, Floats]:
 def _fill(top: Floats, bottom: Floats, rows: int, kind: DotKind, pattern: Pattern) -> Bits:
     """The bits of each cell [rows, columns], each dot column filled from top to bottom; not where NaN."""
     dot_rows = rows * kind.rows
-    starts = np.arange(0, dot_rows, kind.rows, dtype=np.int16)[:, None]
-    first = np.fmin(np.fmax(np.rint(top), 0), dot_rows)
-    stop = np.fmin(np.fmax(np.rint(bottom) + 1, 0), dot_rows)
-    stop[np.isnan(top)] = 0.0
-    index = _in_cell(first, starts, kind.rows)
-    index *= kind.rows + 1
-    index += _in_cell(stop, starts, kind.rows)
+    begin = np.floor(top + 0.5)
+    end = np.maximum(np.ceil(bottom - 0.5), begin)  # so that neighbours meet, and do not overlap
+    first = np.fmin(np.fmax(begin, 0), dot_rows).astype(np.intp)
+    stop = np.fmin(np.fmax(end + 1, 0), dot_rows)
+    stop[np.isnan(top)] = 0
+    from_rows, to_rows = _rows_in_cells(rows, kind.rows)
+    index = from_rows.take(first, axis=0)  # [dot columns, rows]
+    index += to_rows.take(stop.astype(np.intp), axis=0)
     left, right = _filled_bits(kind.bits, pattern)
-    bits: Bits = left.take(index[:, ::DOT_COLUMNS])
-    bits |= right.take(index[:, 1::DOT_COLUMNS])
-    return bits
+    bits: Bits = left.take(index[::DOT_COLUMNS])
+    bits |= right.take(index[1::DOT_COLUMNS])
+    return bits.T
 
 
-def _in_cell(dot_row: Floats, starts: npt.NDArray[np.int16], rows: int) -> npt.NDArray[np.int16]:
-    """The dot row as each cell of a column counts, from 0, or its end."""
-    within: npt.NDArray[np.int16] = dot_row.astype(np.int16) - starts
-    np.maximum(within, 0, out=within)
-    np.minimum(within, rows, out=within)
-    return within
+@lru_cache(32)
+def _rows_in_cells(rows: int, rows_of_cell: int) -> tuple[Indices, Indices]:
+    """For each dot row, as a start and as an end: what of the index of `_filled_bits` it is in each cell."""
+    dot_row = np.arange(rows * rows_of_cell + 1, dtype=np.int16)[:, None]
+    within = np.clip(dot_row - rows_of_cell * np.arange(rows, dtype=np.int16), 0, rows_of_cell)
+    return within * np.int16(rows_of_cell + 1), within
 
 
 @lru_cache(16)

@@ -11,6 +11,8 @@ WARM_UP = 0.05  # of the steps so far: what lies there does not decide the range
 OUTLIERS = 0.02  # of the dot columns, at each end
 TOLERATED = 1.6  # a range so many times that without outliers is shown whole
 MARGIN = 0.04
+LOG_MARGIN = 0.3  # powers of ten, around a constant
+SMALLEST_LOG = 1e-300  # what is smaller has no place on a log axis
 FINEST = 1e-9  # range, relative to the values in it
 
 
@@ -45,11 +47,15 @@ class YScale:
 
 def fit(visible: Sequence[Nodes], last_step: float, is_log: bool) -> YScale | None:
     """The scale for the nodes of all curves in the window; None if none of them has a value."""
-    nodes = [each.take(~np.isnan(each.line)) for each in visible]
-    nodes = [each for each in nodes if len(each.dot)]
+    broken = [np.isnan(each.line) for each in visible]
+    nodes = [
+        each.take(~where) if where.any() else each
+        for each, where in zip(visible, broken, strict=True)
+        if not where.all()
+    ]
     if not nodes:
         return None
-    refused = is_log and any(each.lowest.min() <= 0 for each in nodes)
+    refused = is_log and any(each.lowest.min() < SMALLEST_LOG for each in nodes)
     scale = YScale(0.0, 1.0, is_log and not refused, refused)
     lowest, highest, line, step = (
         np.concatenate([getattr(each, name) for each in nodes])
@@ -67,5 +73,5 @@ def fit(visible: Sequence[Nodes], last_step: float, is_log: bool) -> YScale | No
         low, high = settled_low, settled_high
     margin = MARGIN * (high - low)
     if high - low <= FINEST * max(abs(low), abs(high)):  # a constant
-        margin = 0.1 * max(abs(low), abs(high)) or 1.0
+        margin = LOG_MARGIN if scale.is_log else 0.1 * max(abs(low), abs(high)) or 1.0
     return YScale(low - margin, high + margin, scale.is_log, refused)

@@ -35,7 +35,7 @@ class Chart(Widget):
     """
 
     view: reactive[ChartView] = reactive(ChartView(), repaint=False)
-    why_empty: reactive[str] = reactive("")
+    why_empty: reactive[str] = reactive("", repaint=False)
     is_selected: reactive[bool] = reactive(False, repaint=False)
 
     class ViewChanged(Message):
@@ -75,6 +75,10 @@ class Chart(Widget):
 
     def watch_view(self, before: ChartView, after: ChartView) -> None:
         if before != after:
+            self._redraw()
+
+    def watch_why_empty(self) -> None:
+        if self._picture is None:
             self._redraw()
 
     def watch_is_selected(self) -> None:
@@ -150,13 +154,13 @@ class Chart(Widget):
 
     def _empty_picture(self, width: int, height: int) -> "Picture":
         """The title, and in the middle why there is nothing."""
-        from sda_tui.chart.picture import PLAIN, TITLE, Picture, Span, fit_spans, pad
+        from sda_tui.chart.picture import PLAIN, TITLE, Picture, fit_spans, pad
 
         is_part = self.view.span is not None and self._data is not None
         lines = wrap(NOTHING_HERE if is_part else self.why_empty, max(1, width - 2))[: max(0, height - 1)]
-        rows = [pad(fit_spans([[Span(self.panel.title, TITLE)]], width), width)]
+        rows = [pad(fit_spans([[(self.panel.title, TITLE)]], width), width)]
         rows += [pad([], width)] * ((height - 1 - len(lines)) // 2)
-        rows += [pad([Span(line.center(width)[:width], PLAIN)], width) for line in lines]
+        rows += [pad([(line.center(width)[:width], PLAIN)], width) for line in lines]
         rows += [pad([], width)] * (height - len(rows))
         return Picture(width, tuple(rows[:height]))
 

@@ -77,6 +77,33 @@ def test_curves_by_step_hold_each_metric_under_its_name() -> None:
     assert history.step_metrics["learning_rate"].points(10) == [(1, 0.001), (2, 0.002)]
 
 
+def test_numbers_of_epochs_are_curves_by_step() -> None:
+    measured = {"validation_kl_loss": 0.5, "kl_per_dimension": (1.0, None), "validation_detail": None}
+    history = history_of(replace(epoch(2, 5.0, 6.0), metrics=measured))
+    assert history.epoch_metrics["validation_loss"].points(9) == [(20, 6.0)]
+    assert history.epoch_metrics["validation_kl_loss"].points(9) == [(20, 0.5)]
+    assert history.epoch_metrics["train_error"].points(9) == [(20, 0.1)]
+    assert len(history.epoch_metrics["validation_detail"]) == 1  # a gap
+    assert "kl_per_dimension" not in history.epoch_metrics
+    assert history.kl_per_dimension == (1.0, None)
+
+
+def test_every_number_of_a_step_is_a_curve() -> None:
+    history = history_of(step(1, loss=2.0, step_time_s=0.5), step(2, loss=math.nan, step_time_s=0.0))
+    newest = {name: series.newest for name, series in history.step_metrics.items()}
+    assert newest["train_loss"] == (1, 2.0)
+    assert newest["gradient_norm"] == (2, 1.0)
+    assert newest["steps_per_s"] == (1, 2.0)
+    assert history.kl_per_dimension == ()
+
+
+def test_a_run_with_very_many_metrics_keeps_the_first() -> None:
+    many = {f"metric-{number}": 1.0 for number in range(1000)}
+    history = history_of(replace(step(1), metrics=many), replace(step(2), metrics=many))
+    assert 10 < len(history.step_metrics) < 100
+    assert len(history.step_metrics["metric-1"]) == 2
+
+
 def test_eta_falls_with_the_steps_since_the_newest_epoch() -> None:
     history = history_of(state("training"), epoch(1, 1.0, 1.0, eta_s=90.0), step(11))
     assert history.eta_s == pytest.approx(89.0)
