@@ -41,7 +41,8 @@ SLOW_FIXTURES = {
     "training",
     "uninterrupted",
 }
-SLOW_FUNCTIONS = {"Popen", "Terminal", "running", "sleep", "subprocess", "train", "train_run", "train_to"}
+SLOW_FUNCTIONS = {"Popen", "Terminal", "running", "sleep", "subprocess"}
+SLOW_FUNCTIONS |= {"train", "train_run", "train_to", "train_toy", "train_toy_to"}
 SLOW_PLACES = (
     "tests/core/synthesis/test_previews.py",
     "tests/core/test_engine.py",

@@ -18,6 +18,8 @@ from core.synthesis.bundle import ModelBundle
 from core.synthesis.previews import PreviewRenderer
 from core.training.control import Control
 from core.training.run import train_run
+from core.training.task import SetUp
+from core.training.vae_task import VaeTask
 
 PATIENCE_S = 20.0
 
@@ -29,13 +31,16 @@ def train(
     listener: Listener = lambda _: None,
     control: Control | None = None,
     device: str = "cpu",
+    set_up: SetUp = VaeTask.set_up,
 ) -> list[RunEvent]:
     """Train to the end or until the listener cancels; what the log holds then."""
-    train_run(run, device, control or Control(run.requests), listener)
+    train_run(run, device, control or Control(run.requests), listener, set_up)
     return logged(run)
 
 
-def train_to(run: RunDirectory, step: int, device: str = "cpu") -> list[RunEvent]:
+def train_to(
+    run: RunDirectory, step: int, device: str = "cpu", set_up: SetUp = VaeTask.set_up
+) -> list[RunEvent]:
     """Train until this step is done, then cancel."""
     control = Control(run.requests)
     return train(
@@ -43,6 +48,7 @@ def train_to(run: RunDirectory, step: int, device: str = "cpu") -> list[RunEvent
         cancel_when(control, lambda event: isinstance(event, StepFinished) and event.step == step),
         control,
         device,
+        set_up,
     )
 
 

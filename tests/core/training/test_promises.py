@@ -25,7 +25,7 @@ from core.training.step import StepInputs, TrainingStep
 from core.training.task import SetupContext, Validation
 from core.training.vae_task import VaeTask
 from tests.conftest import MakeRun
-from tests.core.training.test_toy_task import SETTINGS, ToyTask, train
+from tests.toy_task import TOY, ToyTask, train_toy
 from tests.training import logged, newest_state, of
 
 STEPS = 8  # of an epoch of `make_run`
@@ -43,14 +43,15 @@ def train_with_losses(run: RunDirectory, losses: Sequence[float]) -> list[RunEve
 
 
 def test_best_checkpoint_follows_the_lowest_validation_loss(make_run: MakeRun) -> None:
-    run = make_run(**SETTINGS)
+    run = make_run(**TOY)
     events = train_with_losses(run, [5, 3, 4, 2, 6, math.nan])
     epochs = of(EpochFinished, events)
     assert [each.best_epoch for each in epochs] == [1, 2, 2, 4, 4, 4]
     assert [each.best_validation_loss for each in epochs] == [5, 3, 3, 2, 2, 2]
     saved = [each for each in of(CheckpointSaved, events) if each.reason == "best"]
     assert [(each.epoch, each.step) for each in saved] == [(1, STEPS), (2, 2 * STEPS), (4, 4 * STEPS)]
-    assert read_checkpoint(run.checkpoints / "best.pt")["step"] == 4 * STEPS
+    best = read_checkpoint(run.checkpoints / "best.pt")
+    assert (best["step"], best["epoch"], best["progress"]["best_loss"]) == (4 * STEPS, 4, 2)
     assert newest_state(run)["step"] == 6 * STEPS
 
 
@@ -58,13 +59,13 @@ def test_best_checkpoint_follows_the_lowest_validation_loss(make_run: MakeRun) -
 def test_previews_come_at_their_interval_and_with_the_last_epoch(
     make_run: MakeRun, interval: int, rendered: list[int]
 ) -> None:
-    events = train(make_run(**{**SETTINGS, "preview_interval": interval}))
+    events = train_toy(make_run(**{**TOY, "preview_interval": interval}))
     assert [each.epoch for each in of(PreviewReady, events)] == rendered
 
 
 @pytest.mark.parametrize("interval", [1, 2, 4])
 def test_checkpoints_come_at_their_interval(make_run: MakeRun, interval: int) -> None:
-    events = train(make_run(**{**SETTINGS, "checkpoint_interval": interval}))
+    events = train_toy(make_run(**{**TOY, "checkpoint_interval": interval}))
     saved = [each.step for each in of(CheckpointSaved, events) if each.reason == "interval"]
     assert saved == [epoch * STEPS for epoch in range(interval, 6, interval)]
 
@@ -76,14 +77,14 @@ def test_checkpoint_is_due_after_so_many_minutes(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, minutes: float, age_s: float, is_due: bool
 ) -> None:
     monkeypatch.setattr(CheckpointWriter, "age_s", property(lambda _: age_s))
-    events = train(make_run(**{**SETTINGS, "checkpoint_interval": 100, "checkpoint_minutes": minutes}))
+    events = train_toy(make_run(**{**TOY, "checkpoint_interval": 100, "checkpoint_minutes": minutes}))
     saved = [each.step for each in of(CheckpointSaved, events) if each.reason == "interval"]
     assert saved == (list(range(1, 6 * STEPS)) if is_due else [])
 
 
 def test_weights_are_saved_as_they_are_and_averaged(make_run: MakeRun) -> None:
-    run = make_run(**SETTINGS)
-    train(run)
+    run = make_run(**TOY)
+    train_toy(run)
     state = newest_state(run)
     model, ema_model = state["model"]["weight"], state["ema_model"]["weight"]
     assert not torch.equal(model, ema_model)
@@ -207,8 +208,8 @@ def test_noise_of_the_posterior_reaches_the_loss(make_run: MakeRun) -> None:
 
 
 def test_learning_rate_in_the_log_is_that_of_the_schedule(make_run: MakeRun) -> None:
-    run = make_run(**{**SETTINGS, "learning_rate_warmup_fraction": 0.25})
-    rates = [each.learning_rate for each in of(StepFinished, train(run))]
+    run = make_run(**{**TOY, "learning_rate_warmup_fraction": 0.25})
+    rates = [each.learning_rate for each in of(StepFinished, train_toy(run))]
     assert rates[11] == pytest.approx(0.1)  # 48 steps, the first 12 of them warm-up
     assert rates[0] == pytest.approx(0.1 / 12)
     assert rates[-1] < 0.0015

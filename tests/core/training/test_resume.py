@@ -3,6 +3,7 @@
 import copy
 import io
 import math
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -163,6 +164,27 @@ def test_crafted_state_is_passed_over_by_name_or_does_no_harm(resumed: Resumed, 
 def test_state_that_lacks_a_part_is_passed_over(resumed: Resumed, name: str) -> None:
     state = {key: value for key, value in resumed.state.items() if key != name}
     assert resumed.restore(state).name == "step-000000003.pt"
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("progress", "batch_size", 10**12),
+        ("progress", "step", -1),
+        ("previews", "pending", [1]),
+        ("previews", "pending", {"epoch": 0, "step": 0, "source": {"model": {}, "latents": None}}),
+    ],
+)
+def test_impossible_values_are_passed_over_by_name(
+    resumed: Resumed, part: str, name: str, value: object
+) -> None:
+    candidates = resumed.restore(changed(resumed.state, (part, name), lambda _: value))
+    assert candidates.name == "step-000000003.pt"
+    assert re.match(
+        r"step-000000004\.pt (is not of|does not fit the model of) this run.*"
+        r"Continuing from step-000000003\.pt instead\.$",
+        candidates.remark,
+    )
 
 
 def test_part_of_a_refused_state_does_not_stay(resumed: Resumed) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Callable
 
 import numpy as np
@@ -10,8 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from core.checkpoints.archive import read_checkpoint, serialise
-from core.checkpoints.folder import CheckpointFolder
+from core.checkpoints.archive import read_checkpoint
 from core.events import (
     CheckpointSaved,
     EpochFinished,
@@ -28,17 +26,7 @@ from core.runs import RunDirectory, summarise
 from core.training import vae_task
 from core.training.control import Control
 from tests.conftest import MakeRun
-from tests.training import (
-    assert_same_outcome,
-    cancel_when,
-    end,
-    logged,
-    newest_state,
-    of,
-    train,
-    train_to,
-    weights,
-)
+from tests.training import assert_same_outcome, cancel_when, end, newest_state, of, train, train_to, weights
 
 
 def test_finished_run_leaves_everything_that_it_should(make_run: MakeRun) -> None:
@@ -101,14 +89,6 @@ def test_step_and_epoch_events_hold_what_they_promise(make_run: MakeRun) -> None
     assert (last.best_epoch, last.best_validation_loss) == (best.epoch, best.validation_loss)
 
 
-def test_best_is_the_checkpoint_of_the_best_epoch(make_run: MakeRun) -> None:
-    run = make_run(epochs=5, learning_rate=0.02)
-    *_, last = of(EpochFinished, train(run))
-    best = read_checkpoint(run.checkpoints / "best.pt")
-    assert best["epoch"] == last.best_epoch
-    assert best["progress"]["best_loss"] == pytest.approx(last.best_validation_loss, rel=1e-6)
-
-
 @pytest.mark.parametrize(
     ("model", "fall", "ratio"),
     [("convolutional", 0.2, 0.8), ("pca_unet", 0.1, 0.9)],  # the PCA U-Net begins with a small error
@@ -163,20 +143,6 @@ def test_run_cancelled_in_any_phase_resumes_to_the_same_end(
         assert (run.checkpoints / f"step-{step:09}.pt").exists()
         assert step == of(StepFinished, events)[-1].step if of(StepFinished, events) else step == 0
     assert end(train(run)).state == "finished"
-    assert_same_outcome(run, uninterrupted)
-
-
-def test_many_cancels_and_resumes_leave_no_gap_and_no_step_twice(make_run: MakeRun) -> None:
-    uninterrupted, run = make_run("whole", epochs=3), make_run("stopped", epochs=3)
-    train(uninterrupted)
-    for stop_at in (1, 2, 3, 5, 7, 8, 11, 16, 17, 23):
-        train_to(run, stop_at)
-    train(run)
-    assert [each.step for each in of(StepFinished, logged(run))] == list(range(1, 25))
-    assert [each.epoch for each in of(EpochFinished, logged(run))] == [1, 2, 3]
-    *before, last = (each.eta_s for each in of(EpochFinished, logged(run)))
-    assert all(eta_s is not None and eta_s > 0 for eta_s in before)
-    assert last == 0
     assert_same_outcome(run, uninterrupted)
 
 
@@ -240,19 +206,6 @@ def test_cancel_within_an_epoch_does_not_run_the_network_for_its_checkpoint(
     )
 
 
-def test_a_checkpoint_saved_by_hand_is_of_that_step_and_stays(make_run: MakeRun) -> None:
-    run = make_run(epochs=8, checkpoint_interval=1)
-    control = Control(run.requests)
-
-    def save(event: RunEvent) -> None:
-        if isinstance(event, StepFinished) and event.step == 3:
-            control.save()
-
-    events = train(run, save, control)
-    assert read_checkpoint(run.checkpoints / "step-000000003-saved.pt")["step"] == 3
-    assert [each.reason for each in of(CheckpointSaved, events)].count("manual") == 1
-
-
 def test_a_run_is_extended_with_more_epochs(make_run: MakeRun) -> None:
     run = make_run(epochs=1)
     train(run)
@@ -287,34 +240,6 @@ def test_damaged_newest_checkpoint_is_named_and_the_one_before_taken(
     assert_same_outcome(run, uninterrupted)
 
 
-def test_damaged_checkpoints_do_not_take_the_place_of_good_ones(make_run: MakeRun) -> None:
-    run = make_run(epochs=5)
-    train(run)
-    kept = sorted(run.checkpoints.glob("step-*.pt"))
-    assert [path.name for path in kept] == [f"step-{step:09}.pt" for step in (24, 32, 40)]
-    for path in kept[1:]:
-        path.write_bytes(b"damaged")
-    events = train_to(run, 27)
-    assert any("step-000000040.pt is damaged" in each.message for each in of(Warned, events))
-    assert {path.name for path in run.checkpoints.iterdir()} >= {
-        "step-000000024.pt",
-        "step-000000027.pt",
-        "step-000000032.unusable",
-        "step-000000040.unusable",
-    }
-
-
-def test_a_setting_changed_on_the_way_takes_effect(make_run: MakeRun) -> None:
-    """Weight decay, which the optimiser keeps among its own state."""
-    run, same = make_run("changed"), make_run("same")
-    for each in (run, same):
-        train_to(each, 8)
-    run.change(run.read_manifest().with_settings({"weight_decay": 0.5}, 8))
-    for each in (run, same):
-        train(each)
-    assert any(not torch.equal(mine, weights(same)[name]) for name, mine in weights(run).items())
-
-
 def test_a_run_without_any_whole_checkpoint_does_not_start_over(make_run: MakeRun) -> None:
     run = make_run()
     train_to(run, 3)
@@ -326,39 +251,6 @@ def test_a_run_without_any_whole_checkpoint_does_not_start_over(make_run: MakeRu
     for path in run.checkpoints.iterdir():
         path.unlink()
     assert "checkpoints of run are gone" in end(train(run)).message
-
-
-@pytest.mark.parametrize(("name", "value"), [("batch_size", 10**12), ("step", -1)])
-def test_checkpoint_with_impossible_sizes_is_passed_over(
-    make_run: MakeRun, name: str, value: int | str
-) -> None:
-    run = make_run()
-    train_to(run, 3)
-    state = newest_state(run)
-    state["progress"][name] = value
-    del state["format_version"]
-    CheckpointFolder(run.checkpoints).save(serialise(state), 4)
-    events = train(run)
-    assert end(events).state == "finished"
-    (warning,) = [each.message for each in of(Warned, events) if each.kind == "checkpoint"]
-    assert re.search(r"step-000000004\.pt (is not of|does not fit the model of) this run", warning)
-    assert warning.endswith("Continuing from step-000000003.pt instead.")
-
-
-@pytest.mark.parametrize("pending", [[1], {"epoch": 0, "step": 0, "source": {"model": {}, "latents": None}}])
-def test_checkpoint_with_impossible_pending_previews_is_passed_over(
-    make_run: MakeRun, pending: object
-) -> None:
-    run = make_run()
-    train_to(run, 3)
-    state = newest_state(run)
-    state["previews"]["pending"] = pending
-    del state["format_version"]
-    CheckpointFolder(run.checkpoints).save(serialise(state), 4)
-    events = train(run)
-    assert end(events).state == "finished"
-    (warning,) = [each.message for each in of(Warned, events) if each.kind == "checkpoint"]
-    assert "step-000000004.pt does not fit the model of this run" in warning
 
 
 def test_checkpoint_of_another_model_is_refused(make_run: MakeRun) -> None:

@@ -7,7 +7,7 @@ from torch import nn
 from core.config import TrainingConfig
 from core.errors import CheckpointError
 from core.training.state import Progress, ResumePoint, TrainingState
-from tests.core.training.test_toy_task import Constant
+from tests.toy_task import Constant
 
 
 class Task:

@@ -20,38 +20,7 @@ from core.runs import RunDirectory, summarise
 from core.training.control import Control
 from core.training.run import train_run
 from tests.conftest import MakeRun, file_size_limit
-from tests.training import (
-    assert_same_outcome,
-    end,
-    history,
-    logged,
-    newest_state,
-    of,
-    train,
-    train_to,
-    weights,
-)
-
-
-def test_lack_of_memory_halves_the_batch_and_continues(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = VAE.forward
-
-    def forward(self: VAE, log_mel: torch.Tensor, noise: torch.Tensor):
-        if len(log_mel) > 1:
-            raise torch.OutOfMemoryError("out of memory")
-        return real(self, log_mel, noise)
-
-    monkeypatch.setattr(VAE, "forward", forward)
-    run = make_run(batch_size=4)
-    events = train(run)
-    assert end(events).state == "finished"
-    messages = [each.message for each in of(Warned, events) if each.kind == "memory"]
-    assert "the batch size is now 1, not 2" in messages[-1]
-    assert [each.step for each in of(StepFinished, events)] == list(
-        range(1, run.read_manifest().total_steps + 1)
-    )
+from tests.training import assert_same_outcome, end, logged, newest_state, of, train, train_to, weights
 
 
 def test_lack_of_memory_of_a_cpu_halves_the_batch(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,35 +104,6 @@ def test_full_disk_is_warned_of_and_training_continues(
     assert "No space left on device" in messages[0]
     assert messages[-1] == ""
     assert (run.checkpoints / "step-000000016.pt").exists()
-
-
-def test_a_disk_that_is_full_for_a_while_costs_nothing_but_that_time(make_run: MakeRun) -> None:
-    """Neither log nor checkpoints can be written from step 10 to step 30 of 48."""
-    uninterrupted, run = make_run("whole", epochs=6), make_run("full", epochs=6)
-    train(uninterrupted)
-    received: list[RunEvent] = []
-    seen_while_full: list[int] = []
-    with contextlib.ExitStack() as full:
-
-        def listen(event: RunEvent) -> None:
-            received.append(event)
-            if isinstance(event, StepFinished) and event.step == 10:
-                full.enter_context(file_size_limit(run.events.stat().st_size + 700))
-            if isinstance(event, StepFinished) and event.step == 30:
-                seen_while_full.append(summarise(run).step)
-                assert newest_state(run)["step"] == 8
-                full.close()
-
-        train(run, listen)
-    assert seen_while_full[0] < 16
-    messages = {(each.kind, bool(each.message)) for each in of(Warned, received)}
-    assert {("disk", True), ("disk", False), ("log", True), ("log", False)} <= messages
-    assert newest_state(run)["step"] == 48
-    steps = [each.step for each in of(StepFinished, logged(run))]
-    assert steps == list(range(1, 49))
-    assert weights(run).keys() == weights(uninterrupted).keys()
-    assert all(torch.equal(mine, weights(uninterrupted)[name]) for name, mine in weights(run).items())
-    assert not history(run).warnings.keys() & {"disk", "log"}
 
 
 def test_a_run_whose_disk_stays_full_is_not_finished_and_continues(make_run: MakeRun) -> None:
