@@ -3,16 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from textual.widgets import Static
-from textual_plotext import Plot
 
 from core.events import CheckpointSaved, PreviewReady, RunState, StepFinished, Warned, WarningKind
 from core.runs import FILE_ERRORS, EventFollower, EventLog, RunDirectory
 from sda_tui.screens.choice import ChoiceScreen
-from sda_tui.screens.dashboard import POLL_INTERVAL_S, DashboardScreen
+from sda_tui.screens.dashboard import DRAW_INTERVAL_S, POLL_INTERVAL_S, DashboardScreen
 from sda_tui.screens.runs import RunsScreen
-from sda_tui.widgets.charts import SHORTEST_INTERVAL_S, LossChart, StepChart
+from sda_tui.widgets.chart import Chart
+from sda_tui.widgets.charts import LossChart
 from sda_tui.widgets.metric_table import MetricTable
 from sda_tui.widgets.preview_list import PreviewList
 from sda_tui.widgets.quality_bar import QualityBar
@@ -288,12 +287,7 @@ async def test_held_out_files_with_the_largest_error_are_named(tmp_path: Path, m
         assert text(app, "#hardest") == f"Hardest held-out (× median): {hardest} 2.3"
 
 
-async def test_charts_are_drawn_where_there_is_room_and_seldom(
-    tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[float] = []
-    build = Plot.build
-    monkeypatch.setattr(Plot, "build", lambda plot: (drawn.append(0), build(plot))[1])
+async def test_charts_are_drawn_where_there_is_room_and_seldom(tmp_path: Path, make_run: MakeRun) -> None:
     run = make_run()
     write_run(run, *(a_step(number, 1.0) for number in range(1, 1001)), an_epoch(1, 1, 0.1))
     elsewhere = RunDirectory(run.path)
@@ -301,16 +295,16 @@ async def test_charts_are_drawn_where_there_is_room_and_seldom(
     async with running(tmp_path) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
         await until(pilot, lambda: screen.history.step == 1000)
-        charts = screen.query(StepChart)
+        charts = list(screen.query(Chart))
         assert all(chart.region.width > 30 and chart.region.height > 5 for chart in charts)
-        while drawn:  # until all that is there is drawn, which takes more than one turn on a busy machine
-            drawn.clear()
-            await pilot.pause(SHORTEST_INTERVAL_S + 2 * POLL_INTERVAL_S)
+        await until(pilot, lambda: all(chart.draw_count for chart in charts))
+        await pilot.pause(2 * DRAW_INTERVAL_S)
+        drawn = [chart.draw_count for chart in charts]
         write_run(run, a_step(1001, 1.0))
         await until(pilot, lambda: dict(screen.query_one(MetricTable).metrics)["Step"].startswith("1001"))
-        assert drawn == []
+        assert [chart.draw_count for chart in charts] == drawn, "a step that moves no dot"
         write_run(run, *(a_step(number, 1.0) for number in range(1002, 1101)))
-        await until(pilot, lambda: len(drawn) == len(charts) == 3)
+        await until(pilot, lambda: [chart.draw_count for chart in charts] == [count + 1 for count in drawn])
         await pilot.resize_terminal(*NARROW)
         await until(pilot, lambda: not any(chart.display for chart in charts))
         assert screen.query_one(LossChart).region.height > 5
