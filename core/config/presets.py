@@ -31,7 +31,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType({
     preset.name: preset
     for preset in (
         Preset(
-            "conservative", "Few sounds: slow, careful steps and the most augmentation.", 5, 49,
+            "conservative", "Few sounds: slow, careful steps, most augmentation.", 5, 49,
             {
                 "dropout": 0.4, "weight_decay": 0.1, "augmentation_expansion": 15, "epochs": 100,
                 "learning_rate": 5e-4, "kl_warmup_fraction": 0.5, "gradient_clip_norm": 0.5,
