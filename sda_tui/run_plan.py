@@ -39,17 +39,18 @@ def plan_details(
         f"{split.note}",
         f"{model}. {fmt.count(run.previews, 'preview')}.",
     ]
-    if time is not None and device is not None:
-        scaled = ", scaled to the computing of this one" if time.is_scaled else ""
-        sentences.append(
-            f"Time: {_about(time)} of training, by the speed of {printable(time.run)} on "
-            f"{printable(device.title)}{scaled}."
-        )
-    elif device is not None:
-        sentences.append(
-            f"Time: no earlier run on {printable(device.title)} is like this one; the first epoch will tell."
-        )
+    if device is not None:
+        sentences.append(time_sentence(device, time))
     return "\n".join(sentences)
+
+
+def time_sentence(device: DeviceInfo, time: TimeEstimate | None) -> str:
+    """How long the run will take, and how that is known."""
+    here = printable(device.title)
+    if time is None:
+        return f"Time: no earlier run on {here} is like this one; the first epoch will tell."
+    scaled = ", scaled to the computing of this one" if time.is_scaled else ""
+    return f"Time: {_about(time)} of training, by the speed of {printable(time.run)} on {here}{scaled}."
 
 
 def _about(time: TimeEstimate) -> str:

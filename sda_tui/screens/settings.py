@@ -135,7 +135,7 @@ class SettingsScreen(Screen[None]):
     def _take_runs(self, summaries: Sequence[RunSummary]) -> None:
         """Estimate times by earlier runs, and offer the models of those that have one."""
         self._runs = summaries
-        self._show_estimate()
+        self._estimate_soon()
         if self._start_model is not None or self._is_opening:
             return
         trained = [each for each in summaries if is_file(each.run.checkpoints / BEST_FILE)]
@@ -176,7 +176,7 @@ class SettingsScreen(Screen[None]):
     def _use_start_model(self, model: StartModel | None) -> None:
         """Settings that its weights are made for are its own, and cannot be changed."""
         self._start_model = model
-        self._form.lock(ARCHITECTURE, model is not None)
+        self._form.set_locked(ARCHITECTURE, model is not None)
         self.show_preset(PresetChooser.Chosen(self._preset))
 
     @property
@@ -204,7 +204,6 @@ class SettingsScreen(Screen[None]):
         self._preset = message.preset
         self._form.show(self._defaults())
         self._show_estimate()
-        self.explain_focused()
 
     @on(SettingsForm.Edited)
     def take_edit(self) -> None:
@@ -246,6 +245,7 @@ class SettingsScreen(Screen[None]):
         estimate.set_class(bool(problems), "-error")
         if problems:
             estimate.update(Text("✗ " + " ".join(problems.values())))
+            self.explain_focused()
             return
         manifest = self.manifest()
         run = estimate_run(manifest)
@@ -254,6 +254,7 @@ class SettingsScreen(Screen[None]):
         time = estimate_time(manifest, device, self._runs) if device is not None else None
         estimate.update(Text(short_plan(manifest, run, device, time)))
         self.query_one("#plan-details", Static).update(Text(plan_details(manifest, run, device, time)))
+        self.explain_focused()
 
     @on(PresetChooser.Accepted)
     @on(Button.Pressed, "#start")

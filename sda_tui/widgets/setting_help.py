@@ -82,7 +82,7 @@ def _brief_preset(preset: Preset, width: int) -> Text:
     text.append(f"  for {preset.minimum_files}–{preset.maximum_files} files", "not bold dim")
     text.append(f"\n{preset.description}\n", "not bold")
     values = " · ".join(f"{label} {value}" for label, value in _values(preset))
-    lines = textwrap.wrap(values, width - 4, max_lines=2, placeholder=" …")
+    lines = textwrap.wrap(values, max(8, width - 4), max_lines=2, placeholder=" …")
     return text.append("\n".join(lines), "not bold dim")
 
 

@@ -66,7 +66,7 @@ class SettingsForm(Vertical):
             row.show(self.changes.get(row.setting.name, value), value)
         self._update()
 
-    def lock(self, names: Collection[str], is_locked: bool) -> None:
+    def set_locked(self, names: Collection[str], is_locked: bool) -> None:
         """Let some settings not be changed, or be changed again; changes of them are dropped."""
         for name in names:
             self.changes.pop(name, None)
