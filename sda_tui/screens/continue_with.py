@@ -13,6 +13,7 @@ from sda_tui.keymap import KEYMAP
 from sda_tui.widgets.setting_help import SETTINGS_WIDTHS, SettingHelp
 from sda_tui.widgets.setting_row import SettingRow
 from sda_tui.widgets.settings_form import SettingsForm
+from sda_tui.widgets.settings_scroll import SettingsScroll
 from sda_tui.widgets.title_bar import TitleBar
 
 MAY_CHANGE = {name: setting for name, setting in SETTINGS.items() if not setting.fixed}
@@ -38,7 +39,7 @@ class ContinueScreen(Screen[dict[str, SettingValue] | None]):
     def compose(self) -> ComposeResult:
         yield TitleBar("continue with other settings", printable(self._run_name))
         with Horizontal(id="settings-body"):
-            with VerticalScroll(id="settings", can_focus=False):
+            with SettingsScroll(id="settings"):
                 yield SettingsForm(MAY_CHANGE, compared_with="now")
             yield SettingHelp()
         with Horizontal(id="plan"):

@@ -41,6 +41,7 @@ from sda_tui.widgets.preset_chooser import PresetChooser
 from sda_tui.widgets.setting_help import SETTINGS_WIDTHS, SettingHelp, Subject
 from sda_tui.widgets.setting_row import SettingRow
 from sda_tui.widgets.settings_form import SettingsForm
+from sda_tui.widgets.settings_scroll import SettingsScroll
 from sda_tui.widgets.title_bar import TitleBar
 
 NEW_MODEL = ("a new model", "")
@@ -89,7 +90,7 @@ class SettingsScreen(Screen[None]):
         report = self.report
         yield TitleBar("settings", describe_sources(report.source_paths))
         with Horizontal(id="settings-body"):
-            with VerticalScroll(id="settings", can_focus=False):
+            with SettingsScroll(id="settings"):
                 files = fmt.count(len(report.usable_files), "file")
                 suggestion = (
                     f"{PRESETS[report.suggested_preset].title} is suggested: {report.suggestion_reason}"
