@@ -37,16 +37,23 @@ class MemoryUse:
 
 def list_devices() -> list[DeviceInfo]:
     """The devices here, best first: CUDA, MPS, CPU."""
-    devices = []
-    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        about = torch.cuda.get_device_properties(index)
-        devices.append(DeviceInfo(f"cuda:{index}", about.name, about.total_memory))
-    total = int(psutil.virtual_memory().total)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    devices = [torch.device("cuda", index) for index in range(count)]
     if torch.backends.mps.is_available():
-        devices.append(DeviceInfo("mps", "Apple GPU", total))
+        devices.append(torch.device("mps"))
+    return [describe_device(device) for device in (*devices, torch.device("cpu"))]
+
+
+def describe_device(device: torch.device) -> DeviceInfo:
+    """Name, title and memory of a device."""
+    if device.type == "cuda":
+        about = torch.cuda.get_device_properties(device)
+        return DeviceInfo(str(device), about.name, about.total_memory)
+    total = int(psutil.virtual_memory().total)
+    if device.type == "mps":
+        return DeviceInfo("mps", "Apple GPU", total)
     threads = torch.get_num_threads()
-    devices.append(DeviceInfo("cpu", f"CPU, {threads} thread{'' if threads == 1 else 's'}", total))
-    return devices
+    return DeviceInfo("cpu", f"CPU, {threads} thread{'' if threads == 1 else 's'}", total)
 
 
 def engine_status() -> EngineStatus:

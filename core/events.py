@@ -130,7 +130,8 @@ class EpochFinished:
 
     `train_error` and `validation_error` are positive, so that a ratio makes sense, and `overfitting_gap` is
     their relative difference.  `untrained_error` is the validation error before the first step, None in the
-    logs of older versions.  `metrics` holds what the task measures besides, by name.
+    logs of older versions.  `metrics` holds what the task measures besides, by name.  `device` is the title
+    of the device, empty in the logs of older versions.
     """
 
     event: ClassVar[str] = "epoch"
@@ -151,6 +152,7 @@ class EpochFinished:
     memory_total_bytes: int
     untrained_error: float | None = None
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    device: str = ""
 
     @property
     def quality(self) -> float | None:

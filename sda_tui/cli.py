@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core.config import PRESETS
 from core.errors import Cancelled, ConfigError, SdaError
 from core.text import one_line
 from sda_tui.advice import explain
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
 
 SOURCES_HELP = "a folder of sounds; also several, and single files"
+PRESETS_HELP = " ".join(f"{preset.name}: {preset.description}" for preset in PRESETS.values())
 DESCRIPTION = """\
 Train a generative audio model on a small folder of your own sounds, and hear it get better.
 
@@ -244,9 +246,7 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
 
     train = commands.add_parser("train", help="train on a folder, with a progress bar")
     train.add_argument("sources", nargs="+", type=_path, metavar="FOLDER", help=SOURCES_HELP)
-    train.add_argument(
-        "--preset", type=_text, help="conservative, balanced or aggressive; what scan suggests if left out"
-    )
+    train.add_argument("--preset", type=_text, help=f"{PRESETS_HELP} What scan suggests if left out.")
     train.add_argument("--name", type=_text, help="name of the run; made from the folder's if left out")
     train.add_argument("--seed", help="start of all random draws")
     train.add_argument(

@@ -22,6 +22,17 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{remaining:02}" if hours else f"{minutes}:{remaining:02}"
 
 
+def rough_duration(seconds: float) -> str:
+    """An estimated length of time: 40 s, 25 min, 3.5 h, 4 days."""
+    if seconds < 90:
+        return f"{max(1.0, seconds):.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{min(seconds, LONGEST_S) / 86_400:.0f} days"
+
+
 def sound_duration(seconds: float) -> str:
     """A length of sound: 0.08 s, 12.4 s, 5.4 min, 1.2 h."""
     if seconds < 10:

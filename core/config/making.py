@@ -146,7 +146,13 @@ class MorphSettings(MakingSettings, kind="morph"):
 
 def _direction(number: int) -> Any:
     return setting_field(
-        "Sounds", 0.0, f"How far along direction {number}.", unit="deviations", minimum=-8.0, maximum=8.0
+        "Sounds",
+        0.0,
+        f"How far along direction {number}.",
+        title=f"Direction {number}",
+        unit="deviations",
+        minimum=-8.0,
+        maximum=8.0,
     )
 
 

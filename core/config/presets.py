@@ -11,7 +11,7 @@ from core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Preset:
-    """A named starting point for datasets of a certain size."""
+    """A named starting point for datasets of a certain size; `description` says what it does for the user."""
 
     name: str
     description: str
@@ -31,21 +31,21 @@ PRESETS: Mapping[str, Preset] = MappingProxyType({
     preset.name: preset
     for preset in (
         Preset(
-            "conservative", "Few sounds: much augmentation, strong regularisation.", 5, 49,
+            "conservative", "Few sounds: slow, careful steps, most augmentation.", 5, 49,
             {
                 "dropout": 0.4, "weight_decay": 0.1, "augmentation_expansion": 15, "epochs": 100,
                 "learning_rate": 5e-4, "kl_warmup_fraction": 0.5, "gradient_clip_norm": 0.5,
             },
         ),
         Preset(
-            "balanced", "A middling folder: the usual choice.", 50, 199,
+            "balanced", "A folder of middle size: twice the epochs, bolder steps.", 50, 199,
             {
                 "dropout": 0.1, "weight_decay": 0.05, "augmentation_expansion": 10, "epochs": 200,
                 "learning_rate": 1e-3, "kl_warmup_fraction": 0.3, "gradient_clip_norm": 1.0,
             },
         ),
         Preset(
-            "aggressive", "Many sounds: light regularisation, a long run.", 200, 500,
+            "aggressive", "Many sounds: a long run that fits them closely.", 200, 500,
             {
                 "dropout": 0.1, "weight_decay": 0.02, "augmentation_expansion": 5, "epochs": 500,
                 "learning_rate": 1e-3, "kl_warmup_fraction": 0.2, "gradient_clip_norm": 5.0,

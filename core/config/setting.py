@@ -16,13 +16,17 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Setting:
-    """What one field of `TrainingConfig` accepts, and its description for the user."""
+    """What one field of `TrainingConfig` accepts, and its description for the user.
+
+    `title` is its name in words; `help` says what it is and what more or less of it does.
+    """
 
     name: str
     group: str
     help: str
     kind: Literal["int", "float", "bool", "choice", "file"]
     default: SettingValue
+    title: str = ""
     unit: str = ""
     minimum: float = -math.inf
     maximum: float = math.inf
@@ -106,7 +110,10 @@ class Setting:
 
 
 def setting_field(group: str, default: SettingValue, help: str, **about: Any) -> Any:
-    """A field of a dataclass of settings; `about` are further fields of its `Setting`."""
+    """A field of a dataclass of settings; `about` are further fields of its `Setting`.
+
+    Without a title it is called by its name: "Batch size" for `batch_size`.
+    """
     return field(default=default, metadata={"group": group, "help": help, **about})
 
 
@@ -129,7 +136,8 @@ def _describe_settings(config: Any) -> Mapping[str, Setting]:
         else:
             kind = "float" if hint in (float, float | None) else "int"
         default = cast(SettingValue, each.default)
-        settings[each.name] = Setting(name=each.name, kind=kind, default=default, **each.metadata)
+        about = {"title": each.name.replace("_", " ").capitalize(), **each.metadata}
+        settings[each.name] = Setting(name=each.name, kind=kind, default=default, **about)
     return MappingProxyType(settings)
 
 

@@ -27,7 +27,8 @@ class TrainingConfig:
 
     # fmt: off
     epochs: int = setting_field(
-        "Training", 200, "Passes over the training sounds, augmented copies included.",
+        "Training", 200,
+        "Passes over the training sounds, augmented copies included; more take longer and may overfit.",
         minimum=1, maximum=100_000,
     )
     early_stopping: int = setting_field(
@@ -35,24 +36,29 @@ class TrainingConfig:
         unit="epochs", minimum=0, maximum=100_000,
     )
     batch_size: int | None = setting_field(
-        "Training", None, "Chunks per step; auto takes a quarter of the training chunks, at most 32.",
+        "Training", None,
+        "Chunks per step: more are smoother and need more memory; auto: a quarter of all, 32 at most.",
         unit="chunks", minimum=1, maximum=4096, automatic=True, fixed=_STEPS,
     )
     learning_rate: float = setting_field(
-        "Training", 1e-3, "Peak step size of AdamW, a twentieth of Muon's; lower it if the loss jumps about.",
+        "Training", 1e-3,
+        "Peak step of AdamW, 1/20 of Muon's: higher learns faster; lower it if the loss jumps about.",
         minimum=1e-7, maximum=1.0,
     )
     learning_rate_warmup_fraction: float = setting_field(
-        "Training", 0.02, "Part of the run over which the learning rate rises from zero.",
-        unit="of the run", minimum=0.0, maximum=0.5,
+        "Training", 0.02,
+        "Part of the run over which the learning rate rises from zero; more of it makes the start gentler.",
+        title="Learning rate warm-up", unit="of the run", minimum=0.0, maximum=0.5,
     )
     weight_decay: float = setting_field(
-        "Training", 0.05, "Pull of the network's weights towards zero; more of it fights overfitting.",
+        "Training", 0.05,
+        "Pull of the network's weights towards zero; more of it fights overfitting, too much underfits.",
         minimum=0.0, maximum=1.0,
     )
     gradient_clip_norm: float = setting_field(
-        "Training", 1.0, "Longest gradient that is let through; keeps one odd batch from doing harm.",
-        minimum=1e-3, maximum=1000.0,
+        "Training", 1.0,
+        "Longest gradient let through: lower is safer against an odd batch, too low slows learning.",
+        title="Gradient clipping", minimum=1e-3, maximum=1000.0,
     )
     seed: int = setting_field(
         "Training", 0, "Start of every random draw: the same seed and sounds give the same run.",
@@ -67,15 +73,18 @@ class TrainingConfig:
         choices=tuple(MODELS), former={"refined": "pca_unet"}, fixed=_WEIGHTS,
     )
     train_pca: bool = setting_field(
-        "Model", False, "Train the principal components too; checkpoints are four times as large then.",
-        fixed=_WEIGHTS,
+        "Model", False,
+        "Train the principal components too: a closer fit, but checkpoints four times as large.",
+        title="Train PCA", fixed=_WEIGHTS,
     )
     latent_dim: int | None = setting_field(
-        "Model", None, "Numbers that describe one chunk; auto takes 32 for each training chunk, 64 to 512.",
-        unit="dimensions", minimum=2, maximum=512, automatic=True, fixed=_WEIGHTS,
+        "Model", None,
+        "Numbers that describe a chunk: more keep more detail; auto: 32 a training chunk, 64 to 512.",
+        title="Latent dimensions", unit="dimensions", minimum=2, maximum=512, automatic=True, fixed=_WEIGHTS,
     )
     mel_bands: int = setting_field(
-        "Model", 128, "Frequency bands of the spectrogram; twice as many make a step twice as long.",
+        "Model", 128,
+        "Frequency bands: more tell closer pitches apart; twice as many make a step twice as long.",
         minimum=64, maximum=160, multiple_of=16, fixed=_WEIGHTS,
     )
     reference_gain: float = setting_field(
@@ -83,82 +92,93 @@ class TrainingConfig:
         minimum=1.0, maximum=1e6, fixed=_WEIGHTS,
     )
     width: int = setting_field(
-        "Model", 32, "Size of the network's layers; twice as wide, a step takes about three times as long.",
-        unit="channels", minimum=8, maximum=64, multiple_of=8, fixed=_WEIGHTS,
+        "Model", 32,
+        "Channels of the network's layers: wider fits more; twice as wide, a step takes 3 times as long.",
+        title="Network width", unit="channels", minimum=8, maximum=64, multiple_of=8, fixed=_WEIGHTS,
     )
     level: str = setting_field(
-        "Model", "dataset", "dataset brings the loudest file to −1 dBFS, all others by as much; file each.",
-        choices=("dataset", "file", "off"), fixed=_SOUNDS,
+        "Model", "dataset",
+        "dataset brings the loudest file to −1 dBFS, all others by as much; file each; off leaves them.",
+        title="Level normalisation", choices=("dataset", "file", "off"), fixed=_SOUNDS,
     )
     chunk_duration_s: float = setting_field(
-        "Model", 1.0, "Length of sound seen at a time; twice as long makes a step nearly twice as long.",
-        unit="s", minimum=0.25, maximum=4.0, fixed=_WEIGHTS,
+        "Model", 1.0,
+        "Length of sound that the model sees at a time; twice as long makes a step nearly twice as long.",
+        title="Chunk length", unit="s", minimum=0.25, maximum=4.0, fixed=_WEIGHTS,
     )
     dropout: float = setting_field(
-        "Model", 0.2, "Share of the network's features hidden at random; more of it fights overfitting.",
+        "Model", 0.2,
+        "Share of the network's features hidden at random; more fights overfitting, too much underfits.",
         minimum=0.0, maximum=0.9,
     )
 
     loss: str = setting_field(
         "Loss", "calibrated", "calibrated learns how exact to be; mse is the plain mean squared error.",
-        choices=("calibrated", "mse"), former={"usual": "mse"}, fixed=_LOSS,
+        title="Reconstruction loss", choices=("calibrated", "mse"), former={"usual": "mse"}, fixed=_LOSS,
     )
     kl_weight: float = setting_field(
-        "Loss", 1.0, "Final weight of the KL divergence; higher makes random samples safer and duller.",
-        minimum=0.0, maximum=1000.0, redefines_loss=True,
+        "Loss", 1.0,
+        "Final weight of the KL divergence: higher makes new sounds safer and duller, lower freer.",
+        title="KL weight", minimum=0.0, maximum=1000.0, redefines_loss=True,
     )
     kl_warmup_fraction: float = setting_field(
-        "Loss", 0.3, "Part of the run over which the KL weight rises from zero.",
-        unit="of the run", minimum=0.0, maximum=1.0,
+        "Loss", 0.3,
+        "Part of the run in which the KL weight rises from zero: more lets it reconstruct well first.",
+        title="KL warm-up", unit="of the run", minimum=0.0, maximum=1.0,
     )
     free_bits: float = setting_field(
-        "Loss", 0.5, "KL divergence that each latent dimension may use free of charge.",
+        "Loss", 0.5,
+        "KL divergence that each latent dimension may use free of charge: more keeps more dimensions in use.",
         unit="nats", minimum=0.0, maximum=10.0, redefines_loss=True,
     )
 
     augmentation_expansion: int = setting_field(
-        "Augmentation", 10, "Altered copies of each chunk per epoch, which takes that much longer.",
-        unit="×", minimum=1, maximum=1000, fixed=_STEPS,
+        "Augmentation", 10,
+        "Altered copies of each chunk per epoch: more variety, and an epoch takes that much longer.",
+        title="Augmented copies", unit="×", minimum=1, maximum=1000, fixed=_STEPS,
     )
     augmentation_strength: float = setting_field(
-        "Augmentation", 1.0, "Scales how far gain, shift, pitch, speed and noise may go; 0 turns them off.",
+        "Augmentation", 1.0,
+        "Scales how far gain, shift, pitch, speed and noise may go: 2 twice as far, 0 turns them off.",
         minimum=0.0, maximum=2.0,
     )
     random_crop_probability: float = setting_field(
         "Augmentation", 1.0, "How often a chunk starts off the grid, by up to half its length.",
-        minimum=0.0, maximum=1.0,
+        title="Random crop", minimum=0.0, maximum=1.0,
     )
     gain_probability: float = setting_field(
         "Augmentation", 0.5, "How often the level changes, by up to ±6 dB.",
-        minimum=0.0, maximum=1.0,
+        title="Gain change", minimum=0.0, maximum=1.0,
     )
     time_shift_probability: float = setting_field(
         "Augmentation", 0.3, "How often a chunk moves past its sound's edge, by up to a tenth of its length.",
-        minimum=0.0, maximum=1.0,
+        title="Time shift", minimum=0.0, maximum=1.0,
     )
     pitch_shift_probability: float = setting_field(
         "Augmentation", 0.7, "How often the pitch moves, by up to ±3 semitones; tempo stays.",
-        minimum=0.0, maximum=1.0,
+        title="Pitch shift", minimum=0.0, maximum=1.0,
     )
     speed_probability: float = setting_field(
         "Augmentation", 0.5, "How often the speed changes, by up to ±18 %; pitch follows.",
-        minimum=0.0, maximum=1.0,
+        title="Speed change", minimum=0.0, maximum=1.0,
     )
     noise_probability: float = setting_field(
         "Augmentation", 0.1, "How often faint noise is added, 60 to 40 dB below the chunk.",
-        minimum=0.0, maximum=1.0,
+        title="Added noise", minimum=0.0, maximum=1.0,
     )
 
     preview_interval: int | None = setting_field(
-        "Output", None, "Previews every this many epochs; auto is 5, or 2 in a run of under 50 epochs.",
+        "Output", None,
+        "Epochs from one set of previews to the next; auto is 5, or 2 in a run of under 50 epochs.",
         unit="epochs", minimum=1, maximum=100_000, automatic=True,
     )
     preview_samples: int = setting_field(
-        "Output", 3, "New sounds at each preview, each near the same training sound every time.",
-        minimum=0, maximum=16,
+        "Output", 3, "New sounds in each set of previews, each near the same training sound every time.",
+        title="Samples per preview", minimum=0, maximum=16,
     )
     detail: float = setting_field(
-        "Output", 1.0, "How sharp previews are: 1 like your sounds, 0 as the model alone makes them.",
+        "Output", 1.0,
+        "How sharp previews are: 1 like your sounds, 0 as the model alone makes them.",
         minimum=0.0, maximum=1.0,
     )
     preview_clip: str = setting_field(
@@ -170,12 +190,12 @@ class TrainingConfig:
         choices=("fast", "best"),
     )
     checkpoint_interval: int = setting_field(
-        "Output", 5, "Checkpoints every this many epochs; the three newest and the best are kept.",
+        "Output", 5, "Epochs from one checkpoint to the next; the three newest and the best are kept.",
         unit="epochs", minimum=1, maximum=100_000,
     )
     checkpoint_minutes: float = setting_field(
         "Output", 5.0, "A checkpoint also when the last one is this old: what a power cut costs at most.",
-        unit="min", minimum=0.1, maximum=1440.0,
+        title="Checkpoint age limit", unit="min", minimum=0.1, maximum=1440.0,
     )
     # fmt: on
 

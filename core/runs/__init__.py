@@ -7,7 +7,7 @@ from core.data.report import DatasetFile
 from core.runs.checkpoints import BEST_FILE, CheckpointDescription, choose_checkpoint, describe_checkpoints
 from core.runs.clock import StepClock
 from core.runs.directory import RunDirectory
-from core.runs.estimate import RunEstimate, estimate_run
+from core.runs.estimate import RunEstimate, TimeEstimate, estimate_run, estimate_time
 from core.runs.event_log import EventFollower, EventLog, read_events
 from core.runs.find import (
     Target,
@@ -77,12 +77,14 @@ __all__ = [
     "StartModel",
     "StepClock",
     "Target",
+    "TimeEstimate",
     "choose_checkpoint",
     "create_run",
     "delete_generated",
     "describe_checkpoints",
     "describe_generated",
     "estimate_run",
+    "estimate_time",
     "find_known_errors",
     "find_live_run",
     "find_model",

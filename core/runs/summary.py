@@ -2,6 +2,7 @@
 
 import logging
 import os
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class RunSummary:
     """A run as it is now.  If run.json cannot be read, `manifest` is None and `problem` is the reason.
 
     `step` and `epoch` are those that it is at; of one that nobody trains, those that it would continue from.
+    `step_time_s` is the median of the last steps in its log.
     """
 
     run: RunDirectory
@@ -43,6 +45,7 @@ class RunSummary:
     modified_s: float
     size_bytes: int
     holder_pid: int | None
+    step_time_s: float | None = None
 
     @property
     def name(self) -> str:
@@ -135,6 +138,7 @@ def summarise(run: RunDirectory) -> RunSummary:
     message, step, epoch, elapsed_s = "", 0, 0, 0.0
     last_epoch: EpochFinished | None = None
     last_state: StateChanged | None = None
+    step_times_s: list[float] = []
     for line in _tail(run.events):
         match from_json(line):
             case (StateChanged() as event, _):
@@ -145,6 +149,7 @@ def summarise(run: RunDirectory) -> RunSummary:
                 epoch, elapsed_s = event.epoch, event.elapsed_s
             case (StepFinished() as event, _):
                 step, epoch = event.step, event.epoch
+                step_times_s.append(event.step_time_s)
     if last_state is not None:
         logged = RunState(last_state.state)
         message = last_state.message
@@ -165,6 +170,7 @@ def summarise(run: RunDirectory) -> RunSummary:
         modified_s=_modified_s(run),
         size_bytes=run.size_bytes(),
         holder_pid=holder.pid if holder else None,
+        step_time_s=statistics.median(step_times_s) if step_times_s else None,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 
-from core.device import memory_use
+from core.device import describe_device, memory_use
 from core.errors import RunError
 from core.events import (
     CheckpointSaved,
@@ -102,6 +102,7 @@ def epoch_event(
         memory_total_bytes=memory.total_bytes,
         untrained_error=progress.untrained_error,
         metrics=result.metrics,
+        device=describe_device(device).title,
     )
 
 

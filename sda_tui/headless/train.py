@@ -22,9 +22,9 @@ from core.engine import (
     open_start_model,
 )
 from core.errors import SdaError, SoundsNotFoundError
-from core.events import EngineReady, EpochFinished, RunEvent, RunState, Warned
+from core.events import DeviceInfo, EngineReady, EpochFinished, RunEvent, RunState, Warned
 from core.paths import default_root
-from core.runs import RunDirectory, RunHistory, RunManifest, find_target, summarise
+from core.runs import RunDirectory, RunHistory, RunManifest, estimate_time, find_target, list_runs, summarise
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import command, explain_warning
@@ -34,6 +34,7 @@ from sda_tui.headless.scan import progress_bar, scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
 from sda_tui.look import describe_parent, show_path, summary_lines
 from sda_tui.notification import Ending, notifier
+from sda_tui.run_plan import time_sentence
 from sda_tui.terminal import own_terminal
 
 REDRAW_INTERVAL_S = 0.25
@@ -71,8 +72,11 @@ def train_command(
     config = find_preset(preset_name).config().with_settings(values)
     manifest = RunManifest.from_scan(report, preset_name, config, start.parent if start else None)
     engine.wait_until_loaded()
+    time = estimate_time(manifest, engine.device, list_runs(root))
     run = create_run(root, name, manifest, start)
-    return engine.follow(run, manifest, [*summary_lines(report), *describe_parent(manifest)])
+    about = [*summary_lines(report), *describe_parent(manifest)]
+    about += [time_sentence(engine.device, time)] * (time is not None)
+    return engine.follow(run, manifest, about)
 
 
 def resume_command(
@@ -133,10 +137,15 @@ def _is_accepted(sounds: FoundSounds) -> bool:
 
 
 class _Engine:
-    """The engine's runner, driven by the main thread of a command."""
+    """The engine's runner, driven by the main thread of a command.
+
+    `device` is there once it is loaded.
+    """
+
+    device: DeviceInfo
 
     def __init__(self, device: str | None) -> None:
-        self._device = device
+        self._wanted = device
         self._events: queue.SimpleQueue[EngineEvent] = queue.SimpleQueue()
         self._runner = Runner(self._events.put)
         self._runner.load()
@@ -147,14 +156,14 @@ class _Engine:
         assert isinstance(ready, EngineReady)
         if ready.problem:
             raise SdaError(ready.problem)
-        self._device = find_device(self._device, ready.devices).name
+        self.device = find_device(self._wanted, ready.devices)
 
     def follow(self, run: RunDirectory, manifest: RunManifest, introduction: list[str]) -> int:
         """Train, show the progress on stderr, and return the exit status."""
         history = RunHistory()
         config = manifest.config
         about = (
-            f"Run {run.name} on {self._device}: preset {manifest.preset}, "
+            f"Run {run.name} on {self.device.name}: preset {manifest.preset}, "
             f"{fmt.count(config.epochs, 'epoch')} of {fmt.count(manifest.steps_per_epoch, 'step')}, "
             f"batches of {config.batch_size}. "
             f"Ctrl-C saves and stops; resume with {command('resume', run.path)}."
@@ -165,7 +174,7 @@ class _Engine:
                 print_line(console, line)
             signals = StopOnSignal(self._runner.cancel)
             with signals, _Display(console, run, manifest) as display:
-                self._runner.train(run, self._device)
+                self._runner.train(run, self.device.name)
                 is_over = False
                 while not is_over:
                     is_over = self._runner.wait(REDRAW_INTERVAL_S)

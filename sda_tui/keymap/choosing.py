@@ -61,9 +61,14 @@ SETTINGS = Scope(
             "Choose the preset for many sounds.",
             False,
         ),
-        Command("settings.advanced", "a", "advanced", "Advanced", "Show or hide the advanced settings."),
+        Command("settings.advanced", "a", "advanced", "All settings", "Unfold all settings, or fold them."),
+        Command("settings.filter", "slash", "filter", "Filter", "Show the settings that have a word."),
         Command(
-            "settings.reset", "ctrl+r", "reset", "Reset", "Set the chosen field back to the preset's value."
+            "settings.reset",
+            "ctrl+r",
+            "reset",
+            "Reset",
+            "Set the chosen field back to the preset's value; on none of them, all.",
         ),
         Command("settings.back", "escape", "back", "Back", "Back to the choice of a folder."),
     ),
@@ -73,6 +78,9 @@ CONTINUE = Scope(
     "Continue with other settings",
     (
         Command("continue.start", "ctrl+n", "start", "Continue", "Continue the run with these settings."),
+        Command("continue.all", "a", "all", "All settings", "Unfold all settings, or fold them."),
+        Command("continue.filter", "slash", "filter", "Filter", "Show the settings that have a word."),
+        Command("continue.reset", "ctrl+r", "reset", "Reset", "Set the chosen field back to what it is now."),
         Command("continue.back", "escape", "back", "Back", "Back to the runs; nothing changes."),
     ),
 )

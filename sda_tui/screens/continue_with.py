@@ -3,18 +3,25 @@
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Button, Label, Static
+from textual.widgets import Button, Input, Static
 
 from core.config import SETTINGS, ResolvedConfig, SettingValue
 from core.text import printable
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.widgets.footer import KeyFooter
+from sda_tui.widgets.setting_help import SETTINGS_WIDTHS, SettingHelp
 from sda_tui.widgets.setting_row import SettingRow
+from sda_tui.widgets.settings_form import SettingsForm
+from sda_tui.widgets.settings_scroll import SettingsScroll
 from sda_tui.widgets.title_bar import TitleBar
 
 MAY_CHANGE = {name: setting for name, setting in SETTINGS.items() if not setting.fixed}
+ABOUT = (
+    "Settings that may change",
+    "They hold from the next step on. ⏎ unfolds a group, a all of them; / filters by a word.",
+)
 
 
 class ContinueScreen(Screen[dict[str, SettingValue] | None]):
@@ -22,60 +29,77 @@ class ContinueScreen(Screen[dict[str, SettingValue] | None]):
 
     SCOPE = "continue"
     BINDINGS = KEYMAP[SCOPE].bindings()
+    HORIZONTAL_BREAKPOINTS = SETTINGS_WIDTHS
+    AUTO_FOCUS = ""  # it would scroll
 
     def __init__(self, name: str, config: ResolvedConfig) -> None:
         super().__init__()
         self._run_name = name
         self._config = config
-        self._changes: dict[str, SettingValue] = {}
-        self._problems: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         yield TitleBar("continue with other settings", printable(self._run_name))
-        with VerticalScroll(id="settings", can_focus=False):
-            yield Static(id="changes")
+        with Horizontal(id="settings-body"):
+            with SettingsScroll(id="settings"):
+                yield SettingsForm(MAY_CHANGE, compared_with="now")
+            yield SettingHelp()
+        with Horizontal(id="plan"):
+            with VerticalScroll(id="plan-text", can_focus=False):
+                yield Static(id="changes")
             yield Button(f"Continue  {key_of('continue.start')}", id="start", variant="primary")
-            for group in dict.fromkeys(setting.group for setting in MAY_CHANGE.values()):
-                with Vertical(classes="setting-group"):
-                    yield Label(group, classes="setting-group-title")
-                    for setting in MAY_CHANGE.values():
-                        if setting.group == group:
-                            yield SettingRow(setting, compared_with="now")
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        for row in self.query(SettingRow):
-            value = getattr(self._config, row.setting.name)
-            row.show(value, value)
-        self._show_changes()
+        self._form.show(self._config)
+        self.show_changes()
         self.query_one("#start", Button).focus()
 
-    @on(SettingRow.Changed)
-    def take_setting(self, message: SettingRow.Changed) -> None:
-        name = message.setting.name
-        self._problems.pop(name, None)
-        self._changes.pop(name, None)
-        if message.problem:
-            self._problems[name] = message.problem
-        elif message.value != getattr(self._config, name):
-            self._changes[name] = message.value
-        self._show_changes()
+    @property
+    def _form(self) -> SettingsForm:
+        return self.query_one(SettingsForm)
 
-    def _show_changes(self) -> None:
-        self.query_one("#start", Button).disabled = bool(self._problems)
-        text = "✗ " + " ".join(self._problems.values())
-        if not self._problems:
-            changed = ", ".join(f"{name} {SETTINGS[name].show(each)}" for name, each in self._changes.items())
+    @on(SettingsForm.Edited)
+    def show_changes(self) -> None:
+        problems = self._form.problems
+        self.query_one("#start", Button).disabled = bool(problems)
+        text = "✗ " + " ".join(problems.values())
+        if not problems:
+            changed = ", ".join(
+                f"{name} {SETTINGS[name].show(each)}" for name, each in self._form.changes.items()
+            )
             text = f"From the next step on: {changed}." if changed else "Nothing changes yet."
         self.query_one("#changes", Static).update(Text(text))
-        self.query_one("#changes", Static).set_class(bool(self._problems), "-error")
+        self.query_one("#changes", Static).set_class(bool(problems), "-error")
+        self.explain_focused()
+
+    def on_descendant_focus(self) -> None:
+        self.explain_focused()
+
+    def explain_focused(self) -> None:
+        """Show the help of what has the focus."""
+        ancestors = self.focused.ancestors if self.focused is not None else ()
+        row = next((each for each in ancestors if isinstance(each, SettingRow)), None)
+        self.query_one(SettingHelp).show(row or ABOUT)
 
     @on(Button.Pressed, "#start")
     def action_start(self) -> None:
-        if self._problems:
-            self.notify(" ".join(self._problems.values()), severity="error", markup=False)
+        if problems := self._form.problems:
+            self.notify(" ".join(problems.values()), severity="error", markup=False)
+            self._form.go_to(next(iter(problems)))
         else:
-            self.dismiss(dict(self._changes))
+            self.dismiss(dict(self._form.changes))
+
+    def action_all(self) -> None:
+        self._form.toggle_groups()
+
+    def action_filter(self) -> None:
+        self.query_one("#filter", Input).focus()
+
+    def action_reset(self) -> None:
+        if not self._form.reset_chosen():
+            self._form.reset_all()
+            self._form.show(self._config)
+            self.show_changes()
 
     def action_back(self) -> None:
         self.dismiss(None)

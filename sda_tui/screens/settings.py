@@ -7,13 +7,13 @@ from pathlib import Path
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Button, Collapsible, Input, Label, Select, Static
+from textual.widgets import Button, Input, Label, Select, Static
 
-from core.config import ARCHITECTURE, PRESETS, SETTINGS, SettingValue, TrainingConfig, find_device
+from core.config import ARCHITECTURE, PRESETS, SETTINGS, TrainingConfig, find_device
 from core.data.report import ScanReport
 from core.errors import RunNameError, SdaError
 from core.events import DeviceInfo
@@ -25,6 +25,7 @@ from core.runs import (
     RunSummary,
     StartModel,
     estimate_run,
+    estimate_time,
     list_runs,
     suggest_name,
 )
@@ -34,14 +35,32 @@ from sda_tui.advice import explain
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_sources
+from sda_tui.run_plan import plan_details, short_plan
 from sda_tui.session import Session
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.preset_chooser import PresetChooser
+from sda_tui.widgets.setting_help import SETTINGS_WIDTHS, SettingHelp, Subject
 from sda_tui.widgets.setting_row import SettingRow
+from sda_tui.widgets.settings_form import SettingsForm
+from sda_tui.widgets.settings_scroll import SettingsScroll
 from sda_tui.widgets.title_bar import TitleBar
 
 NEW_MODEL = ("a new model", "")
 ESTIMATE_DELAY_S = 0.2  # after the last key: the split of thousands of files is computed again
+ABOUT = {
+    "name": (
+        "Name of the run",
+        "Of the folder that everything of the run is kept in, below that of all runs.",
+    ),
+    "device": ("Device", "What computes the model: a GPU is many times as fast as the CPU."),
+    "start-model": (
+        "Start from",
+        "The model of an earlier run learns on with these sounds, as one that knows them.",
+    ),
+    "filter": ("Filter", "Shows the settings whose name, group or help has all these words; esc clears it."),
+    "changed": ("Changed settings", "⏎ or a click goes to the setting, ctrl+r resets it."),
+}
+GROUP_HELP = ("Settings", "⏎ or a click folds a group or unfolds it, a all of them; / filters by a word.")
 
 
 class SettingsScreen(Screen[None]):
@@ -52,6 +71,8 @@ class SettingsScreen(Screen[None]):
 
     SCOPE = "settings"
     BINDINGS = KEYMAP[SCOPE].bindings()
+    HORIZONTAL_BREAKPOINTS = SETTINGS_WIDTHS
+    AUTO_FOCUS = ""  # it would scroll
 
     class Started(Message):
         def __init__(self, run: RunDirectory) -> None:
@@ -65,8 +86,7 @@ class SettingsScreen(Screen[None]):
         self._preset = PRESETS.get(preset) or PRESETS[report.suggested_preset]
         self._wanted_device = device
         self._start_model: StartModel | None = None
-        self._changes: dict[str, SettingValue] = {}
-        self._problems: dict[str, str] = {}
+        self._runs: Sequence[RunSummary] = ()
         self._estimate_timer: Timer | None = None
         self._suggested_name = ""
         self._shown_devices: tuple[DeviceInfo, ...] = ()
@@ -74,38 +94,41 @@ class SettingsScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         report = self.report
         yield TitleBar("settings", describe_sources(report.source_paths))
-        with VerticalScroll(id="settings", can_focus=False):
-            sounds = f"{fmt.count(len(report.usable_files), 'file')}, {fmt.sound_duration(report.duration_s)}"
-            suggestion = f"{PRESETS[report.suggested_preset].title} is suggested: {report.suggestion_reason}"
-            yield Static(Text(f"{sounds}. {suggestion}"), id="suggestion")
-            yield PresetChooser(report.suggested_preset, id="presets")
-            with Horizontal(classes="choice-line"):
-                yield Label("Name of the run")
-                yield Input(id="name", compact=True)
-            with Horizontal(classes="choice-line"):
-                yield Label("Device")
-                yield Select(
-                    [("loading PyTorch…", "")], value="", allow_blank=False, id="device", compact=True
+        with Horizontal(id="settings-body"):
+            with SettingsScroll(id="settings"):
+                files = fmt.count(len(report.usable_files), "file")
+                suggestion = (
+                    f"{PRESETS[report.suggested_preset].title} is suggested: {report.suggestion_reason}"
                 )
-            with Horizontal(classes="choice-line", id="start-line"):
-                yield Label("Start from")
-                yield Select([NEW_MODEL], value="", allow_blank=False, id="start-model", compact=True)
-            yield Static(id="estimate")
+                yield Static(
+                    Text(f"{files}, {fmt.sound_duration(report.duration_s)}. {suggestion}"), id="suggestion"
+                )
+                yield PresetChooser(report.suggested_preset, id="presets")
+                with Horizontal(classes="choice-line"):
+                    yield Label("Name of the run")
+                    yield Input(id="name", compact=True)
+                with Horizontal(classes="choice-line"):
+                    yield Label("Device")
+                    yield Select(
+                        [("loading PyTorch…", "")], value="", allow_blank=False, id="device", compact=True
+                    )
+                with Horizontal(classes="choice-line", id="start-line"):
+                    yield Label("Start from")
+                    yield Select([NEW_MODEL], value="", allow_blank=False, id="start-model", compact=True)
+                yield SettingsForm(SETTINGS)
+                yield Static(id="plan-details")
+            yield SettingHelp()
+        with Horizontal(id="plan"):
+            with VerticalScroll(id="plan-text", can_focus=False):
+                yield Static(id="estimate")
             yield Button("Start training  ⏎", id="start", variant="primary")
-            with Collapsible(title="Advanced settings", collapsed=True, id="advanced"):
-                for group in dict.fromkeys(setting.group for setting in SETTINGS.values()):
-                    with Vertical(classes="setting-group"):
-                        yield Label(group, classes="setting-group-title")
-                        for setting in SETTINGS.values():
-                            if setting.group == group:
-                                yield SettingRow(setting)
         yield KeyFooter()
 
     def on_mount(self) -> None:
         self.query_one("#start-line").display = False
         chooser = self.query_one(PresetChooser)
         chooser.chosen = self._preset.name
-        chooser.focus()
+        chooser.focus(scroll_visible=False)
 
     def on_screen_resume(self) -> None:
         """Bring up to date what may have changed since the screen was left, unless the user changed it."""
@@ -114,12 +137,15 @@ class SettingsScreen(Screen[None]):
         if name.value == self._suggested_name:
             self._suggested_name = suggest_name(self._session.root, self.report.source_paths)
             name.value = self._suggested_name
-        if self._start_model is None and not self._is_opening:
-            runs = partial(list_runs, self._session.root)
-            read_beside(self, runs, self._show_start_models, lambda _: None)
+        runs = partial(list_runs, self._session.root)
+        read_beside(self, runs, self._take_runs, lambda _: None)
 
-    def _show_start_models(self, summaries: Sequence[RunSummary]) -> None:
-        """Offer the models of runs that have one."""
+    def _take_runs(self, summaries: Sequence[RunSummary]) -> None:
+        """Estimate times by earlier runs, and offer the models of those that have one."""
+        self._runs = summaries
+        self._estimate_soon()
+        if self._start_model is not None or self._is_opening:
+            return
         trained = [each for each in summaries if is_file(each.run.checkpoints / BEST_FILE)]
         self.query_one("#start-line").display = bool(trained)
         models = [
@@ -158,10 +184,12 @@ class SettingsScreen(Screen[None]):
     def _use_start_model(self, model: StartModel | None) -> None:
         """Settings that its weights are made for are its own, and cannot be changed."""
         self._start_model = model
-        for name in ARCHITECTURE:
-            self._changes.pop(name, None)
-            self.query_one(f"#setting-{name}", SettingRow).disabled = model is not None
+        self._form.set_locked(ARCHITECTURE, model is not None)
         self.show_preset(PresetChooser.Chosen(self._preset))
+
+    @property
+    def _form(self) -> SettingsForm:
+        return self.query_one(SettingsForm)
 
     def _defaults(self) -> TrainingConfig:
         """The settings before the user changes any."""
@@ -192,65 +220,66 @@ class SettingsScreen(Screen[None]):
     def show_preset(self, message: PresetChooser.Chosen) -> None:
         """Fill in a preset's values; what the user changed stays changed."""
         self._preset = message.preset
-        self._problems.clear()
-        config = self._defaults()
-        for row in self.query(SettingRow):
-            preset_value = getattr(config, row.setting.name)
-            row.show(self._changes.get(row.setting.name, preset_value), preset_value)
+        self._form.show(self._defaults())
         self._show_estimate()
 
-    @on(SettingRow.Changed)
-    def take_setting(self, message: SettingRow.Changed) -> None:
-        name = message.setting.name
-        self._problems.pop(name, None)
-        if message.problem:
-            self._problems[name] = message.problem
-        elif message.value == getattr(self._defaults(), name):
-            self._changes.pop(name, None)
-        else:
-            self._changes[name] = message.value
+    @on(SettingsForm.Edited)
+    def take_edit(self) -> None:
+        self.explain_focused()
+        self._estimate_soon()
+
+    @on(Select.Changed, "#device")
+    def _estimate_soon(self) -> None:
         if self._estimate_timer is not None:
             self._estimate_timer.stop()
         self._estimate_timer = self.set_timer(ESTIMATE_DELAY_S, self._show_estimate)
 
+    def on_descendant_focus(self) -> None:
+        self.explain_focused()
+
+    def explain_focused(self) -> None:
+        """Show the help of what has the focus."""
+        focused = self.focused
+        if focused is None:
+            return
+        row = next((each for each in focused.ancestors if isinstance(each, SettingRow)), None)
+        about: Subject = row or ABOUT.get(focused.id or "", GROUP_HELP)
+        if focused.id == "presets":
+            about = self._preset
+        elif focused.id == "start":
+            about = ("The run", str(self.query_one("#plan-details", Static).content))
+        self.query_one(SettingHelp).show(about)
+
     def manifest(self) -> RunManifest:
         """What a run started now would do.  Raises SdaError."""
-        config = self._defaults().with_settings(self._changes)
+        config = self._defaults().with_settings(self._form.changes)
         parent = self._start_model.parent if self._start_model else None
         return RunManifest.from_scan(self.report, self._preset.name, config, parent)
 
     def _show_estimate(self) -> None:
-        changed = len(self._changes)
-        title = f"Advanced settings ({changed} changed)" if changed else "Advanced settings"
-        self.query_one("#advanced", Collapsible).title = title
-        self.query_one("#start", Button).disabled = bool(self._problems)
+        problems = self._form.problems
+        self.query_one("#start", Button).disabled = bool(problems)
         estimate = self.query_one("#estimate", Static)
-        estimate.set_class(bool(self._problems), "-error")
-        if self._problems:
-            estimate.update(Text("✗ " + " ".join(self._problems.values())))
+        estimate.set_class(bool(problems), "-error")
+        if problems:
+            estimate.update(Text("✗ " + " ".join(problems.values())))
+            self.explain_focused()
             return
         manifest = self.manifest()
         run = estimate_run(manifest)
-        work = (
-            "" if 0.9 < run.work < 1.1 else f"; a chunk takes {run.work:.2g} times as much computing as usual"
-        )
-        estimate.update(
-            Text(
-                f"{fmt.count(run.total_steps, 'step')}: {fmt.count(manifest.config.epochs, 'epoch')} of "
-                f"{run.steps_per_epoch}, batches of {manifest.config.batch_size}; "
-                f"{fmt.count(run.previews, 'preview')}; about {fmt.size(run.disk_bytes)} on disk.\n"
-                f"{manifest.split.training_chunks} training chunks, {manifest.split.validation_chunks} for "
-                f"validation. {manifest.split.note}\n"
-                f"A model of {run.weights / 1e6:.1f} million weights{work}."
-            )
-        )
+        name = self.query_one("#device", Select).value
+        device = next((each for each in self._session.devices if each.name == name), None)
+        time = estimate_time(manifest, device, self._runs) if device is not None else None
+        estimate.update(Text(short_plan(manifest, run, device, time)))
+        self.query_one("#plan-details", Static).update(Text(plan_details(manifest, run, device, time)))
+        self.explain_focused()
 
     @on(PresetChooser.Accepted)
     @on(Button.Pressed, "#start")
     def action_start(self) -> None:
-        if self._problems:
-            self.notify(" ".join(self._problems.values()), severity="error")
-            self._show_row(next(iter(self._problems)))
+        if problems := self._form.problems:
+            self.notify(" ".join(problems.values()), severity="error")
+            self._form.go_to(next(iter(problems)))
             return
         if self._is_opening:
             self.notify("The model to start from is being read; start in a moment.", severity="warning")
@@ -272,24 +301,16 @@ class SettingsScreen(Screen[None]):
         self.query_one(PresetChooser).chosen = name
 
     def action_advanced(self) -> None:
-        advanced = self.query_one("#advanced", Collapsible)
-        advanced.collapsed = not advanced.collapsed
-        advanced.query_one("CollapsibleTitle").focus()  # no field, which would take the same key as text
-        advanced.scroll_visible(top=True)
+        self._form.toggle_groups()
 
-    def _show_row(self, name: str) -> None:
-        """Go to the field of a setting."""
-        self.query_one("#advanced", Collapsible).collapsed = False
-        row = self.query_one(f"#setting-{name}", SettingRow)
-        self.call_after_refresh(row.query_one("Input, Select").focus)
+    def action_filter(self) -> None:
+        self.query_one("#filter", Input).focus()
 
     def action_reset(self) -> None:
         """Reset the field that has the focus, or all of them."""
-        row = next((each for each in self.query(SettingRow) if each.has_focus_within), None)
-        if row is not None:
-            row.reset()
+        if self._form.reset_chosen():
             return
-        self._changes.clear()
+        self._form.reset_all()
         self.show_preset(PresetChooser.Chosen(self._preset))
         self.notify(f"All settings are back at the preset {self._preset.title}.")
 

@@ -1,10 +1,13 @@
 """The presets side by side, one of them chosen."""
 
+import textwrap
+
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -22,8 +25,14 @@ VALUES = (
 )
 
 
+WIDTH_FOR_VALUES = 20
+
+
 class PresetCard(Widget):
-    """Name, range of files, and the values in which presets differ."""
+    """Name, range of files, what it does, and the values in which presets differ if they fit.
+
+    Cards are as tall as the one with the longest text.  On a short screen it is name and range alone.
+    """
 
     chosen: reactive[bool] = reactive(False, toggle_class="-chosen")
 
@@ -40,14 +49,37 @@ class PresetCard(Widget):
     def render(self) -> Text:
         preset = self.preset
         mark = "◉" if self.chosen else "○"
-        text = Text(f"{mark} {preset.title}", style="bold", no_wrap=True)
+        text = Text(f"{mark} {preset.title}", style="bold")
         text.append(f"\n{preset.minimum_files}–{preset.maximum_files} files", style="not bold dim")
+        if self._is_short:
+            return text
+        lines = self._description(preset, self.content_size.width)
+        lines += [""] * (self._description_height(self.content_size.width) - len(lines))
+        text.append("".join(f"\n{line}" for line in lines), style="not bold")
+        if self.content_size.width < WIDTH_FOR_VALUES:
+            return text
         for name, label in VALUES:
             setting = SETTINGS[name]
             unit = setting.unit if setting.unit == "×" else ""
             text.append(f"\n{label:<14}", style="not bold dim")
             text.append(f"{setting.show(preset.values[name])}{unit}", style="not bold not dim")
         return text
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        if self._is_short:
+            return 2
+        return 2 + self._description_height(width) + (len(VALUES) if width >= WIDTH_FOR_VALUES else 0)
+
+    @property
+    def _is_short(self) -> bool:
+        return self.screen.has_class("-short")
+
+    @staticmethod
+    def _description(preset: Preset, width: int) -> list[str]:
+        return textwrap.wrap(preset.description, max(1, width))
+
+    def _description_height(self, width: int) -> int:
+        return max(len(self._description(preset, width)) for preset in PRESETS.values())
 
     def on_click(self) -> None:
         self.post_message(self.Clicked(self.preset))

@@ -19,6 +19,8 @@ from core.config import (
 from core.errors import ConfigError
 from core.events import DeviceInfo
 
+WIDEST_TITLE = 21
+
 
 @pytest.mark.parametrize(
     ("text", "value"),
@@ -71,6 +73,8 @@ def test_a_bad_assignment_is_refused_in_one_line_with_its_value(text: str, expec
 def test_every_setting_has_help_and_is_read_back_as_shown(name: str) -> None:
     setting = SETTINGS[name]
     assert setting.help.endswith(".")
+    assert 0 < len(setting.title) <= WIDEST_TITLE, "the settings screen has a column for it"
+    assert [each.title for each in SETTINGS.values()].count(setting.title) == 1
     assert setting.parse(setting.show(setting.default)) == setting.default
 
 

@@ -216,7 +216,7 @@ async def test_the_suggested_preset_is_chosen_and_the_estimate_shown(
         await until(pilot, lambda: "steps" in text(app, "#estimate"))
         assert "100 epochs of" in text(app, "#estimate")
         assert "MB on disk" in text(app, "#estimate")
-        assert screen.query_one("#advanced", Collapsible).collapsed
+        assert all(group.collapsed for group in screen.query(Collapsible))
         assert screen.query_one("#name", Input).value == "sounds-001"
         await until(pilot, lambda: bool(app.session.devices), "engine loaded")
         await until(pilot, lambda: screen.query_one("#device", Select).value == "cpu")
@@ -264,7 +264,7 @@ async def test_a_bad_value_is_reported_while_typing_and_blocks_start(tmp_path: P
         assert row.has_class("-differs")
         assert "preset: 100" in str(row.query_one(".setting-mark", Static).render())
         await until(pilot, lambda: "7 epochs" in text(app, "#estimate"))
-        assert "1 changed" in str(screen.query_one("#advanced", Collapsible).title)
+        assert "● 1 changed" in screen.query_one("#group-training", Collapsible).title
         await pilot.press("ctrl+r")
         assert row.query_one(Input).value == "100"
         assert not row.has_class("-differs")
@@ -315,11 +315,10 @@ async def test_the_key_of_the_advanced_settings_types_into_no_field(tmp_path: Pa
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_settings(app, pilot)
         before = [field.value for field in screen.query(Input)]
-        advanced = screen.query_one("#advanced", Collapsible)
         for is_collapsed in (False, True, False):
             await pilot.press("a")
             await pilot.pause()
-            assert advanced.collapsed is is_collapsed
+            assert {group.collapsed for group in screen.query(Collapsible)} == {is_collapsed}
         assert [field.value for field in screen.query(Input)] == before
 
 
@@ -332,7 +331,7 @@ async def test_start_goes_to_the_field_that_is_not_valid(tmp_path: Path, sounds:
         await pilot.pause(0.3)
         await pilot.press(key)
         await until(pilot, lambda: app.focused is field)
-        assert not screen.query_one("#advanced", Collapsible).collapsed
+        assert not screen.query_one("#group-training", Collapsible).collapsed
         field.value = "5"
         name = screen.query_one("#name", Input)
         name.value = "no spaces please"

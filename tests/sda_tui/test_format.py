@@ -31,6 +31,21 @@ def test_sound_duration(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "1 s"),
+        (40, "40 s"),
+        (1500, "25 min"),
+        (12_600, "3.5 h"),
+        (345_600, "4 days"),
+        (1e300, "36500 days"),
+    ],
+)
+def test_an_estimated_duration_is_rough(seconds: float, text: str) -> None:
+    assert fmt.rough_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
     ("count", "text"),
     [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (41_440_171, "41 MB"), (2.5e10, "25 GB")],
 )

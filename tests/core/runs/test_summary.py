@@ -24,7 +24,7 @@ from core.runs import (
     suggest_name,
     summarise,
 )
-from core.runs.estimate import KEPT_SOUNDS
+from core.runs.estimate import EVALUATED_CHUNKS, KEPT_SOUNDS
 from core.training.control import Control
 from core.training.run import train_run
 from core.training.setup import EVALUATION_CHUNKS
@@ -286,5 +286,5 @@ def test_an_impossible_name_is_not_found(tmp_path: Path) -> None:
         find_run("x" * 300, tmp_path)
 
 
-def test_the_estimate_counts_as_many_kept_sounds_as_a_checkpoint_holds() -> None:
-    assert KEPT_SOUNDS == EVALUATION_CHUNKS
+def test_the_estimate_counts_as_many_sounds_as_are_kept_and_evaluated() -> None:
+    assert KEPT_SOUNDS == EVALUATED_CHUNKS == EVALUATION_CHUNKS

@@ -84,6 +84,7 @@ def test_step_and_epoch_events_hold_what_they_promise(make_run: MakeRun) -> None
     assert last.metrics["kl_divergence"] == pytest.approx(sum(last.metrics["kl_per_dimension"]), abs=1e-3)
     assert last.metrics["latent_dimensions"] == len(last.metrics["kl_per_dimension"]) == 4
     assert 0 < last.memory_used_bytes <= last.memory_peak_bytes < last.memory_total_bytes
+    assert last.device.startswith("CPU, ")
     assert last.eta_s == 0
     best = min(of(EpochFinished, events), key=lambda each: each.validation_loss)
     assert (last.best_epoch, last.best_validation_loss) == (best.epoch, best.validation_loss)
