@@ -105,6 +105,10 @@ class RunFinishedError(RunError):
         self.epochs = epochs
 
 
+class QueueError(RunError):
+    """A queue of runs that cannot be read, changed or worked through."""
+
+
 class CheckpointError(SdaError):
     """A checkpoint that is damaged, foreign or does not fit the run."""
 

@@ -34,6 +34,8 @@ from core.runs.generated import (
 )
 from core.runs.held_out import FILE_ERRORS, HeldOutErrors, KnownErrors, find_known_errors
 from core.runs.history import RunHistory
+from core.runs.housekeeping import delete_run, rename_run
+from core.runs.labels import RunLabels
 from core.runs.lock import RunLock
 from core.runs.manifest import Parent, RunManifest
 from core.runs.preview_files import (
@@ -44,10 +46,12 @@ from core.runs.preview_files import (
     read_sound,
     read_spectrogram,
 )
+from core.runs.queue import QueueEntry, RunQueue
 from core.runs.requests import Request, RunRequests
 from core.runs.series import Point, Series
+from core.runs.settings_changes import changed_settings, differing_settings
 from core.runs.start import StartModel
-from core.runs.summary import RunSummary, find_live_run, list_runs, summarise
+from core.runs.summary import RunSummary, SummaryCache, find_live_run, list_runs, summarise
 
 __all__ = [
     "BEST_FILE",
@@ -61,23 +65,30 @@ __all__ = [
     "KnownErrors",
     "Parent",
     "Point",
+    "QueueEntry",
     "Request",
     "RunDirectory",
     "RunEstimate",
     "RunHistory",
+    "RunLabels",
     "RunLock",
     "RunManifest",
+    "RunQueue",
     "RunRequests",
     "RunSummary",
     "Series",
     "SoundFigures",
     "StartModel",
+    "SummaryCache",
     "Target",
+    "changed_settings",
     "choose_checkpoint",
     "create_run",
     "delete_generated",
+    "delete_run",
     "describe_checkpoints",
     "describe_generated",
+    "differing_settings",
     "estimate_run",
     "find_known_errors",
     "find_live_run",
@@ -99,6 +110,7 @@ __all__ = [
     "read_sound",
     "read_spectrogram",
     "rename_generated",
+    "rename_run",
     "repeat_request",
     "star_generated",
     "suggest_branch_name",

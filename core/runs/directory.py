@@ -22,7 +22,8 @@ from core.runs.manifest import RunManifest
 from core.runs.requests import RunRequests
 from core.text import printable
 
-FILES = (RUN_FILE, "events.jsonl", "run.log", "lock", "clip.wav", "start.pt")
+LABELS_FILE = "labels.json"
+FILES = (RUN_FILE, "events.jsonl", "run.log", "lock", "clip.wav", "start.pt", LABELS_FILE)
 GENERATED = "generated"
 FOLDERS = ("checkpoints", "previews", "requests")
 LARGEST_DESCRIPTION_BYTES = 32 << 20  # that of five hundred hours of sound
@@ -46,6 +47,7 @@ class RunDirectory:
         self.clip = self.path / "clip.wav"
         self.start_model = self.path / "start.pt"
         self.log = self.path / "run.log"
+        self.labels = self.path / LABELS_FILE
         self.lock = RunLock(self.path / "lock")
         self.requests = RunRequests(self.path / "requests")
 
