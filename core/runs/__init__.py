@@ -47,6 +47,7 @@ from core.runs.preview_files import (
     read_spectrogram,
 )
 from core.runs.queue import QueueEntry, RunQueue
+from core.runs.queue_work import choose_next, has_live_run, note_end
 from core.runs.requests import Request, RunRequests
 from core.runs.series import Point, Series
 from core.runs.settings_changes import changed_settings, differing_settings
@@ -83,6 +84,7 @@ __all__ = [
     "Target",
     "changed_settings",
     "choose_checkpoint",
+    "choose_next",
     "create_run",
     "delete_generated",
     "delete_run",
@@ -98,10 +100,12 @@ __all__ = [
     "find_run",
     "find_target",
     "generated_folder",
+    "has_live_run",
     "list_checkpoints",
     "list_generated",
     "list_runs",
     "measure_sound",
+    "note_end",
     "open_wave",
     "read_events",
     "read_log_mel",

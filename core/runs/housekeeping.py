@@ -30,7 +30,7 @@ def rename_run(run: RunDirectory, name: str) -> RunDirectory:
         if os.path.lexists(renamed.path):
             raise NameTakenError(renamed.path)
         try:
-            os.rename(run.path, renamed.path)
+            run.path.rename(renamed.path)
         except OSError as error:
             raise _refusal(run, "renamed", error) from error
     with contextlib.suppress(QueueError):  # the queue itself says what is wrong with it

@@ -96,7 +96,7 @@ class RunQueue:
             try:
                 entries = self.entries()
             except DamagedQueueError:
-                os.replace(self._path, self.root / DAMAGED_FILE)
+                self._path.replace(self.root / DAMAGED_FILE)
                 entries = []
             if not any(each.name == name and not each.problem for each in entries):
                 others = [each for each in entries if each.name != name]

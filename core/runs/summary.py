@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -49,7 +49,7 @@ class RunSummary:
     modified_s: float
     size_bytes: int
     holder_pid: int | None
-    labels: RunLabels = RunLabels()
+    labels: RunLabels = field(default_factory=RunLabels)
     queue_place: int = 0  # from 1; 0 if it is not in the queue
     queue_problem: str = ""  # why its training from the queue failed
 
@@ -108,7 +108,7 @@ class SummaryCache:
 
     def read(self) -> Iterator[RunSummary]:
         """Every run, newest first, each as soon as it is read.  Raises RunsFolderError."""
-        runs = [RunDirectory(path) for path in _run_folders(self.root)]
+        runs = [RunDirectory(path) for path in list_run_folders(self.root)]
         runs.sort(key=_modified_s, reverse=True)
         places, problems = _read_queue(self.root)
         for run in runs:
@@ -134,7 +134,8 @@ class SummaryCache:
         return summary
 
 
-def _run_folders(root: Path) -> list[Path]:
+def list_run_folders(root: Path) -> list[Path]:
+    """The directories of the runs below `root`.  Raises RunsFolderError."""
     try:
         return [path for path in expand(root).iterdir() if is_run(path)]
     except FileNotFoundError:

@@ -1,6 +1,5 @@
 """Stars and notes, another name, and the end of a run."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -52,7 +51,8 @@ def test_a_run_in_training_is_neither_renamed_nor_deleted(make_run: MakeRun) -> 
         with pytest.raises(RunError, match="is being trained by process"):
             change()
     run.lock.release()
-    assert run.events.exists() and seen.events.exists()
+    assert run.events.exists()
+    assert seen.events.exists()
     rename_run(same, "c")
 
 
@@ -67,13 +67,14 @@ def test_a_deleted_run_takes_nothing_else_along(make_run: MakeRun, tmp_path: Pat
     (run.path / "thoughts.txt").write_text("mine")
     RunQueue(run.path.parent).add("a")
     assert delete_run(run) == 1
-    assert os.listdir(run.path) == ["thoughts.txt"]
+    assert [path.name for path in run.path.iterdir()] == ["thoughts.txt"]
     assert (outside / "song.wav").read_text() == "precious"
     assert kept.run_file.exists()
     assert RunQueue(run.path.parent).entries() == []
     with pytest.raises(RunError, match="not a run"):
         delete_run(run)
-    assert delete_run(kept) == 0 and not kept.path.exists()
+    assert delete_run(kept) == 0
+    assert not kept.path.exists()
 
 
 def test_a_run_reached_through_a_link_is_not_deleted(make_run: MakeRun, tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ sys.stdin.read()
 
 def test_runs_wait_in_the_order_in_which_they_came(tmp_path: Path) -> None:
     queue = RunQueue(tmp_path / "runs")
-    assert queue.entries() == [] and not (tmp_path / "runs").exists()
+    assert queue.entries() == []
+    assert not (tmp_path / "runs").exists()
     assert [queue.add("a"), queue.add("b", "cuda:1"), queue.add("c")] == [1, 2, 3]
     assert queue.add("b") == 2  # it waits already, for the device that it was queued for
     assert queue.entries() == [QueueEntry("a"), QueueEntry("b", "cuda:1"), QueueEntry("c")]
@@ -79,10 +80,12 @@ def test_one_process_at_a_time_works_through_a_queue(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[3],
     )
-    assert other.stdout is not None and other.stdout.readline() == b"held\n"
+    assert other.stdout is not None
+    assert other.stdout.readline() == b"held\n"
     queue = RunQueue(tmp_path)
     holder = queue.worker()
-    assert holder is not None and holder.pid == other.pid
+    assert holder is not None
+    assert holder.pid == other.pid
     with pytest.raises(QueueError, match=f"Process {other.pid} on .* works through this queue already"):
         queue.acquire()
     other.kill()
