@@ -1,5 +1,7 @@
 """A run in a few lines: what the table of runs leaves out, and what changed since it was trained."""
 
+from collections.abc import Sequence
+
 from core.config import SETTINGS
 from core.runs import RunSummary
 from core.text import printable
@@ -8,6 +10,7 @@ from sda_tui.look import describe_parent, describe_sources, describe_state
 from sda_tui.summary_columns import STAR
 
 SHOWN_CHANGES = 12
+NAMED = 5  # of several runs; the others are counted
 
 
 def describe_run(summary: RunSummary) -> str:
@@ -77,3 +80,20 @@ def describe_troubles(summary: RunSummary) -> list[str]:
             *lines,
         ]
     return lines
+
+
+def describe_loss_of_runs(runs: Sequence[RunSummary]) -> str:
+    """What is lost when runs are deleted."""
+    size = fmt.size(sum(each.size_bytes for each in runs))
+    names = [printable(each.name) for each in runs]
+    lines = [f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"] if len(names) > NAMED else names
+    counts = [each.run.count_files() for each in runs]
+    checkpoints, previews, generated = map(sum, zip(*counts, strict=True))
+    lost = [f"{size}: {fmt.count(checkpoints, 'checkpoint')}", f"{fmt.count(previews, 'file')} of previews"]
+    if generated:
+        lost.append(f"{fmt.count(generated, 'file')} of made sounds")
+    starred = sum(each.labels.is_starred for each in runs)
+    lines.append(", ".join(lost) + ", settings, curves and notes.")
+    if starred:
+        lines.append(f"{STAR} {fmt.count(starred, 'of them has a star', 'of them have a star')}.")
+    return "\n".join([*lines, "Deleted runs cannot be brought back."])

@@ -5,6 +5,8 @@ Imports no torch.
 
 from core.data.report import DatasetFile
 from core.runs.checkpoints import BEST_FILE, CheckpointDescription, choose_checkpoint, describe_checkpoints
+from core.runs.clock import StepClock
+from core.runs.comparison import Comparison, ComparedRun, PreviewKey, compare_runs, find_rival
 from core.runs.directory import RunDirectory
 from core.runs.estimate import RunEstimate, estimate_run
 from core.runs.event_log import EventFollower, EventLog, read_events
@@ -58,6 +60,8 @@ __all__ = [
     "BEST_FILE",
     "FILE_ERRORS",
     "CheckpointDescription",
+    "ComparedRun",
+    "Comparison",
     "DatasetFile",
     "EventFollower",
     "EventLog",
@@ -66,6 +70,7 @@ __all__ = [
     "KnownErrors",
     "Parent",
     "Point",
+    "PreviewKey",
     "QueueEntry",
     "Request",
     "RunDirectory",
@@ -80,11 +85,13 @@ __all__ = [
     "Series",
     "SoundFigures",
     "StartModel",
+    "StepClock",
     "SummaryCache",
     "Target",
     "changed_settings",
     "choose_checkpoint",
     "choose_next",
+    "compare_runs",
     "create_run",
     "delete_generated",
     "delete_run",
@@ -97,6 +104,7 @@ __all__ = [
     "find_model",
     "find_owner",
     "find_provenance",
+    "find_rival",
     "find_run",
     "find_target",
     "generated_folder",

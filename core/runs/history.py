@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections import deque
+from collections.abc import Mapping
 from typing import TypeGuard
 
 from core.events import (
@@ -10,6 +11,7 @@ from core.events import (
     EpochFinished,
     LoadProgress,
     MemoryUsed,
+    Metric,
     PreviewReady,
     RunEvent,
     RunState,
@@ -19,12 +21,13 @@ from core.events import (
     Warned,
     WarningKind,
 )
+from core.runs.clock import StepClock
 from core.runs.series import Series
 
 STEPS_FOR_SPEED = 50
 NEWEST_LOSSES = 200
 IMPROVING_FOR, IMPROVING_FRACTION = 5, 0.1  # epochs after a best one; of all so far, if that is more
-MOST_STEP_METRICS = 64
+MOST_METRICS = 64  # of steps, and of epochs
 MOST_PREVIEWS = 5000
 CLIP_PREVIEWS = 2  # the original and its resynthesis, which come first and stay
 
@@ -32,8 +35,8 @@ CLIP_PREVIEWS = 2  # the original and its resynthesis, which come first and stay
 class RunHistory:
     """Applies events in the order of the log.  Owned by one thread.
 
-    Its memory does not grow with the length of the run: of very many previews it has the newest.  Losses that
-    are not finite are left out of the curves.
+    Its memory does not grow with the length of the run: of very many previews it has the newest.  Numbers
+    that are not finite are gaps in the curves.
     """
 
     def __init__(self) -> None:
@@ -49,10 +52,11 @@ class RunHistory:
         self.best_quality: float | None = None  # of the epoch with the lowest validation loss
         self.memory: MemoryUsed | None = None
         self.newest_losses: deque[float] = deque(maxlen=NEWEST_LOSSES)  # of steps
-        self.learning_rates = Series()  # by step
-        self.step_metrics: dict[str, Series] = {}  # by step, each metric under its name
+        self.step_metrics: dict[str, Series] = {}  # of steps, by step: fields and metrics under their names
+        self.epoch_metrics: dict[str, Series] = {}  # of epochs, also by step
         self.training_losses = Series()  # by epoch, as is the next
         self.validation_losses = Series()
+        self.clock = StepClock()
         self.previews: list[PreviewReady] = []
         self.checkpoint: CheckpointSaved | None = None
         self.settings_changes: dict[int, SettingsChanged] = {}  # by step: a resume may repeat one
@@ -103,6 +107,12 @@ class RunHistory:
         """The last change of settings on the way, if there was one."""
         return self.settings_changes[max(self.settings_changes)] if self.settings_changes else None
 
+    @property
+    def kl_per_dimension(self) -> tuple[float | None, ...]:
+        """The KL divergence of each latent dimension, in nats, at the newest epoch; empty if unknown."""
+        value = self.last_epoch.metrics.get("kl_per_dimension") if self.last_epoch else None
+        return value if isinstance(value, tuple) else ()
+
     def warning(self, kind: WarningKind) -> str:
         """The message of the active warning of this kind, or empty."""
         return self.warnings[kind].message if kind in self.warnings else ""
@@ -145,11 +155,15 @@ class RunHistory:
         self._timed_at_s = time_s
         if _is_finite(event.train_loss):
             self.newest_losses.append(event.train_loss)
-        _append(self.learning_rates, event.step, event.learning_rate)
-        for name, value in event.metrics.items():
-            is_followed = name in self.step_metrics or len(self.step_metrics) < MOST_STEP_METRICS
-            if is_followed and not isinstance(value, tuple):
-                _append(self.step_metrics.setdefault(name, Series()), event.step, value)
+        self.clock.add_step(event, self._elapsed_s)
+        speed = 1 / event.step_time_s if event.step_time_s > 0 else None
+        fields = {
+            "train_loss": event.train_loss,
+            "learning_rate": event.learning_rate,
+            "gradient_norm": event.gradient_norm,
+            "steps_per_s": speed,
+        }
+        _append_all(self.step_metrics, event.step, {**fields, **event.metrics})
 
     def _apply_epoch(self, event: EpochFinished, time_s: float) -> None:
         self.last_epoch = event
@@ -161,8 +175,18 @@ class RunHistory:
         )
         self._elapsed_s = event.elapsed_s
         self._timed_at_s = time_s
-        _append(self.training_losses, event.epoch, event.train_loss)
-        _append(self.validation_losses, event.epoch, event.validation_loss)
+        self.training_losses.append(event.epoch, event.train_loss)
+        self.validation_losses.append(event.epoch, event.validation_loss)
+        self.clock.add_epoch(event)
+        fields = {
+            "train_loss": event.train_loss,
+            "validation_loss": event.validation_loss,
+            "train_error": event.train_error,
+            "validation_error": event.validation_error,
+            "overfitting_gap": event.overfitting_gap,
+            "quality": event.quality,
+        }
+        _append_all(self.epoch_metrics, event.step, {**fields, **event.metrics})
 
     def _apply_state(self, event: StateChanged, time_s: float) -> None:
         self.state = RunState(event.state)
@@ -171,6 +195,7 @@ class RunHistory:
         self.epoch = event.epoch
         self.total_steps = event.total_steps
         self.total_epochs = event.total_epochs
+        self.clock.steps_per_epoch = event.total_steps / event.total_epochs if event.total_epochs else 0.0
         self._timed_at_s = time_s
         if self.state is RunState.LOADING:
             self.warnings.clear()  # those still active are emitted again
@@ -179,9 +204,11 @@ class RunHistory:
             self.loading = None
 
 
-def _append(series: Series, x: float, y: float | None) -> None:
-    if _is_finite(y):
-        series.append(x, y)
+def _append_all(curves: dict[str, Series], step: int, metrics: Mapping[str, Metric]) -> None:
+    """Append to the curve of each metric that is one number; of very many metrics, to the first."""
+    for name, value in metrics.items():
+        if not isinstance(value, tuple) and (name in curves or len(curves) < MOST_METRICS):
+            curves.setdefault(name, Series()).append(step, value)
 
 
 def _is_finite(value: float | None) -> TypeGuard[float]:

@@ -8,7 +8,7 @@ from sda_tui.keymap.command import Scope as Scope
 from sda_tui.keymap.dashboard import DASHBOARD
 from sda_tui.keymap.everywhere import APP
 from sda_tui.keymap.listening import LISTEN, PLAYERS
-from sda_tui.keymap.runs import RUNS
+from sda_tui.keymap.runs import COMPARE, RUNS
 from sda_tui.keymap.sounds import EXPLORE, RENAME, SOUNDS
 
 KEYMAP: Mapping[str, Scope] = {
@@ -19,6 +19,7 @@ KEYMAP: Mapping[str, Scope] = {
     "listen": LISTEN,
     "players": PLAYERS,
     "runs": RUNS,
+    "compare": COMPARE,
     "sounds": SOUNDS,
     "explore": EXPLORE,
     "rename": RENAME,

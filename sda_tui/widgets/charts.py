@@ -1,4 +1,4 @@
-"""Curves of a run: the losses of its epochs, and a number of each step."""
+"""The losses of a run by epoch, at a glance."""
 
 import math
 import time
@@ -31,7 +31,7 @@ class Curve:
 
 
 TRAINING = Curve("training", "text-primary", "braille", "⣀")
-VALIDATION = Curve("validation", "text-warning", "hd", "▚")
+VALIDATION = Curve("validation", "text-accent", "hd", "▚")
 
 
 class LossChart(Vertical):
@@ -68,44 +68,6 @@ class LossChart(Vertical):
             plot.show(((TRAINING, training), (VALIDATION, validation)), best)
 
 
-class StepChart(Vertical):
-    """A number by step.  Drawn again when it has grown by half a column, so ever more seldom.
-
-    Where there is none, `why_empty`.
-    """
-
-    why_empty: reactive[str] = reactive("", repaint=False)
-
-    def __init__(self, title: str, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._title = title
-        self._series: Series | None = None
-        self._drawn_to = 0.0
-
-    def compose(self) -> ComposeResult:
-        yield Static(f"{self._title} [dim]by step[/]", classes="legend")
-        yield Plot()
-
-    def watch_why_empty(self, why_empty: str) -> None:
-        self.query_one(Plot).why_empty = why_empty
-
-    def show(self, series: Series, is_ended: bool) -> None:
-        plot = self.query_one(Plot)
-        if series.newest is None:
-            plot.is_empty = True
-            return
-        plot.is_empty = False
-        if not plot.size:
-            return
-        if series is not self._series:  # a resume cut the log back, and it was read again
-            self._series, self._drawn_to = series, 0.0
-        grown = series.newest[0] - self._drawn_to
-        is_visible = grown * 2 * plot.size.width >= series.newest[0] and not plot.is_fresh
-        if grown and (is_ended or is_visible):
-            self._drawn_to = series.newest[0]
-            plot.show(((TRAINING, series),))
-
-
 class Plot(PlotextPlot):
     """The only user of plotext.  It takes about 5 µs a point, and holds the interpreter meanwhile; a drawing
     sends some kilobytes to the terminal."""
@@ -116,6 +78,8 @@ class Plot(PlotextPlot):
     def __init__(self) -> None:
         super().__init__()
         self._drawn_s = -math.inf
+        self._curves: Sequence[tuple[Curve, Series]] = ()
+        self._best: Point | None = None
 
     @property
     def is_drawn(self) -> bool:
@@ -132,17 +96,27 @@ class Plot(PlotextPlot):
         return super().render() if self.is_drawn else Text()
 
     def show(self, curves: Sequence[tuple[Curve, Series]], best: Point | None = None) -> None:
+        self._curves, self._best = curves, best
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Choose the points again: those for fewer columns would zigzag in more of them."""
+        if self.is_drawn:
+            self._draw()
+
+    def _draw(self) -> None:
         self._drawn_s = time.monotonic()
         self._prepare()
         last = 1.0
-        for curve, series in curves:
+        for curve, series in self._curves:
             if points := series.points(max(20, self.size.width)):
                 self.plt.plot(
                     *zip(*points, strict=True), marker=curve.marker, color=self._colour(curve.variable)
                 )
                 last = max(last, points[-1][0])
-        if best is not None:
-            self.plt.scatter([best[0]], [best[1]], marker=BEST_MARKER, color=self._colour(BEST_VARIABLE))
+        if self._best is not None:
+            x, y = self._best
+            self.plt.scatter([x], [y], marker=BEST_MARKER, color=self._colour(BEST_VARIABLE))
         self.plt.xlim(0, last)
         self.plt.xticks(_whole_ticks(last))
         self.refresh()

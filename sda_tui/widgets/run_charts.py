@@ -4,36 +4,42 @@ from textual.app import ComposeResult
 from textual.containers import Grid
 
 from core.events import EpochFinished, RunState, StepFinished
-from core.runs import RunHistory, Series
-from sda_tui.widgets.charts import LossChart, StepChart
+from core.runs import RunHistory
+from sda_tui.chart.panels import PANELS
+from sda_tui.widgets.chart import Chart
+from sda_tui.widgets.charts import LossChart
+
+SHOWN_PANELS = ("reconstruction", "kl", "learning-rate")
 
 
 class RunCharts(Grid):
-    """Losses by epoch; reconstruction loss, KL loss and learning rate by step."""
+    """Losses by epoch at a glance, and panels of the run that show the same part of it."""
 
     def compose(self) -> ComposeResult:
         yield LossChart(id="loss-chart")
-        yield StepChart("Reconstruction loss", id="reconstruction-chart")
-        yield StepChart("KL loss", id="kl-chart")
-        yield StepChart("Learning rate", id="rate-chart")
+        for name in SHOWN_PANELS:
+            yield Chart(PANELS[name], id=f"{name}-chart")
 
     def show(self, history: RunHistory, state: RunState) -> None:
         """Draw what has grown; the end of a run at once, and where there is nothing, why."""
+        from sda_tui.chart.data import find_data  # which loads numpy
+
         is_ended = not state.is_active
         last, best = history.last_epoch, None
         if last is not None and last.best_validation_loss is not None:
             best = (float(last.best_epoch), last.best_validation_loss)
-        chart = self.query_one(LossChart)
-        chart.why_empty = why_empty("epoch", history.last_epoch, is_ended)
-        chart.show(history.training_losses, history.validation_losses, best, is_ended)
-        for name, series in (
-            ("reconstruction", history.step_metrics.get("reconstruction_loss")),
-            ("kl", history.step_metrics.get("kl_loss")),
-            ("rate", history.learning_rates),
-        ):
-            step_chart = self.query_one(f"#{name}-chart", StepChart)
-            step_chart.why_empty = why_empty("step", history.last_step, is_ended)
-            step_chart.show(series or Series(), is_ended)
+        overview = self.query_one(LossChart)
+        overview.why_empty = why_empty("epoch", history.last_epoch, is_ended)
+        overview.show(history.training_losses, history.validation_losses, best, is_ended)
+        for chart in self.query(Chart):
+            chart.why_empty = why_empty("step", history.last_step, is_ended)
+            chart.show(find_data(chart.panel, history), is_ended)
+
+    def on_chart_view_changed(self, message: Chart.ViewChanged) -> None:
+        """Let all charts show the same part of the run."""
+        message.stop()
+        for chart in self.query(Chart):
+            chart.view = message.view
 
 
 def why_empty(unit: str, last: EpochFinished | StepFinished | None, is_ended: bool) -> str:

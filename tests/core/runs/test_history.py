@@ -74,7 +74,7 @@ def test_curves_by_step_hold_each_metric_under_its_name() -> None:
     history = history_of(step(1), step(2))
     assert history.step_metrics["reconstruction_loss"].points(10) == [(1, 2.0), (2, 4.0)]
     assert history.step_metrics["kl_loss"].points(10) == [(1, 3.0), (2, 6.0)]
-    assert history.learning_rates.points(10) == [(1, 0.001), (2, 0.002)]
+    assert history.step_metrics["learning_rate"].points(10) == [(1, 0.001), (2, 0.002)]
 
 
 def test_eta_falls_with_the_steps_since_the_newest_epoch() -> None:
