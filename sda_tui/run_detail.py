@@ -75,10 +75,7 @@ def describe_troubles(summary: RunSummary) -> list[str]:
         return ["! The folder of its sounds is gone; to continue, write below where they are now.", *lines]
     if changed := manifest.changed_files():
         sounds = fmt.count(len(changed), "sound")
-        return [
-            f"! {sounds} moved, touched or gone: looked for by content when the run continues.",
-            *lines,
-        ]
+        return [f"! {sounds} moved, touched or gone: looked for by content when the run continues.", *lines]
     return lines
 
 

@@ -200,7 +200,14 @@ def matches(summary: RunSummary, text: str) -> bool:
     manifest = summary.manifest
     sources = " ".join(map(str, manifest.source_paths)) if manifest else ""
     star = STAR if summary.labels.is_starred else ""
-    searched = (summary.name, sources, _preset(summary), describe_run_state(summary), summary.labels.note, star)
+    searched = (
+        summary.name,
+        sources,
+        _preset(summary),
+        describe_run_state(summary),
+        summary.labels.note,
+        star,
+    )
     everything = "\n".join(searched).casefold()
     return all(word in everything for word in text.casefold().split())
 

@@ -6,7 +6,7 @@ Imports no torch.
 from core.data.report import DatasetFile
 from core.runs.checkpoints import BEST_FILE, CheckpointDescription, choose_checkpoint, describe_checkpoints
 from core.runs.clock import StepClock
-from core.runs.comparison import Comparison, ComparedRun, PreviewKey, compare_runs, find_rival
+from core.runs.comparison import ComparedRun, Comparison, PreviewKey, compare_runs, find_rival
 from core.runs.directory import RunDirectory
 from core.runs.estimate import RunEstimate, estimate_run
 from core.runs.event_log import EventFollower, EventLog, read_events

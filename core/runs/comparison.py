@@ -14,7 +14,7 @@ from core.runs.settings_changes import differing_settings
 from core.runs.summary import RunSummary
 from core.text import printable
 
-# Settings that change what a loss is the sum of; with one of them different, losses say nothing of each other.
+# Settings that change what a loss is the sum of: with one of them different, losses cannot be compared.
 LOSS_SETTINGS = ("loss", "kl_weight", "free_bits", "chunk_duration_s", "latent_dim")
 SCALE_SETTINGS = ("reference_gain", "mel_bands", "level", "chunk_duration_s")  # what an error is measured in
 
@@ -84,7 +84,12 @@ class Comparison:
     @property
     def previews(self) -> tuple[PreviewKey, ...]:
         """What can be heard of at least one run: reconstructions first, then samples, then the originals."""
-        order = [PreviewKind.RECONSTRUCTION, PreviewKind.SAMPLE, PreviewKind.ORIGINAL, PreviewKind.RESYNTHESIS]
+        order = [
+            PreviewKind.RECONSTRUCTION,
+            PreviewKind.SAMPLE,
+            PreviewKind.ORIGINAL,
+            PreviewKind.RESYNTHESIS,
+        ]
         keys = dict.fromkeys(PreviewKey(each.kind, each.label) for run in self.runs for each in run.previews)
         known = [key for key in keys if key.kind in order]
         return tuple(sorted(known, key=lambda key: (order.index(PreviewKind(key.kind)), key.label)))
@@ -129,7 +134,9 @@ def find_rival(summary: RunSummary, others: Sequence[RunSummary]) -> list[RunSum
     same = [
         each
         for each in others
-        if each.run.path != summary.run.path and each.manifest is not None and _hashes(each.manifest) == sounds
+        if each.run.path != summary.run.path
+        and each.manifest is not None
+        and _hashes(each.manifest) == sounds
     ]
     return sorted(same, key=lambda each: _or_last(each.held_out_rmse))[:1]
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.errors import RunError, RunNotFoundError, SdaError
+from core.errors import RunError, SdaError
 from core.events import RunState
 from core.paths import default_root
 from core.runs import QueueEntry, RunDirectory, RunQueue, choose_next, has_live_run, note_end, summarise
@@ -79,7 +79,9 @@ def _list(queue: RunQueue, as_json: bool) -> int:
     if worker is not None:
         print_line(console, f"Process {worker.pid} on {worker.host} works through them.")
     elif place:
-        print_line(console, f"Nobody works through them; {command('queue', 'run', '--runs', queue.root)} does.")
+        print_line(
+            console, f"Nobody works through them; {command('queue', 'run', '--runs', queue.root)} does."
+        )
     return 0
 
 

@@ -19,7 +19,7 @@ from core.paths import default_root
 from core.runs import RunDirectory, RunLabels, RunSummary, find_run, list_runs, rename_run, summarise
 from core.text import printable
 from sda_tui.advice import command
-from sda_tui.headless.console import PIPE_WIDTH, Output, print_line
+from sda_tui.headless.console import Output, print_line
 from sda_tui.summary_columns import SUMMARY_COLUMNS, SummaryColumn, fit_columns
 
 NEEDED_RANK = 1  # where columns up to this one do not fit beside the name, it is on a line of its own

@@ -172,11 +172,7 @@ class Engine:
         self._device = find_device(self._device, ready.devices).name
 
     def follow(
-        self,
-        run: RunDirectory,
-        manifest: RunManifest,
-        introduction: list[str],
-        device: str | None = None,
+        self, run: RunDirectory, manifest: RunManifest, introduction: list[str], device: str | None = None
     ) -> int:
         """Train, on another device if one is given, show the progress on stderr, and return the exit status.
 

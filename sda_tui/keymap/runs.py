@@ -15,7 +15,11 @@ RUNS = Scope(
         ),
         Command("runs.view", "enter,v", "open", "View", "Look at the chosen run without continuing it."),
         Command(
-            "runs.filter", "slash", "filter", "Filter", "Show only runs with these words; esc shows all again."
+            "runs.filter",
+            "slash",
+            "filter",
+            "Filter",
+            "Show only runs with these words; esc shows all again.",
         ),
         Command("runs.order", "o", "order", "Order", "Sort by the next column, as a click on its head does."),
         Command(
@@ -55,12 +59,21 @@ RUNS = Scope(
             "Duplicate",
             "Scan the sounds of the chosen run again, for a new run with its settings.",
         ),
-        Command("runs.back", "escape", "back", "Back", "Clear the filter; then back to the choice of a folder."),
-        Command("runs.star", "s,asterisk", "star", "Star", "Give the chosen run a star, or take it away.", False),
+        Command(
+            "runs.back", "escape", "back", "Back", "Clear the filter; then back to the choice of a folder."
+        ),
+        Command(
+            "runs.star", "s,asterisk", "star", "Star", "Give the chosen run a star, or take it away.", False
+        ),
         Command("runs.note", "w", "note", "Note", "Write a note on the chosen run.", False),
         Command("runs.rename", "f2,R", "rename", "Rename", "Give the chosen run another name.", False),
         Command(
-            "runs.delete", "delete", "delete", "Delete", "Delete the marked runs, else the chosen one; asks.", False
+            "runs.delete",
+            "delete",
+            "delete",
+            "Delete",
+            "Delete the marked runs, else the chosen one; asks.",
+            False,
         ),
         Command("runs.reverse", "O", "reverse", "Reverse", "Sort the other way round.", False),
         Command(
@@ -86,8 +99,12 @@ COMPARE = Scope(
             "Go to the next run; while a sound plays, its same preview continues where that is.",
         ),
         Command("compare.previous", "left,shift+tab", "step(-1)", "Previous run", "Go to the run before."),
-        Command("compare.play", "space,enter", "play", "Play", "Play the preview of the chosen run; again: stop."),
-        Command("compare.preview", "down,s", "preview(1)", "Next preview", "Another sound, of all runs alike."),
+        Command(
+            "compare.play", "space,enter", "play", "Play", "Play the preview of the chosen run; again: stop."
+        ),
+        Command(
+            "compare.preview", "down,s", "preview(1)", "Next preview", "Another sound, of all runs alike."
+        ),
         Command("compare.former", "up", "preview(-1)", "Preview before", "The sound before.", False),
         Command("compare.curve", "c", "curve", "Loss/RMSE", "Show the curves of the loss, or of the RMSE."),
         Command("compare.axis", "t", "axis", "Epoch/step", "Draw the curves by epoch, or by step."),

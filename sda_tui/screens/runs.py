@@ -1,7 +1,7 @@
 """All runs: look at one, continue, compare, queue, name, mark or delete it."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 

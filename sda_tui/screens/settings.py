@@ -24,8 +24,8 @@ from core.runs import (
     RunManifest,
     RunSummary,
     StartModel,
+    changed_settings,
     estimate_run,
-    list_runs,
     suggest_name,
 )
 from core.text import printable
@@ -34,6 +34,7 @@ from sda_tui.advice import explain
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_sources
+from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.session import Session
 from sda_tui.widgets.preset_chooser import PresetChooser
 from sda_tui.widgets.setting_row import SettingRow
@@ -44,7 +45,10 @@ ESTIMATE_DELAY_S = 0.2  # after the last key: the split of thousands of files is
 
 
 class SettingsScreen(Screen[None]):
-    """The settings of a run on the scanned folder.  Posts `Started` with the run."""
+    """The settings of a run on the scanned folder, those of another run if one is given to begin with.
+
+    Posts `Started` with the run, or `Queued` where another run trains.
+    """
 
     SCOPE = "settings"
     BINDINGS = KEYMAP[SCOPE].bindings()
@@ -54,13 +58,22 @@ class SettingsScreen(Screen[None]):
             super().__init__()
             self.run = run
 
-    def __init__(self, session: Session, report: ScanReport) -> None:
+    class Queued(Message):
+        def __init__(self, run: RunDirectory, place: int) -> None:
+            super().__init__()
+            self.run = run
+            self.place = place
+
+    def __init__(self, session: Session, report: ScanReport, like: RunManifest | None = None) -> None:
         super().__init__()
         self._session = session
         self.report = report
         self._preset = PRESETS[report.suggested_preset]
         self._start_model: StartModel | None = None
         self._changes: dict[str, SettingValue] = {}
+        if like is not None and like.preset in PRESETS:
+            self._preset = PRESETS[like.preset]
+            self._changes = {name: change.value for name, change in changed_settings(like).items()}
         self._problems: dict[str, str] = {}
         self._estimate_timer: Timer | None = None
         self._suggested_name = ""
@@ -98,6 +111,7 @@ class SettingsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#start-line").display = False
+        self.query_one(PresetChooser).chosen = self._preset.name
         self.query_one(PresetChooser).focus()
 
     def on_screen_resume(self) -> None:
@@ -108,8 +122,9 @@ class SettingsScreen(Screen[None]):
             self._suggested_name = suggest_name(self._session.root, self.report.source_paths)
             name.value = self._suggested_name
         if self._start_model is None and not self._is_opening:
-            runs = partial(list_runs, self._session.root)
-            read_beside(self, runs, self._show_start_models, lambda _: None)
+            read_beside(
+                self, lambda: list(self._session.summaries.read()), self._show_start_models, lambda _: None
+            )
 
     def _show_start_models(self, summaries: Sequence[RunSummary]) -> None:
         """Offer the models of runs that have one."""
@@ -242,6 +257,9 @@ class SettingsScreen(Screen[None]):
         written = name.value.strip()
         wanted = None if written == self._suggested_name else written  # the suggested one may be taken by now
         device = str(self.query_one("#device", Select).value) or None
+        if self._session.is_training:
+            self._offer_queue(wanted, device)
+            return
         try:
             run = self._session.start(wanted, self.manifest(), device, self._start_model)
         except SdaError as error:
@@ -250,6 +268,23 @@ class SettingsScreen(Screen[None]):
             self.notify(explain(error), title="Cannot start", severity="error", timeout=10)
         else:
             self.post_message(self.Started(run))
+
+    def _offer_queue(self, name: str | None, device: str | None) -> None:
+        """Ask whether the run shall wait until the one that trains here has ended."""
+
+        def answer(choice: str | None) -> None:
+            if choice != "queue":
+                return
+            try:
+                run, place = self._session.start_queued(name, self.manifest(), device, self._start_model)
+            except SdaError as error:
+                self.notify(explain(error), title="Cannot queue", severity="error", timeout=10)
+            else:
+                self.post_message(self.Queued(run, place))
+
+        choices = Choice("queue", "Queue it", "y"), Choice("stay", "Stay here", "n")
+        text = "It begins by itself when the runs before it have ended."
+        self.app.push_screen(ChoiceScreen("A run trains now. Queue this one?", text, choices), answer)
 
     def action_preset(self, name: str) -> None:
         self.query_one(PresetChooser).chosen = name

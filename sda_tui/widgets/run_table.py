@@ -153,9 +153,7 @@ class RunTable(Table):
         widths = [
             (
                 column,
-                max(
-                    len(self._head(column)), max((len(self._text(run, column)) for run in runs), default=0)
-                ),
+                max(len(self._head(column)), max((len(self._text(run, column)) for run in runs), default=0)),
             )
             for column in SUMMARY_COLUMNS
         ]

@@ -25,7 +25,7 @@ def test_runs_without_a_value_come_last_in_either_order(summary: RunSummary) -> 
     ]
     column = COLUMNS["Best loss"]
     assert [run.step for run in sort_runs(runs, column)] == [2, 0, 1, 3]
-    assert [run.step for run in sort_runs(runs, column, is_reversed=True)] == [0, 2, 3, 1]
+    assert [run.step for run in sort_runs(runs, column, is_reversed=True)] == [0, 2, 1, 3]
 
 
 def test_the_first_order_by_age_has_the_newest_on_top(summary: RunSummary) -> None:
@@ -52,7 +52,16 @@ def test_a_search_finds_name_dataset_preset_state_and_note(summary: RunSummary) 
     ],
 )
 def test_columns_are_left_out_by_their_rank(width: int, left_out: set[str]) -> None:
-    needed = {"★": 1, "Run": 12, "State": 13, "Dataset": 20, "Note": 40, "Best loss": 12, "Size": 6, "RMSE": 6}
+    needed = {
+        "★": 1,
+        "Run": 12,
+        "State": 13,
+        "Dataset": 20,
+        "Note": 40,
+        "Best loss": 12,
+        "Size": 6,
+        "RMSE": 6,
+    }
     widths = [(column, needed.get(column.head, 8)) for column in SUMMARY_COLUMNS]
     kept = {column.head for column in fit_columns(widths, width)}
     assert set(COLUMNS) - kept == left_out
