@@ -95,6 +95,11 @@ class Comparison:
         return tuple(sorted(known, key=lambda key: (order.index(PreviewKind(key.kind)), key.label)))
 
     @property
+    def are_losses_comparable(self) -> bool:
+        """Whether the losses of these runs are the same sum, measured in the same scale."""
+        return self.differences.keys().isdisjoint((*LOSS_SETTINGS, *SCALE_SETTINGS))
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What the figures of these runs say of each other, and what not."""
         differing = self.differences
@@ -102,14 +107,10 @@ class Comparison:
             [name for name in names if name in differing] for names in (LOSS_SETTINGS, SCALE_SETTINGS)
         )
         remarks = list(self.problems)
-        if loss:
-            advice = "" if scale else " Compare the RMSE."
-            remarks.append(f"The losses cannot be compared: {', '.join(loss)} is not the same.{advice}")
         if scale:
-            remarks.append(
-                f"Neither RMSE nor loss can be compared: they are measured in another scale, as "
-                f"{', '.join(scale)} is not the same.  Listen."
-            )
+            remarks.append(f"Neither RMSE nor loss can be compared, but by ear: {_differ(scale)}.")
+        elif loss:
+            remarks.append(f"The losses cannot be compared, the RMSE can: {_differ(loss)}.")
         if len({_held_out(each.manifest) for each in self.runs}) > 1:
             remarks.append("They hold out different sounds: a lower figure may only mean easier sounds.")
         return tuple(remarks)
@@ -157,6 +158,11 @@ def _read(run: RunDirectory) -> ComparedRun:
         raise RunError(f"its log cannot be read ({error.strerror}).") from error
     ordered = tuple(points[epoch] for epoch in sorted(points))
     return ComparedRun(run, manifest, ordered, tuple(previews.values()))
+
+
+def _differ(names: Sequence[str]) -> str:
+    """These settings are not the same, as a clause."""
+    return f"{', '.join(names)} {'differs' if len(names) == 1 else 'differ'}"
 
 
 def _finite(value: float | None) -> float | None:

@@ -93,7 +93,7 @@ COMPARE = Scope(
     (
         Command(
             "compare.next",
-            "right,tab",
+            "right,tab,n",
             "step(1)",
             "Next run",
             "Go to the next run; while a sound plays, its same preview continues where that is.",
@@ -108,6 +108,8 @@ COMPARE = Scope(
         Command("compare.former", "up", "preview(-1)", "Preview before", "The sound before.", False),
         Command("compare.curve", "c", "curve", "Loss/RMSE", "Show the curves of the loss, or of the RMSE."),
         Command("compare.axis", "t", "axis", "Epoch/step", "Draw the curves by epoch, or by step."),
+        Command("compare.down", "pagedown", "page(1)", "Further down", "Scroll to the settings.", False),
+        Command("compare.up", "pageup", "page(-1)", "Further up", "Scroll back to the curves.", False),
         *listening_commands("compare", in_footer=True),
         Command("compare.back", "escape", "back", "Back", "Back to the runs."),
     ),

@@ -85,7 +85,7 @@ class RunsScreen(RunListScreen):
             with Horizontal(id="run-buttons"):
                 yield Button("Continue  n", id="proceed", variant="primary", disabled=True)
                 yield Button("View  ⏎", id="open", disabled=True)
-                yield Button("Compare  x", id="compare", disabled=True)
+                yield Button("Compare  x", id="compare-runs", disabled=True)
                 yield Button("Queue  a", id="queue", disabled=True)
         yield Footer()
 
@@ -101,7 +101,7 @@ class RunsScreen(RunListScreen):
         self.query_one("#run-folder").display = manifest is not None and not manifest.has_folder
         self.query_one("#folder", Input).value = printable(manifest.folder) if manifest is not None else ""
         self.query_one("#open", Button).disabled = summary is None
-        self.query_one("#compare", Button).disabled = summary is None
+        self.query_one("#compare-runs", Button).disabled = summary is None
         self.query_one("#proceed", Button).disabled = not is_idle
         queue = self.query_one("#queue", Button)
         queue.disabled = not is_idle
@@ -297,7 +297,7 @@ class RunsScreen(RunListScreen):
 
     # -- several runs -----------------------------------------------------------------------------------
 
-    @on(Button.Pressed, "#compare")
+    @on(Button.Pressed, "#compare-runs")
     def action_compare(self) -> None:
         """Compare the marked runs, else the chosen one with the best other one on the same sounds."""
         chosen, marked = self.table.chosen, self.table.marked_runs
