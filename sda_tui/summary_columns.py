@@ -197,6 +197,8 @@ def fit_columns(widths: Sequence[tuple[SummaryColumn, int]], width: int) -> list
 
 def matches(summary: RunSummary, text: str) -> bool:
     """Whether each word of a text is in the name, dataset, preset, state or note of a run."""
+    if not text:
+        return True
     manifest = summary.manifest
     sources = " ".join(map(str, manifest.source_paths)) if manifest else ""
     star = STAR if summary.labels.is_starred else ""

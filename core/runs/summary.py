@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -99,12 +100,13 @@ class SummaryCache:
     """Reads the runs below a folder again and again: a run that did not change is not read twice.
 
     Whether a run changed is seen from the times and sizes of its log and of what lies in its directory.  A
-    run that a process trains is always read.  May be used by several threads.
+    run that a process trains is always read.  May be used by several threads: each run is read by the first.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._kept: dict[Path, tuple[_Stamp, RunSummary]] = {}
+        self._reading = threading.Lock()
 
     def read(self) -> Iterator[RunSummary]:
         """Every run, newest first, each as soon as it is read.  Raises RunsFolderError."""
@@ -112,7 +114,8 @@ class SummaryCache:
         runs.sort(key=_modified_s, reverse=True)
         places, problems = _read_queue(self.root)
         for run in runs:
-            summary = self._read_one(run)
+            with self._reading:
+                summary = self._read_one(run)
             place, problem = places.get(run.name, 0), problems.get(run.name, "")
             if (place, problem) != (summary.queue_place, summary.queue_problem):
                 summary = replace(summary, queue_place=place, queue_problem=problem)

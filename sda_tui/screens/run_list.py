@@ -9,6 +9,7 @@ from functools import partial
 from rich.text import Text
 from textual import on
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Input, Label, Static
 
 from core.events import RunState
@@ -19,6 +20,8 @@ from sda_tui.session import Session
 from sda_tui.widgets.run_table import RunTable
 
 DELIVERY_INTERVAL_S = 0.3  # rows are shown as they are read, not each by itself
+DELIVERY_GROWTH = 1.3  # and the more there are, the more must be new: each time all are looked at
+FILTER_DELAY_S = 0.1  # after the last key
 
 
 class RunListScreen(Screen[None]):
@@ -30,6 +33,7 @@ class RunListScreen(Screen[None]):
         self._clock = clock  # seconds since 1970, which the age of a run is relative to
         self._reading = 0  # number of the newest reading: an earlier one is not shown any more
         self.has_read = False
+        self._filter_timer: Timer | None = None
 
     def on_mount(self) -> None:
         self.table.focus()
@@ -65,11 +69,13 @@ class RunListScreen(Screen[None]):
     def _read(self, number: int) -> tuple[int, list[RunSummary]]:
         """On a thread: all runs; a first reading delivers those that it has now and then."""
         found: list[RunSummary] = []
-        delivered_s = time.monotonic()
+        delivered, delivered_s = 0, time.monotonic()
         for summary in self.session.summaries.read():
             found.append(summary)
-            if not self.has_read and time.monotonic() - delivered_s > DELIVERY_INTERVAL_S:
-                delivered_s = time.monotonic()
+            _ = summary.changed_settings  # found here, and kept, not when the row is drawn
+            is_due = len(found) > DELIVERY_GROWTH * delivered
+            if is_due and not self.has_read and time.monotonic() - delivered_s > DELIVERY_INTERVAL_S:
+                delivered, delivered_s = len(found), time.monotonic()
                 self.call_later(self._show, number, list(found))
         return number, found
 
@@ -110,7 +116,12 @@ class RunListScreen(Screen[None]):
 
     @on(Input.Changed, "#filter")
     def filter_runs(self, event: Input.Changed) -> None:
-        self.table.words = event.value
+        if self._filter_timer is not None:
+            self._filter_timer.stop()
+        self._filter_timer = self.set_timer(FILTER_DELAY_S, partial(self._filter, event.value))
+
+    def _filter(self, words: str) -> None:
+        self.table.words = words
         self.show_count()
 
     @on(Input.Submitted, "#filter")

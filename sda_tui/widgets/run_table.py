@@ -8,6 +8,7 @@ from textual.events import Click, Resize
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import DataTable
+from textual.widgets.data_table import ColumnKey
 
 from core.runs import RunSummary
 from sda_tui.summary_columns import (
@@ -28,6 +29,14 @@ MARK = "●"
 MARKS = "mark"  # the key of the column of marks
 ARROWS = ("▾", "▴")  # in the head that the runs are sorted by: as it is, and reversed
 SCROLLBAR = 2
+
+
+class MarkCell(Text):
+    """The mark of a run, which the rows are put in order by."""
+
+    def __init__(self, text: str, run_name: str) -> None:
+        super().__init__(text)
+        self.run_name = run_name
 
 
 class RunTable(Table):
@@ -63,8 +72,6 @@ class RunTable(Table):
         """Show these runs, which come newest first."""
         self._summaries = {each.name: each for each in summaries}
         self.marked &= self._summaries.keys()
-        if abs(now_s - self._now_s) >= 1:
-            self._cells.clear()  # ages have changed
         self._now_s = now_s
         self._fill()
 
@@ -98,11 +105,9 @@ class RunTable(Table):
         self._fill()
 
     def watch_sorted_by(self) -> None:
-        self._heads = ()  # their arrow moves
         self._fill()
 
     def watch_is_reversed(self) -> None:
-        self._heads = ()
         self._fill()
 
     def on_resize(self, _: Resize) -> None:
@@ -142,11 +147,16 @@ class RunTable(Table):
         runs = sort_runs(wanted, by, self.is_reversed)
         columns = self._fitting(runs)
         heads = (MARKS, *(column.head for column in columns))
+        if heads == self._heads:
+            self._show_heads(columns)
         rows = {run.name: self._row(run, columns) for run in runs}
-        if heads == self._heads and list(rows)[: len(self._rows)] == list(self._rows):
-            self._update(rows, columns)
+        names, drawn = list(rows), list(self._rows)
+        if heads != self._heads or not rows.keys() >= self._rows.keys():
+            self._draw_all(rows, columns)
         else:
-            self._draw_all(rows, columns, heads)
+            self._update(rows, columns)
+            if names[: len(drawn)] != drawn:
+                self._reorder(names)
         self._heads, self._rows = heads, rows
 
     def _fitting(self, runs: Sequence[RunSummary]) -> list[SummaryColumn]:
@@ -165,10 +175,17 @@ class RunTable(Table):
             cells = {each.head: each.cell(run, self._now_s) for each in SUMMARY_COLUMNS}
             cells["Run"] = shorten(cells["Run"], LONGEST_NAME if self.size.width < 160 else 2 * LONGEST_NAME)
             self._cells[run.name] = (run, cells)
-        return cells[column.head]
+        return column.cell(run, self._now_s) if column is BY_AGE else cells[column.head]
+
+    def _show_heads(self, columns: Sequence[SummaryColumn]) -> None:
+        """Move the arrow to the column that the runs are sorted by."""
+        for column in columns:
+            self.columns[ColumnKey(column.head)].label = Text(self._head(column), justify=column.justify)
+        self.notify_style_update()  # clears the cache of drawn rows, the head among them
 
     def _head(self, column: SummaryColumn) -> str:
-        return f"{column.head}{ARROWS[self.is_reversed]}" if column.head == self.sorted_by else column.head
+        """Its head, as wide with the arrow as without."""
+        return column.head + (ARROWS[self.is_reversed] if column.head == self.sorted_by else " ")
 
     def _row(self, run: RunSummary, columns: Sequence[SummaryColumn]) -> tuple[str, ...]:
         mark = MARK if run.name in self.marked else " "
@@ -176,7 +193,7 @@ class RunTable(Table):
 
     def _cell(self, name: str, text: str, column: SummaryColumn | None) -> Text:
         if column is None:
-            return Text(text)
+            return MarkCell(text, name)
         style = self.app.theme_variables[column.tone(self._summaries[name])] if column.tone else ""
         return Text(text, style=style, justify=column.justify)
 
@@ -195,9 +212,15 @@ class RunTable(Table):
                         head = column.head if column is not None else MARKS
                         self.update_cell(name, head, self._cell(name, text, column), update_width=True)
 
-    def _draw_all(
-        self, rows: dict[str, tuple[str, ...]], columns: Sequence[SummaryColumn], heads: Sequence[str]
-    ) -> None:
+    def _reorder(self, names: Sequence[str]) -> None:
+        """Bring the rows into this order; the cursor goes with its run."""
+        chosen = self.chosen
+        places = {name: place for place, name in enumerate(names)}
+        self.sort(MARKS, key=lambda mark: places[mark.run_name])
+        if chosen is not None:
+            self.move_cursor(row=places[chosen.name])
+
+    def _draw_all(self, rows: dict[str, tuple[str, ...]], columns: Sequence[SummaryColumn]) -> None:
         chosen, top = self.chosen, self.scroll_y
         with self.prevent(DataTable.RowHighlighted):
             self.clear(columns=True)
