@@ -117,6 +117,10 @@ class RunStoppedError(RunError):
         self.patience = patience
 
 
+class QueueError(RunError):
+    """A queue of runs that cannot be read, changed or worked through."""
+
+
 class CheckpointError(SdaError):
     """A checkpoint that is damaged, foreign or does not fit the run."""
 

@@ -30,7 +30,7 @@ from sda_tui.widgets.title_bar import TitleBar
 if TYPE_CHECKING:
     from core.data.report import ScanReport
     from core.events import StateChanged
-    from core.runs import RunDirectory
+    from core.runs import RunDirectory, RunManifest
     from sda_tui.listening import Listening
     from sda_tui.playback import Problem
     from sda_tui.screens.dashboard import DashboardScreen
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 TERMINAL_CHECK_S = 2
 HINT_S = 20
+QUEUE_CHECK_S = 2
 STDIN = 0
 STYLES = (
     "base",
@@ -50,6 +51,7 @@ STYLES = (
     "dashboard",
     "previews",
     "runs",
+    "compare",
     "sounds",
     "modals",
     "listening",
@@ -123,6 +125,7 @@ class SdaApp(ConfiguredApp[Leave]):
         self._attached = attached
         self._on_train = on_train
         self._settings: SettingsScreen | None = None
+        self._duplicated: RunManifest | None = None  # whose settings the next new run on its sounds gets
         self._parent_pid = os.getppid()
         self._listen_port = listen_port
         self._has_offered_page = False
@@ -181,6 +184,7 @@ class SdaApp(ConfiguredApp[Leave]):
 
         if hint := first_hint():
             self.notify(hint, title="You are connected by SSH", timeout=HINT_S)
+        self.set_interval(QUEUE_CHECK_S, self._tend_queue)
         self.session.subscribe(lambda event: self.post_message(self.EngineEventReceived(event)))
         models = [path for path in self._chosen if path.suffix.lower() in MODEL_SUFFIXES]
         chosen = [path for path in self._chosen if path not in models]
@@ -241,6 +245,7 @@ class SdaApp(ConfiguredApp[Leave]):
                 self._show_state(change)
                 if (ending := self.session.news(change)) is not None and self._driver is not None:
                     self._driver.write(self.session.notifier.sequences(ending))
+                self._update_runs()
 
     def _show_state(self, change: "StateChanged") -> None:
         from core.events import RunState
@@ -262,6 +267,22 @@ class SdaApp(ConfiguredApp[Leave]):
                 self.notify(f"{name} stopped; its state at step {change.step} is saved.")
             case RunState.FAILED:
                 self.notify(change.message, title=f"{name} failed", severity="error", timeout=20)
+
+    def _tend_queue(self) -> None:
+        """Begin the next run in the queue, if it is its turn."""
+        from core.text import printable
+
+        run = self.session.tend_queue()
+        if run is not None:
+            self.notify(f"{printable(run.name)} begins: it was the next in the queue.")
+            self._update_runs()
+
+    def _update_runs(self) -> None:
+        """Read the list of runs again where it is on the screen."""
+        from sda_tui.screens.runs import RunsScreen
+
+        if isinstance(self.screen, RunsScreen):
+            self.screen.action_reload()
 
     def on_sda_app_call_wanted(self, message: CallWanted) -> None:
         message.call()
@@ -304,13 +325,16 @@ class SdaApp(ConfiguredApp[Leave]):
         """The settings for these sounds; they stay when they are left, with what was edited."""
         from sda_tui.screens.settings import SettingsScreen
 
-        if self._settings is None or self._settings.report != report:
+        if self._settings is None or self._settings.report != report or self._duplicated is not None:
             if self._settings is not None:
                 self.uninstall_screen(self._settings)
                 self._settings.remove()
             wanted = self.configuration
-            self._settings = SettingsScreen(self.session, report, wanted.preset, wanted.device)
+            self._settings = SettingsScreen(
+                self.session, report, wanted.preset, wanted.device, self._duplicated
+            )
             self.install_screen(self._settings, "settings")
+            self._duplicated = None
         return self._settings
 
     def on_dataset_screen_show_runs(self) -> None:
@@ -320,6 +344,39 @@ class SdaApp(ConfiguredApp[Leave]):
 
     def on_settings_screen_started(self, message: "SettingsScreen.Started") -> None:
         self.switch_screen(self._dashboard(message.run))
+
+    def on_settings_screen_queued(self, message: "SettingsScreen.Queued") -> None:
+        from core.text import printable
+        from sda_tui.screens.runs import RunsScreen
+
+        place = f"number {message.place} in the queue"
+        self.notify(f"{printable(message.run.name)} is {place}; it begins when the others have ended.")
+        self.switch_screen(RunsScreen(self.session))
+
+    def on_runs_screen_compare_wanted(self, message: "RunsScreen.CompareWanted") -> None:
+        from sda_tui.screens.compare import CompareScreen
+
+        self.push_screen(CompareScreen(message.runs, self.listening))
+
+    def on_runs_screen_duplicate_wanted(self, message: "RunsScreen.DuplicateWanted") -> None:
+        """Scan the sounds of a run again; the settings for them will be those of the run."""
+        from core.text import printable
+        from sda_tui.screens.datasets import DatasetScreen
+
+        manifest = message.run.manifest
+        datasets = next((each for each in self.screen_stack if isinstance(each, DatasetScreen)), None)
+        if manifest is None or datasets is None:
+            return
+        while self.screen is not datasets:
+            self.pop_screen()
+        self._duplicated = manifest
+        datasets.choose(manifest.source_paths, [file.path for file in manifest.left_out])
+        name = printable(message.run.name)
+        self.notify(f"Its sounds are scanned again; the settings that follow are those of {name}.")
+
+    def on_dataset_screen_chosen_anew(self) -> None:
+        """Other sounds were chosen: settings of a run are not for them."""
+        self._duplicated = None
 
     def on_runs_screen_opened(self, message: "RunsScreen.Opened") -> None:
         self.push_screen(self._dashboard(message.run))

@@ -179,9 +179,16 @@ def _run(parsed: argparse.Namespace, configuration: "Read | None") -> int:
 
         return listen_command(parsed.run, parsed.runs, parsed.port)
     if parsed.command == "runs":
-        from sda_tui.headless.runs import runs_command
+        from sda_tui.headless.runs import LabelChanges, runs_command
 
-        return runs_command(parsed.runs, as_json=parsed.json)
+        labels = LabelChanges(parsed.star, parsed.note, parsed.rename)
+        return runs_command(parsed.runs, parsed.names, labels, as_json=parsed.json)
+    if parsed.command == "queue":
+        from sda_tui.headless.queue import queue_command
+        from sda_tui.headless.signals import StopOnSignal
+
+        with StopOnSignal():
+            return queue_command(parsed.action, parsed.names, parsed.runs, parsed.json)
     if parsed.command == "cache":
         from sda_tui.headless.cache import cache_command
 
@@ -215,6 +222,7 @@ def _train(parsed: argparse.Namespace) -> int:
             parsed.device,
             parsed.folder,
             GoingBack(parsed.checkpoint, parsed.rewind, parsed.name),
+            parsed.queue,
         )
     return train_command(
         parsed.sources,
@@ -225,6 +233,7 @@ def _train(parsed: argparse.Namespace) -> int:
         parsed.name,
         parsed.seed,
         parsed.start,
+        parsed.queue,
     )
 
 
@@ -322,8 +331,24 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
     export.add_argument("--overwrite", action="store_true", help="replace files that are there")
     export.add_argument("--json", action="store_true", help="print one JSON document")
 
-    runs = commands.add_parser("runs", help="every run with its state")
+    runs = commands.add_parser("runs", help="every run with its state; stars, notes and other names")
+    runs.add_argument("names", nargs="*", type=_text, metavar="RUN", help=f"{RUN_HELP}; all if left out")
+    runs.add_argument("--star", action=argparse.BooleanOptionalAction, help="mark these runs, or not")
+    runs.add_argument("--note", metavar="TEXT", help="a note on them; an empty one removes it")
+    runs.add_argument("--rename", type=_text, metavar="NAME", help="another name for the one run")
     runs.add_argument("--json", action="store_true", help="print one JSON document")
+
+    queue = commands.add_parser("queue", help="runs that wait for their turn; `queue run` trains them")
+    queue.add_argument(
+        "action",
+        nargs="?",
+        default="list",
+        choices=("list", "run", "remove"),
+        metavar="ACTION",
+        help="list (if left out), run: train them one after another, or remove RUN …",
+    )
+    queue.add_argument("names", nargs="*", type=_text, metavar="RUN", help="of remove")
+    queue.add_argument("--json", action="store_true", help="print one JSON document")
 
     making = [commands.add_parser(name, help=about) for name, about in COMMANDS.items()]
     for name, command in zip(COMMANDS, making, strict=True):
@@ -352,13 +377,16 @@ def _build_parser() -> tuple[argparse.ArgumentParser, set[str]]:
         command.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable"
         )
+        command.add_argument(
+            "--queue", action="store_true", help="do not begin now: wait for its turn in the queue"
+        )
     for command in (train, resume, render, *making):
         command.add_argument(
             "--device", type=_text, help="cuda, cuda:1, mps or cpu; the best there is if left out"
         )
     for command in (app, attach):
         command.add_argument("--listen-port", type=_port, metavar="P", help="of the listener page")
-    for command in (app, train, resume, attach, listen, render, export, *making, runs, doctor):
+    for command in (app, train, resume, attach, listen, render, export, *making, runs, queue, doctor):
         command.add_argument(
             "--runs", type=_path, metavar="DIR", help="where runs are kept ($SDA_RUNS, else ./runs)"
         )

@@ -162,7 +162,7 @@ class _Child:
             leave = self._run(app)
             session = app.session
             # The app handled these while it ran.
-            signal.signal(signal.SIGTERM, lambda _number, _frame: session.cancel())
+            signal.signal(signal.SIGTERM, lambda _number, _frame: session.stop())
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if leave is None:
             _print(f"sda-tui: {self._describe_failure(session)}")
@@ -177,13 +177,12 @@ class _Child:
             _print(
                 f"sda-tui: {printable(session.run.name)} continues training as process {os.getpid()}.\n"
                 f"{command('attach', session.run.path)} shows it again, "
-                f"`kill {os.getpid()}` saves and stops it."
+                f"`kill {os.getpid()}` saves and stops it.{_describe_queue(session)}"
             )
         if leave is not Leave.TERMINAL_GONE:
             self._detach(status)
         leave_terminal()
-        while not session.wait(1.0):  # short waits, so that signals are handled
-            continue
+        session.wait_through_queue()
         return status
 
     def _run(self, app: "SdaApp") -> "Leave | None":
@@ -237,13 +236,25 @@ def _stop(session: "Session") -> None:
     assert session.run is not None
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being saved already
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(CANCELLED))
-    session.cancel()
+    session.stop()
     _print("sda-tui: saving a checkpoint… (Ctrl-C leaves without it)")
     session.wait()
     last = session.last_state
     if last is not None and last.message and last.state != "finished":
         raise SdaError(last.message)
     _print(f"sda-tui: stopped and saved. Continue with {command('resume', session.run.path)}.")
+
+
+def _describe_queue(session: "Session") -> str:
+    """What else the process will train, as the end of a message."""
+    try:
+        waiting = [each for each in session.queue.waiting() if each.name != getattr(session.run, "name", "")]
+    except SdaError:
+        return ""
+    if not waiting:
+        return ""
+    runs = "The run in the queue follows" if len(waiting) == 1 else f"{len(waiting)} runs in the queue follow"
+    return f"\n{runs}; {command('queue', '--runs', session.root)} lists what waits."
 
 
 def _print(message: str) -> None:

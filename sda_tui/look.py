@@ -4,15 +4,13 @@ Colour is never the only sign: a glyph and a word are beside it.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 from core.data.report import FileReport, ScanReport, Verdict
 from core.events import RunState
-from core.runs import HeldOutErrors, KnownErrors, RunManifest, RunSummary
+from core.runs import HeldOutErrors, KnownErrors, RunManifest
 from core.text import printable
 from sda_tui import format as fmt
 
@@ -123,53 +121,6 @@ def describe_known_error(path: str, known: KnownErrors) -> str:
         return ""
     error = describe_relative(known.relative[path])
     return f"its error when {printable(known.run)} held it out is {error} the median"
-
-
-@dataclass(frozen=True)
-class SummaryColumn:
-    """A column of the table of runs: its head, the text of a run's cell, and how that is shown.
-
-    `cell` takes the run and the time now, in seconds since 1970.  `short_head` is for the app, whose table
-    fits 80 columns.
-    """
-
-    head: str
-    cell: Callable[[RunSummary, float], str]
-    short_head: str = ""
-    tone: Callable[[RunSummary], Tone] | None = None
-    justify: Literal["left", "right"] = "right"
-
-
-def _describe_epoch(summary: RunSummary) -> str:
-    epochs = summary.manifest.config.epochs if summary.manifest else 0
-    return f"{summary.epoch}/{epochs}"
-
-
-def _describe_best(summary: RunSummary) -> str:
-    last = summary.last_epoch
-    return f"{fmt.number(last.best_validation_loss)} @{last.best_epoch}" if last else "–"
-
-
-def _last_loss(summary: RunSummary, name: Literal["train_loss", "validation_loss"]) -> str:
-    return fmt.number(getattr(summary.last_epoch, name, None))
-
-
-# What the Runs screen and `sda-tui runs` show of each run, from left to right.
-SUMMARY_COLUMNS: tuple[SummaryColumn, ...] = (
-    SummaryColumn("Run", lambda run, _: printable(run.name), justify="left"),
-    SummaryColumn(
-        "State",
-        lambda run, _: describe_state(run.state),
-        tone=lambda run: STATES[run.state][1],
-        justify="left",
-    ),
-    SummaryColumn("Epoch", lambda run, _: _describe_epoch(run)),
-    SummaryColumn("Train", lambda run, _: _last_loss(run, "train_loss")),
-    SummaryColumn("Validation", lambda run, _: _last_loss(run, "validation_loss"), short_head="Valid."),
-    SummaryColumn("Best", lambda run, _: _describe_best(run)),
-    SummaryColumn("Age", lambda run, now_s: fmt.age(run.modified_s, now_s)),
-    SummaryColumn("Size", lambda run, _: fmt.size(run.size_bytes)),
-)
 
 
 def summary_lines(report: ScanReport) -> list[str]:

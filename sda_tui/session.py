@@ -25,7 +25,17 @@ from core.engine import (
 )
 from core.errors import Cancelled, DatasetError, RunError, SdaError
 from core.events import DeviceInfo, EngineReady, RunState, StateChanged, Warned, WarningKind
-from core.runs import Request, RunDirectory, RunManifest, StartModel
+from core.runs import (
+    Request,
+    RunDirectory,
+    RunManifest,
+    RunQueue,
+    StartModel,
+    SummaryCache,
+    choose_next,
+    has_live_run,
+    note_end,
+)
 from core.text import printable
 from sda_tui.advice import explain
 from sda_tui.configuration.fields import WhenDone
@@ -34,6 +44,7 @@ from sda_tui.notification import Ending, Notifier
 logger = logging.getLogger(__name__)
 
 DELIVERY_INTERVAL_S = 0.25  # a folder of thousands must not flood the screen
+QUEUE_INTERVAL_S = 2.0  # between two looks at the queue
 
 RareEvent = EngineReady | StateChanged
 
@@ -103,6 +114,10 @@ class Session:
     ) -> None:
         self.root = root
         self.notifier = notifier or Notifier(WhenDone())
+        self.summaries = SummaryCache(root)
+        self.queue = RunQueue(root)
+        self.works_queue = False  # this process trains the runs in the queue, one after another
+        self._has_trained = False  # a run trained here, and the queue was not looked at since
         self._on_train = on_train
         self._is_cancelled_here = False
         self.devices: tuple[DeviceInfo, ...] = ()
@@ -197,8 +212,73 @@ class Session:
         self.last_state, self.warnings = None, {}
         self._is_cancelled_here = False
         self._on_train(run)
-        self.run = run  # before its first event
+        self.run, self._has_trained = run, True  # before its first event
         self._runner.train(run, device)
+
+    def start_queued(
+        self, name: str | None, manifest: RunManifest, device: str | None, model: StartModel | None = None
+    ) -> tuple[RunDirectory, int]:
+        """Make a run that waits for its turn, and return it with its place.  Raises RunError."""
+        run = create_run(self.root, name, manifest, model)
+        return run, self.queue.add(run.name, device)
+
+    def work_queue(self) -> None:
+        """From now on train the runs in the queue.  Raises QueueError if another process does so."""
+        if not self.works_queue:
+            self.queue.acquire()
+            self.works_queue = True
+
+    def tend_queue(self) -> RunDirectory | None:
+        """Begin the next run in the queue if it is its turn, and return it.  To be called again and again.
+
+        When a run that was trained here ends, this process works through what waits, unless another does.
+        """
+        if self.is_training:
+            return None
+        try:
+            self._note_end()
+            if not self.works_queue or has_live_run(self.root):
+                return None
+            entry = choose_next(self.queue)
+            if entry is not None:
+                run = self.queue.run(entry)
+                self.resume(run, entry.device)
+                return run
+        except SdaError:
+            logger.exception("the queue cannot be worked through")
+        self.leave_queue()
+        return None
+
+    def wait_through_queue(self) -> None:
+        """Wait until nothing is being trained here, and nothing in the queue is to be."""
+        while True:
+            if self.wait(1.0):  # short waits, so that signals are handled
+                self.tend_queue()
+                if not self.is_training and not self.works_queue:
+                    return
+                time.sleep(QUEUE_INTERVAL_S if not self.is_training else 0)
+
+    def leave_queue(self) -> None:
+        """Begin no more run from the queue.  It stays as it is."""
+        self._has_trained = False
+        if self.works_queue:
+            self.works_queue = False
+            self.queue.release()
+
+    def stop(self) -> None:
+        """Save and stop the run that this process trains; it stays in the queue, as do the others."""
+        self.leave_queue()
+        self.cancel()
+
+    def _note_end(self) -> None:
+        """Take the run that has ended here out of the queue.  Raises QueueError."""
+        if not self._has_trained:
+            return
+        self._has_trained = False
+        if self.run is not None and self.last_state is not None and self.run.path.parent == self.queue.root:
+            note_end(self.queue, self.run.name, RunState(self.last_state.state), self.last_state.message)
+        if not self.works_queue and self.queue.waiting() and self.queue.worker() is None:
+            self.work_queue()
 
     def go_back(self, run: RunDirectory, checkpoint: Path, is_rewind: bool) -> RunDirectory:
         """The run that continues from a checkpoint: this one, rewound, or a new one; on any thread.

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from core.atomic import target_of_leftover, write_atomically
 from core.errors import NameTakenError, RunError, RunNameError, RunsFolderError
@@ -23,7 +23,8 @@ from core.runs.requests import RunRequests
 from core.text import printable
 
 PREVIEW_STARS = "previews.json"
-FILES = (RUN_FILE, "events.jsonl", "run.log", "lock", "clip.wav", "start.pt", PREVIEW_STARS)
+LABELS_FILE = "labels.json"
+FILES = (RUN_FILE, "events.jsonl", "run.log", "lock", "clip.wav", "start.pt", PREVIEW_STARS, LABELS_FILE)
 GENERATED = "generated"
 FOLDERS = ("checkpoints", "previews", "requests")
 LARGEST_DESCRIPTION_BYTES = 32 << 20  # that of five hundred hours of sound
@@ -31,6 +32,14 @@ LARGEST_PREVIEW_BYTES = 16 << 20
 MOST_FILES = 100_000  # looked at in a folder
 PREVIEW_SUFFIXES = {".wav", ".npy"}
 REWOUND = "rewound"  # numbered folders with what came after the checkpoint that a run went back to
+
+
+class FileCounts(NamedTuple):
+    """What lies in the folders of a run."""
+
+    checkpoints: int
+    previews: int
+    generated: int
 
 
 class RunDirectory:
@@ -48,6 +57,7 @@ class RunDirectory:
         self.clip = self.path / "clip.wav"
         self.start_model = self.path / "start.pt"
         self.log = self.path / "run.log"
+        self.labels = self.path / LABELS_FILE
         self.lock = RunLock(self.path / "lock")
         self.requests = RunRequests(self.path / "requests")
 
@@ -164,6 +174,11 @@ class RunDirectory:
         _remove_temporary(self.path, FILES.__contains__, is_run=True)
         _remove_temporary(self.checkpoints, is_checkpoint_name)
         _remove_temporary(self.previews, lambda name: Path(name).suffix in PREVIEW_SUFFIXES)
+
+    def count_files(self) -> FileCounts:
+        """How many checkpoints, files of previews and files of made sounds there are."""
+        folders = (self.checkpoints, self.previews, self.generated)
+        return FileCounts(*(len(list_names(folder)) for folder in folders))
 
     def has_checkpoint(self) -> bool:
         """Whether there is a model to be used."""

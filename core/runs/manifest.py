@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Self
 
 from core.audio.levels import LARGEST_GAIN, Level
@@ -258,7 +258,6 @@ def _gain(value: object) -> float:
 def _path_inside(value: object) -> str:
     """A run from elsewhere must not make this program read outside its dataset folder."""
     path = read_path(value)
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts:
+    if path.startswith("/") or ".." in path.split("/"):
         raise ValueError(f"the path {path} leaves the dataset folder")
     return path

@@ -3,26 +3,40 @@
 import logging
 import os
 import statistics
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
 from core.config import SETTINGS, SettingValue
-from core.errors import NoLiveRunError, RunError, RunFinishedError, RunsFolderError, RunStoppedError
+from core.errors import (
+    NoLiveRunError,
+    QueueError,
+    RunError,
+    RunFinishedError,
+    RunsFolderError,
+    RunStoppedError,
+)
 from core.events import EpochFinished, RunState, StateChanged, StepFinished, from_json
 from core.paths import expand
 from core.runs.checkpoints import newest_step
 from core.runs.directory import RunDirectory
 from core.runs.event_log import BLOCK_BYTES, LONGEST_LINE_BYTES, SEARCHED_BYTES, open_log
 from core.runs.find import is_run
+from core.runs.labels import RunLabels
 from core.runs.manifest import RunManifest
+from core.runs.queue import RunQueue
+from core.runs.settings_changes import ChangedSetting, changed_settings
 from core.text import one_line, printable
 
 logger = logging.getLogger(__name__)
 
 TAIL_BYTES = 1 << 16  # of the event log; the end of a run is in it
 EPOCH_LINE = b'\n{"event":"epoch"'
+
+_Stamp = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -46,10 +60,23 @@ class RunSummary:
     size_bytes: int
     holder_pid: int | None
     step_time_s: float | None = None
+    labels: RunLabels = field(default_factory=RunLabels)
+    queue_place: int = 0  # from 1; 0 if it is not in the queue
+    queue_problem: str = ""  # why its training from the queue failed
 
     @property
     def name(self) -> str:
         return self.run.name
+
+    @cached_property
+    def changed_settings(self) -> Mapping[str, ChangedSetting]:
+        """The settings that differ from those of its preset, by name."""
+        return changed_settings(self.manifest) if self.manifest is not None else {}
+
+    @property
+    def held_out_rmse(self) -> float | None:
+        """The root-mean-square error of held-out log-mel spectrograms after its last epoch."""
+        return self.last_epoch.validation_error if self.last_epoch is not None else None
 
     def continued(self, values: Mapping[str, SettingValue]) -> RunManifest:
         """The description of the run when it continues with these settings changed.
@@ -91,16 +118,90 @@ def find_live_run(root: Path) -> RunDirectory:
 
 def list_runs(root: Path) -> list[RunSummary]:
     """Every run below `root`, newest first.  A root that does not exist has none."""
+    return list(SummaryCache(root).read())
+
+
+class SummaryCache:
+    """Reads the runs below a folder again and again: a run that did not change is not read twice.
+
+    Whether a run changed is seen from the times and sizes of its log and of what lies in its directory.  A
+    run that a process trains is always read.  May be used by several threads: each run is read by the first.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._kept: dict[Path, tuple[_Stamp, RunSummary]] = {}
+        self._reading = threading.Lock()
+
+    def read(self) -> Iterator[RunSummary]:
+        """Every run, newest first, each as soon as it is read.  Raises RunsFolderError."""
+        runs = [RunDirectory(path) for path in list_run_folders(self.root)]
+        runs.sort(key=_modified_s, reverse=True)
+        places, problems = _read_queue(self.root)
+        for run in runs:
+            with self._reading:
+                summary = self._read_one(run)
+            place, problem = places.get(run.name, 0), problems.get(run.name, "")
+            if (place, problem) != (summary.queue_place, summary.queue_problem):
+                summary = replace(summary, queue_place=place, queue_problem=problem)
+            yield summary
+        for path in self._kept.keys() - {run.path for run in runs}:
+            self._kept.pop(path, None)
+
+    def _read_one(self, run: RunDirectory) -> RunSummary:
+        stamp = _stamp(run)
+        if run.lock.holder() is None:
+            before, summary = self._kept.get(run.path, (None, None))
+            if summary is not None and stamp == before:
+                return summary
+        summary = _summarise_safely(run)
+        if summary.holder_pid is None:
+            self._kept[run.path] = (stamp, summary)
+        else:
+            self._kept.pop(run.path, None)
+        return summary
+
+
+def list_run_folders(root: Path) -> list[Path]:
+    """The directories of the runs below `root`.  Raises RunsFolderError."""
     try:
-        folders = [path for path in expand(root).iterdir() if is_run(path)]
+        return [path for path in expand(root).iterdir() if is_run(path)]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise RunsFolderError(
             f"Cannot read the folder of runs {printable(str(root))} ({error.strerror})."
         ) from error
-    summaries = [_summarise_safely(RunDirectory(folder)) for folder in folders]
-    return sorted(summaries, key=lambda summary: summary.modified_s, reverse=True)
+
+
+def _read_queue(root: Path) -> tuple[dict[str, int], dict[str, str]]:
+    """The place of each run that waits, and the problem of each that failed; a damaged queue has none."""
+    try:
+        entries = RunQueue(root).entries()
+    except QueueError:
+        return {}, {}
+    waiting = [each.name for each in entries if not each.problem]
+    return (
+        {name: place for place, name in enumerate(waiting, 1)},
+        {each.name: each.problem for each in entries if each.problem},
+    )
+
+
+def _stamp(run: RunDirectory) -> _Stamp:
+    """Changes whenever something that a summary is made from changes."""
+    return tuple(map(_file_stamp, (run.path, run.events, run.run_file, run.labels, *_folders(run))))
+
+
+def _folders(run: RunDirectory) -> tuple[Path, ...]:
+    return run.checkpoints, run.previews, run.generated
+
+
+def _file_stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        status = path.lstat()
+    except OSError:
+        return (0, 0, 0)
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _summarise_safely(run: RunDirectory) -> RunSummary:
@@ -171,6 +272,7 @@ def summarise(run: RunDirectory) -> RunSummary:
         size_bytes=run.size_bytes(),
         holder_pid=holder.pid if holder else None,
         step_time_s=statistics.median(step_times_s) if step_times_s else None,
+        labels=RunLabels.read(run),
     )
 
 

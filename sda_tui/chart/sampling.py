@@ -160,7 +160,8 @@ def smooth(x: Floats, total: Floats, count: Floats, time_constant: float) -> Flo
     bias at the start.
     """
     if not time_constant > 0:
-        return np.divide(total, count, out=np.full(len(x), np.nan), where=count > 0)
+        means: Floats = np.divide(total, count, out=np.full(len(x), np.nan), where=count > 0)
+        return means
     decay = np.zeros(len(x))
     decay[1:] = np.exp((x[:-1] - x[1:]) / time_constant)
     line, weighted, weights = [], 0.0, 0.0
@@ -169,4 +170,4 @@ def smooth(x: Floats, total: Floats, count: Floats, time_constant: float) -> Flo
         weighted = kept * weighted + of_node
         weights = kept * weights + points
         line.append(weighted / weights if points else math.nan)
-    return np.array(line)
+    return np.array(line, np.float64)

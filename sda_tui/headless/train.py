@@ -49,8 +49,10 @@ def train_command(
     name: str | None,
     seed: str | None,
     start_text: str | None,
+    is_queued: bool = False,
 ) -> int:
-    """Scan files and folders and train on them, from the model of another run if one is named.
+    """Scan files and folders and train on them, from the model of another run if one is named, now or
+    when it is its turn.
 
     Raises SdaError with a message for the user.
     """
@@ -60,7 +62,7 @@ def train_command(
         values["seed"] = SETTINGS["seed"].parse(seed)
     chosen = find_preset(preset) if preset else None
     check_clip(TrainingConfig().with_settings(values).preview_clip)  # refused before the scan, not after it
-    engine = _Engine(device)
+    engine = Engine(device)
     start = open_start_model(start_text, root) if start_text else None
     if start is not None:
         values = start.settings(values)
@@ -71,11 +73,15 @@ def train_command(
     preset_name = chosen.name if chosen else report.suggested_preset
     config = find_preset(preset_name).config().with_settings(values)
     manifest = RunManifest.from_scan(report, preset_name, config, start.parent if start else None)
+    if is_queued and device is None:
+        return _queue(create_run(root, name, manifest, start), root, device)
     engine.wait_until_loaded()
     time = estimate_time(manifest, engine.device, list_runs(root))
     run = create_run(root, name, manifest, start)
     about = [*summary_lines(report), *describe_parent(manifest)]
     about += [time_sentence(engine.device, time)] * (time is not None)
+    if is_queued:
+        return _queue(run, root, device)
     return engine.follow(run, manifest, about)
 
 
@@ -86,6 +92,7 @@ def resume_command(
     device: str | None,
     folder: Path | None,
     back: GoingBack,
+    is_queued: bool = False,
 ) -> int:
     """Continue a run, or go back to an earlier checkpoint, with its sounds in another folder if one is given.
 
@@ -107,7 +114,11 @@ def resume_command(
         run, gone_back = go_back(run, checkpoint, back, values)
         manifest = run.read_manifest().with_sources_of(sounds.manifest)
     summary = summarise(run)
-    engine = _Engine(device)
+    if is_queued:
+        if manifest != summary.manifest:
+            run.change(manifest)
+        return _queue(run, root or default_root(), device)
+    engine = Engine(device)
     engine.wait_until_loaded()
     about = [
         *gone_back,
@@ -136,16 +147,25 @@ def _is_accepted(sounds: FoundSounds) -> bool:
     return not sys.stdin.readline().strip().lower().startswith("n")
 
 
-class _Engine:
+def _queue(run: RunDirectory, root: Path, device: str | None) -> int:
+    from sda_tui.headless.queue import queue_run
+
+    return queue_run(run, root, device)
+
+
+class Engine:
     """The engine's runner, driven by the main thread of a command.
 
-    `device` is there once it is loaded.
+    `device` is there once it is loaded.  `was_stopped` says whether a signal, Ctrl-C for one, ended the run
+    that was followed last.
     """
 
     device: DeviceInfo
 
     def __init__(self, device: str | None) -> None:
         self._wanted = device
+        self._devices: Sequence[DeviceInfo] = ()
+        self.was_stopped = False
         self._events: queue.SimpleQueue[EngineEvent] = queue.SimpleQueue()
         self._runner = Runner(self._events.put)
         self._runner.load()
@@ -156,14 +176,21 @@ class _Engine:
         assert isinstance(ready, EngineReady)
         if ready.problem:
             raise SdaError(ready.problem)
+        self._devices = ready.devices
         self.device = find_device(self._wanted, ready.devices)
 
-    def follow(self, run: RunDirectory, manifest: RunManifest, introduction: list[str]) -> int:
-        """Train, show the progress on stderr, and return the exit status."""
+    def follow(
+        self, run: RunDirectory, manifest: RunManifest, introduction: list[str], device: str | None = None
+    ) -> int:
+        """Train, on another device if one is given, show the progress on stderr, and return the exit status.
+
+        Raises SdaError if the run failed, ConfigError if there is no such device.
+        """
+        device = find_device(device, self._devices).name if device else self.device.name
         history = RunHistory()
         config = manifest.config
         about = (
-            f"Run {run.name} on {self.device.name}: preset {manifest.preset}, "
+            f"Run {run.name} on {device}: preset {manifest.preset}, "
             f"{fmt.count(config.epochs, 'epoch')} of {fmt.count(manifest.steps_per_epoch, 'step')}, "
             f"batches of {config.batch_size}. "
             f"Ctrl-C saves and stops; resume with {command('resume', run.path)}."
@@ -172,13 +199,13 @@ class _Engine:
             console = Output(terminal)
             for line in (*introduction, about):
                 print_line(console, line)
-            signals = StopOnSignal(self._runner.cancel)
-            with signals, _Display(console, run, manifest) as display:
-                self._runner.train(run, self.device.name)
+            with StopOnSignal(self._runner.cancel) as signals, _Display(console, run, manifest) as display:
+                self._runner.train(run, device)
                 is_over = False
                 while not is_over:
                     is_over = self._runner.wait(REDRAW_INTERVAL_S)
                     self._drain(history, display)
+            self.was_stopped = signals.stopped
             if self._runner.problem:
                 raise self._runner.problem
             for line in _closing_lines(run, history):

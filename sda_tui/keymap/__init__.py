@@ -9,7 +9,7 @@ from sda_tui.keymap.dashboard import CHARTS, CHOOSE_CHARTS, DASHBOARD, EXPLAIN
 from sda_tui.keymap.ending import EXPORT, RESUME
 from sda_tui.keymap.everywhere import APP
 from sda_tui.keymap.listening import LISTEN, PLAYERS
-from sda_tui.keymap.runs import RUNS
+from sda_tui.keymap.runs import COMPARE, RUNS
 from sda_tui.keymap.shown import USER_KEYS as USER_KEYS
 from sda_tui.keymap.shown import first_key as first_key
 from sda_tui.keymap.shown import show_key as show_key
@@ -27,6 +27,7 @@ KEYMAP: Mapping[str, Scope] = {
     "listen": LISTEN,
     "players": PLAYERS,
     "runs": RUNS,
+    "compare": COMPARE,
     "sounds": SOUNDS,
     "explore": EXPLORE,
     "rename": RENAME,

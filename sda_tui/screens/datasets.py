@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Button, DataTable, Static
 
 from core.data.report import FileReport, ScanProgress, ScanReport
-from core.runs import KnownErrors, RunSummary, find_known_errors, list_runs
+from core.runs import KnownErrors, RunSummary, find_known_errors
 from core.text import join_remarks, printable
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP, key_of
@@ -43,7 +43,7 @@ class FoundRuns:
 
 
 class DatasetScreen(Screen[None]):
-    """The first screen.  Posts `Proceed` with a scan, or `ShowRuns`."""
+    """The first screen.  Posts `Proceed` with a scan, `ShowRuns`, or `ChosenAnew`."""
 
     AUTO_FOCUS = ""
     SCOPE = "datasets"
@@ -56,6 +56,9 @@ class DatasetScreen(Screen[None]):
 
     class ShowRuns(Message):
         """Asks for the list of runs."""
+
+    class ChosenAnew(Message):
+        """The user chose what to scan."""
 
     class Delivered(Message):
         """A batch of what a scan found; `number` is that of the scan, as an earlier one may still deliver."""
@@ -110,11 +113,11 @@ class DatasetScreen(Screen[None]):
         """Whether a scan has finished and found sounds to train on."""
         return self._report is not None
 
-    def choose(self, chosen: Sequence[Path]) -> None:
-        """Scan files and folders; a scan in progress is dropped."""
+    def choose(self, chosen: Sequence[Path], left_out: Sequence[str] = ()) -> None:
+        """Scan files and folders, and leave some of the files out; a scan in progress is dropped."""
         self._chosen = chosen
         self._report = self._whole_report = None
-        self._left_out.clear()
+        self._left_out = set(left_out)
         self.query_one(Audition).stop()
         self.query_one(ScanTable).empty()
         self._show_known_errors()
@@ -139,7 +142,10 @@ class DatasetScreen(Screen[None]):
                     self._set_scanning(False)
                     self.query_one(ScanTable).sort_rows()
                     self._whole_report = event
-                    self._show_report(event)
+                    self._left_out &= {file.path for file in event.files if file.usable}
+                    left = self._session.leave_out(event, self._left_out) if self._left_out else event
+                    self.query_one(ScanTable).add_files(left.files if self._left_out else ())
+                    self._show_report(left)
                 case ScanFailed():
                     self._set_scanning(False)
                     self._show_status(event.message, is_error=True)
@@ -202,7 +208,7 @@ class DatasetScreen(Screen[None]):
         read_beside(self, self._find_runs, self._show_runs, lambda _: None)
 
     def _find_runs(self) -> FoundRuns:
-        summaries = list_runs(self._session.root)
+        summaries = list(self._session.summaries.read())
         datasets = dict.fromkeys(each.manifest.source_paths for each in summaries if each.manifest)
         recent = [paths for paths in datasets if all(map(os.path.exists, paths))][:RECENT]
         active = [each.name for each in summaries if each.state.is_active]
@@ -226,6 +232,7 @@ class DatasetScreen(Screen[None]):
 
     @on(FolderPicker.Picked)
     def pick(self, message: FolderPicker.Picked) -> None:
+        self.post_message(self.ChosenAnew())
         self.choose(message.paths)
 
     @on(FolderPicker.DemoPicked)

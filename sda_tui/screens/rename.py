@@ -1,4 +1,4 @@
-"""A new name for something."""
+"""A new name for something, or a note on it."""
 
 from rich.text import Text
 from textual import on
@@ -7,25 +7,34 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
-from sda_tui.keymap import KEYMAP, key_of
+from sda_tui.keymap import KEYMAP
 from sda_tui.widgets.footer import KeyFooter
 
 
 class RenameScreen(ModalScreen[str | None]):
-    """Returns the new name, None to leave it as it is."""
+    """Returns what was written, None to leave it as it is."""
 
     SCOPE = "rename"
     BINDINGS = KEYMAP[SCOPE].bindings()
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        former: str,
+        title: str = "New name",
+        hint: str = "⏎ renames, esc leaves it as it is",
+        may_be_empty: bool = False,
+    ) -> None:
         super().__init__()
-        self._former = name
+        self._former = former
+        self._title = title
+        self._hint = hint
+        self._may_be_empty = may_be_empty
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):
-            yield Label(Text("New name"), id="question-title")
+            yield Label(Text(self._title), id="question-title")
             yield Input(self._former, compact=True)
-            yield Label(Text(f"⏎ renames, {key_of('rename.back')} leaves it as it is"), id="rename-keys")
+            yield Label(Text(self._hint), id="rename-keys")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -33,7 +42,8 @@ class RenameScreen(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def rename(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip() or None)
+        written = event.value.strip()
+        self.dismiss(written if written or self._may_be_empty else None)
 
     def action_back(self) -> None:
         self.dismiss(None)

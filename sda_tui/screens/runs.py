@@ -1,49 +1,46 @@
-"""All runs: look at one, or continue it."""
+"""All runs: look at one, continue, compare, queue, name, mark or delete it."""
 
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Button, DataTable, Input, Label, Static
 
 from core.config import SETTINGS, SettingValue
 from core.errors import ConfigError, SdaError
 from core.events import RunState
-from core.runs import RunDirectory, RunManifest, RunSummary, list_runs
+from core.runs import RunDirectory, RunManifest, RunSummary, delete_run, find_rival, rename_run
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP, key_of
-from sda_tui.look import (
-    SUMMARY_COLUMNS,
-    SummaryColumn,
-    describe_parent,
-    describe_sources,
-    describe_state,
-    show_path,
-)
+from sda_tui.look import show_path
 from sda_tui.pasted import read_paths
+from sda_tui.run_detail import describe_loss_of_runs, describe_run
+from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.continue_with import ContinueScreen
 from sda_tui.screens.go_back import GoBackScreen
-from sda_tui.session import Session
+from sda_tui.screens.rename import RenameScreen
+from sda_tui.screens.run_list import RunListScreen
 from sda_tui.widgets.folder_picker import PathInput
 from sda_tui.widgets.footer import KeyFooter
-from sda_tui.widgets.table import Table
+from sda_tui.widgets.run_table import RunTable
 from sda_tui.widgets.title_bar import TitleBar
 
+MOST_COMPARED = 6  # runs at once, as many as are told apart in a chart
 
-class RunsScreen(Screen[None]):
-    """Posts `Opened` with a run to show, which may just have been continued, and `MakingWanted` with one that
-    sounds are to be made from.
+
+class RunsScreen(RunListScreen):
+    """Posts `Opened` with a run to show, which may just have been continued, `MakingWanted` with one that
+    sounds are to be made from, `CompareWanted` with several, and `DuplicateWanted` with one whose settings
+    are wanted for a new run.
     """
 
     SCOPE = "runs"
@@ -59,17 +56,26 @@ class RunsScreen(Screen[None]):
             super().__init__()
             self.run = run
 
-    def __init__(self, session: Session, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
-        self._session = session
-        self._clock = clock  # seconds since 1970, which the age of a run is relative to
-        self._summaries: dict[str, RunSummary] = {}
+    class CompareWanted(Message):
+        def __init__(self, runs: Sequence[RunSummary]) -> None:
+            super().__init__()
+            self.runs = runs
+
+    class DuplicateWanted(Message):
+        def __init__(self, run: RunSummary) -> None:
+            super().__init__()
+            self.run = run
 
     def compose(self) -> ComposeResult:
-        yield TitleBar("runs", show_path(self._session.root))
+        yield TitleBar("runs", show_path(self.session.root))
         with Vertical(id="runs"):
-            yield Table("run-table")
-            yield Static("Reading the runs…", id="run-summary")
+            with Horizontal(id="run-filter"):
+                yield Label("Filter")
+                yield Input(id="filter", compact=True, placeholder="name, dataset, preset, state, note")
+                yield Label("", id="run-count")
+            yield RunTable("run-table")
+            with VerticalScroll(id="run-detail", can_focus=False):
+                yield Static("Reading the runs…", id="run-summary")
             with Horizontal(classes="choice-line", id="run-epochs"):
                 yield Label("Epochs in all")
                 yield Input(id="epochs", compact=True)
@@ -81,77 +87,42 @@ class RunsScreen(Screen[None]):
                     f"Continue  {key_of('runs.continue')}", id="proceed", variant="primary", disabled=True
                 )
                 yield Button("View  ⏎", id="open", disabled=True)
+                yield Button(f"Compare  {key_of('runs.compare')}", id="compare-runs", disabled=True)
+                yield Button(f"Queue  {key_of('runs.queue')}", id="queue", disabled=True)
         yield KeyFooter()
 
-    def on_mount(self) -> None:
-        table = self.query_one(Table)
-        for column in SUMMARY_COLUMNS:
-            table.add_column(column.short_head or column.head, key=column.head)
-        table.focus()
-
-    def on_screen_resume(self) -> None:
-        self.action_reload()
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether the list was read and has something in it."""
-        return bool(self._summaries)
-
-    def action_reload(self) -> None:
-        """Read the list again, on a thread: the size of a run is the sum over all of its files."""
-        read_beside(self, partial(list_runs, self._session.root), self._show, self._show_problem)
-
-    def _show_problem(self, problem: str) -> None:
-        self.query_one("#run-summary", Static).update(Text(f"✗ {problem}"))
-
-    def _show(self, summaries: list[RunSummary]) -> None:
-        table = self.query_one(Table)
-        chosen = self._chosen
-        summaries = [self._as_here(summary) for summary in summaries]
-        self._summaries = {summary.name: summary for summary in summaries}
-        table.clear()
-        now_s = self._clock()
-        for summary in summaries:
-            table.add_row(
-                *(self._cell(column, summary, now_s) for column in SUMMARY_COLUMNS), key=summary.name
-            )
-        if chosen is not None and chosen.name in self._summaries:
-            table.move_cursor(row=table.get_row_index(chosen.name))
-        self._show_chosen()
-
-    def _as_here(self, summary: RunSummary) -> RunSummary:
-        """A run that was just continued here has no lock yet, and its log says how it ended before."""
-        if self._session.is_waiting(summary.run):
-            return replace(summary, state=RunState.LOADING, holder_pid=os.getpid())
-        return summary
-
-    def _cell(self, column: SummaryColumn, summary: RunSummary, now_s: float) -> Text:
-        style = self.app.theme_variables[column.tone(summary)] if column.tone else ""
-        return Text(column.cell(summary, now_s), style=style, justify=column.justify)
-
-    @property
-    def _chosen(self) -> RunSummary | None:
-        table = self.query_one(Table)
-        if not table.row_count or not self._summaries:
-            return None
-        key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
-        return self._summaries.get(str(key))
+    # -- the chosen run ---------------------------------------------------------------------------------
 
     @on(DataTable.RowHighlighted)
-    def _show_chosen(self) -> None:
-        summary = self._chosen
+    @on(RunTable.Chosen)
+    def show_chosen(self) -> None:
+        summary = self.table.chosen
         manifest = summary.manifest if summary is not None else None
+        is_idle = summary is not None and self._may_continue(summary)
         self.query_one("#run-epochs").display = manifest is not None
         self.query_one("#run-folder").display = manifest is not None and not manifest.has_folder
         self.query_one("#folder", Input).value = printable(manifest.folder) if manifest is not None else ""
         self.query_one("#open", Button).disabled = summary is None
-        self.query_one("#proceed", Button).disabled = summary is None or not self._may_continue(summary)
-        self.query_one("#run-summary", Static).update(Text(_describe(summary) if summary else _empty()))
+        self.query_one("#compare-runs", Button).disabled = summary is None
+        self.query_one("#proceed", Button).disabled = not is_idle
+        queue = self.query_one("#queue", Button)
+        queue.disabled = not is_idle
+        queue.label = "Unqueue  a" if summary is not None and summary.queue_place else "Queue  a"
+        if summary is not None or self.has_read:
+            self.query_one("#run-summary", Static).update(Text(self._describe(summary)))
+        self.query_one("#run-detail").scroll_home(animate=False)
         if summary is not None and summary.manifest is not None:
             epochs = summary.manifest.config.epochs
             is_complete = summary.step >= summary.manifest.total_steps
             wanted = 2 * epochs if summary.state is RunState.FINISHED and is_complete else epochs
             self.query_one("#epochs", Input).value = str(wanted)
+
+    def _describe(self, summary: RunSummary | None) -> str:
+        if summary is not None:
+            return describe_run(summary)
+        if self.table.summaries:
+            return "No run has these words. esc clears the filter."
+        return f"No runs here yet. Press {key_of('runs.back')}, choose a folder of sounds and start one."
 
     def _may_continue(self, summary: RunSummary) -> bool:
         return summary.manifest is not None and not summary.state.is_active
@@ -159,19 +130,40 @@ class RunsScreen(Screen[None]):
     @on(Button.Pressed, "#open")
     @on(DataTable.RowSelected)
     def action_open(self) -> None:
-        if (summary := self._chosen) is not None:
+        if (summary := self.table.chosen) is not None:
             self.post_message(self.Opened(summary.run))
+
+    def action_sounds(self) -> None:
+        """Make sounds with the model of the chosen run."""
+        summary = self.table.chosen
+        if summary is not None and summary.run.has_checkpoint():
+            self.post_message(self.MakingWanted(summary.run))
+        elif summary is not None:
+            self.notify("This run has no checkpoint yet; its model can be used when it has one.")
+
+    def action_duplicate(self) -> None:
+        """Take the settings of the chosen run for a new one."""
+        summary = self.table.chosen
+        if summary is None or summary.manifest is None:
+            return
+        gone = [path for path in summary.manifest.source_paths if not os.path.lexists(path)]
+        if gone:
+            self.refuse(f"{show_path(gone[0])} is gone; choose its sounds where they are now.")
+        else:
+            self.post_message(self.DuplicateWanted(summary))
+
+    # -- continuing -------------------------------------------------------------------------------------
 
     @on(Button.Pressed, "#proceed")
     @on(Input.Submitted, "#epochs, #folder")
     def action_proceed(self) -> None:
         """Continue the chosen run, with the number of epochs and the folder in the fields."""
-        if (summary := self._chosen) is not None:
+        if (summary := self.table.chosen) is not None:
             self._proceed(summary, {})
 
     def action_change(self) -> None:
         """Continue the chosen run with other settings."""
-        summary = self._chosen
+        summary = self.table.chosen
         if summary is None or summary.manifest is None or not self._may_continue(summary):
             return
 
@@ -181,47 +173,38 @@ class RunsScreen(Screen[None]):
 
         self.app.push_screen(ContinueScreen(summary.name, summary.manifest.config), proceed)
 
-    def action_sounds(self) -> None:
-        """Make sounds with the model of the chosen run."""
-        summary = self._chosen
-        if summary is not None and summary.run.has_checkpoint():
-            self.post_message(self.MakingWanted(summary.run))
-        elif summary is not None:
-            self.notify("This run has no checkpoint yet; its model can be used when it has one.")
-
     def action_go_back(self) -> None:
         """Continue from an earlier checkpoint of the chosen run."""
-        if (summary := self._chosen) is not None and summary.manifest is not None:
-            self.app.push_screen(GoBackScreen(self._session, summary.run), self._open_branch)
+        if (summary := self.table.chosen) is not None and summary.manifest is not None:
+            self.app.push_screen(GoBackScreen(self.session, summary.run), self._open_branch)
 
     def _open_branch(self, run: RunDirectory | None) -> None:
         if run is not None:
             self.post_message(self.Opened(run))
 
-    def _proceed(self, summary: RunSummary, changes: dict[str, SettingValue]) -> None:
+    def _proceed(
+        self, summary: RunSummary, changes: dict[str, SettingValue], is_queued: bool = False
+    ) -> None:
         try:
             manifest = summary.continued(self._changes(summary) | changes)
         except SdaError as error:
-            self._refuse(explain(error))
+            self.refuse(explain(error))
             return
         paths = read_paths(self.query_one("#folder", Input).value)
         is_moved = bool(paths) and not manifest.has_folder
         self.query_one("#run-summary", Static).update("Looking for its sounds…")
         # First, since without them nothing of the run may change.
-        find = partial(self._session.find_sounds, summary.run, manifest, paths[0] if is_moved else None)
-        read_beside(self, find, partial(self._continue, summary), self._refuse)
+        find = partial(self.session.find_sounds, summary.run, manifest, paths[0] if is_moved else None)
+        proceed = self._queue if is_queued else self._continue
+        read_beside(self, find, partial(proceed, summary), self.refuse)
 
     def _continue(self, summary: RunSummary, manifest: RunManifest) -> None:
         try:
-            self._session.resume(summary.run, changed=manifest if manifest != summary.manifest else None)
+            self.session.resume(summary.run, changed=manifest if manifest != summary.manifest else None)
         except SdaError as error:
-            self._refuse(explain(error))
+            self.refuse(explain(error))
         else:
             self.post_message(self.Opened(summary.run))
-
-    def _refuse(self, problem: str) -> None:
-        self._show_chosen()
-        self.notify(problem, title="Cannot continue", severity="error", timeout=10)
 
     def _changes(self, summary: RunSummary) -> dict[str, SettingValue]:
         """Settings that the user changed here.  Raises ConfigError."""
@@ -230,42 +213,126 @@ class RunsScreen(Screen[None]):
         epochs = SETTINGS["epochs"].parse(self.query_one("#epochs", Input).value)
         return {} if epochs == summary.manifest.config.epochs else {"epochs": epochs}
 
-    def action_back(self) -> None:
-        self.app.pop_screen()
+    # -- the queue --------------------------------------------------------------------------------------
 
+    @on(Button.Pressed, "#queue")
+    def action_queue(self) -> None:
+        """Let the chosen run wait for its turn, or not any more."""
+        summary = self.table.chosen
+        if summary is None or not self._may_continue(summary):
+            return
+        if summary.queue_place:
+            self.do(partial(self.session.queue.remove, summary.name))
+        else:
+            self._proceed(summary, {}, is_queued=True)
 
-def _empty() -> str:
-    return f"No runs here yet. Press {key_of('runs.back')}, choose a folder of sounds and start one."
+    def _queue(self, summary: RunSummary, manifest: RunManifest) -> None:
+        try:
+            if manifest != summary.manifest:
+                summary.run.change(manifest)
+            place = self.session.queue.add(summary.name)
+        except SdaError as error:
+            self.refuse(explain(error))
+            return
+        begins = "it begins when the others have ended" if self.session.is_training else "Q begins with it"
+        self.notify(f"{printable(summary.name)} is number {place} in the queue; {begins}.")
+        self.action_reload()
 
+    def action_work(self) -> None:
+        """Train the runs in the queue, one after another, or begin no more of them."""
+        session = self.session
+        if session.works_queue:
+            session.leave_queue()
+            self.notify("No more runs of the queue begin here; Q begins again.")
+        elif not any(each.queue_place for each in self.table.summaries):
+            self.notify("No run waits; a puts the chosen one into the queue.")
+        else:
+            try:
+                session.work_queue()
+            except SdaError as error:
+                self.refuse(explain(error))
+                return
+            self.notify("The runs in the queue are trained here, one after another; Q stops that.")
+        self.show_count()
 
-def _describe(summary: RunSummary) -> str:
-    """The run in a few lines, with what changed since it was trained."""
-    manifest, last = summary.manifest, summary.last_epoch
-    if manifest is None:
-        return f"✗ {summary.problem}"
-    config = manifest.config
-    lines = [
-        f"{describe_state(summary.state)} after {fmt.duration(summary.elapsed_s)}, at epoch {summary.epoch} "
-        f"of {config.epochs}, step {summary.step} of {manifest.total_steps}",
-        f"{fmt.count(len(manifest.files), 'sound')} in {describe_sources(manifest.source_paths)}",
-        f"preset {manifest.preset}, batches of {config.batch_size}, {config.latent_dim} latents, "
-        f"chunks of {config.chunk_duration_s:g} s",
-        *describe_parent(manifest),
-    ]
-    if last is not None:
-        losses = map(fmt.number, (last.train_loss, last.validation_loss, last.best_validation_loss))
-        lines.append(
-            "loss: training {}, validation {}, best {} at epoch ".format(*losses) + str(last.best_epoch)
-        )
-    if summary.state.is_active:
-        lines.append(f"Trained by process {summary.holder_pid} now; View attaches to it.")
-    if summary.message:
-        mark = "✓" if summary.state is RunState.FINISHED else "✗"
-        lines.append(f"{mark} {summary.message}")
-    if not manifest.has_folder:
-        lines.append("! The folder of its sounds is gone; to continue, write below where they are now.")
-    elif changed := manifest.changed_files():
-        sounds = fmt.count(len(changed), "sound")
-        lines.append(f"! {sounds} moved, touched or gone: looked for by content when the run continues.")
-    lines += [f"! {change}" for change in manifest.software_changes()]
-    return "\n".join(lines)
+    # -- marks, stars, notes and names ------------------------------------------------------------------
+
+    @on(RunTable.CellClicked)
+    def change_clicked(self, message: RunTable.CellClicked) -> None:
+        if message.is_star:
+            self._star([each for each in self.table.summaries if each.name == message.name])
+        else:
+            self.table.toggle_mark(message.name)
+            self.show_count()
+
+    def action_star(self) -> None:
+        if (summary := self.table.chosen) is not None:
+            self._star([summary])
+
+    def _star(self, summaries: Sequence[RunSummary]) -> None:
+        for each in summaries:
+            labels = replace(each.labels, is_starred=not each.labels.is_starred)
+            self.do(partial(labels.write, each.run))
+
+    def action_note(self) -> None:
+        """Write a note on the chosen run."""
+        if (summary := self.table.chosen) is None:
+            return
+
+        def write(note: str | None) -> None:
+            if note is not None:
+                self.do(partial(replace(summary.labels, note=note).write, summary.run))
+
+        title = f"Note on {printable(summary.name)}"
+        hint = "⏎ keeps the note, empty removes it, esc changes nothing"
+        self.app.push_screen(RenameScreen(summary.labels.note, title, hint, may_be_empty=True), write)
+
+    def action_rename(self) -> None:
+        """Give the chosen run another name."""
+        if (summary := self.table.chosen) is None:
+            return
+
+        def rename(name: str | None) -> None:
+            if name is not None and name != summary.name:
+                self.do(partial(rename_run, summary.run, name))
+
+        self.app.push_screen(RenameScreen(printable(summary.name)), rename)
+
+    # -- several runs -----------------------------------------------------------------------------------
+
+    @on(Button.Pressed, "#compare-runs")
+    def action_compare(self) -> None:
+        """Compare the marked runs, else the chosen one with the best other one on the same sounds."""
+        chosen, marked = self.table.chosen, self.table.marked_runs
+        runs = [each for each in (marked or ([chosen] if chosen else [])) if each.manifest is not None]
+        if len(runs) == 1:
+            runs += find_rival(runs[0], self.table.summaries)
+        if len(runs) > 1:
+            self.post_message(self.CompareWanted(runs[:MOST_COMPARED]))
+        elif chosen is not None:
+            self.notify("There is no other run on these sounds; mark runs with space to compare them.")
+
+    def action_delete(self) -> None:
+        """Delete the marked runs, else the chosen one; asks."""
+        chosen = self.table.chosen
+        runs = self.table.marked_runs or ([chosen] if chosen is not None else [])
+        if not runs:
+            return
+        live = [each for each in runs if each.state.is_active]
+        if live:
+            self.refuse(f"{printable(live[0].name)} is being trained; cancel it before it is deleted.")
+            return
+        what = printable(runs[0].name) if len(runs) == 1 else fmt.count(len(runs), "run")
+        choices = Choice("keep", "Keep", "n"), Choice("delete", "Delete", "y")
+        question = ChoiceScreen(f"Delete {what}?", describe_loss_of_runs(runs), choices)
+        self.app.push_screen(question, partial(self._delete_as_answered, runs))
+
+    def _delete_as_answered(self, runs: Sequence[RunSummary], answer: str | None) -> None:
+        if answer == "delete":
+            read_beside(self, lambda: [delete_run(each.run) for each in runs], self._deleted, self.refuse)
+
+    def _deleted(self, left: Sequence[int]) -> None:
+        if any(left):
+            others = fmt.count(sum(left), "other file or folder", "other files and folders")
+            self.notify(f"Deleted; {others} that were not of a run stay where they were.")
+        self.action_reload()

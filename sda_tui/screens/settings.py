@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Select, Static
 
-from core.config import ARCHITECTURE, PRESETS, SETTINGS, TrainingConfig, find_device
+from core.config import ARCHITECTURE, PRESETS, SETTINGS, SettingValue, TrainingConfig, find_device
 from core.data.report import ScanReport
 from core.errors import RunNameError, SdaError
 from core.events import DeviceInfo
@@ -24,9 +24,9 @@ from core.runs import (
     RunManifest,
     RunSummary,
     StartModel,
+    changed_settings,
     estimate_run,
     estimate_time,
-    list_runs,
     suggest_name,
 )
 from core.text import printable
@@ -36,6 +36,7 @@ from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_sources
 from sda_tui.run_plan import plan_details, short_plan
+from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.session import Session
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.preset_chooser import PresetChooser
@@ -64,9 +65,10 @@ GROUP_HELP = ("Settings", "⏎ or a click folds a group or unfolds it, a all of 
 
 
 class SettingsScreen(Screen[None]):
-    """The settings of a run on the scanned folder.  Posts `Started` with the run.
+    """The settings of a run on the scanned folder, those of another run if one is given to begin with.
 
-    `preset` and `device` are what the user configured for new runs; "auto" and an empty one are no wish.
+    Posts `Started` with the run, or `Queued` where another run trains.  `preset` and `device` are what the
+    user configured for new runs; "auto" and an empty one are no wish.
     """
 
     SCOPE = "settings"
@@ -79,7 +81,20 @@ class SettingsScreen(Screen[None]):
             super().__init__()
             self.run = run
 
-    def __init__(self, session: Session, report: ScanReport, preset: str = "auto", device: str = "") -> None:
+    class Queued(Message):
+        def __init__(self, run: RunDirectory, place: int) -> None:
+            super().__init__()
+            self.run = run
+            self.place = place
+
+    def __init__(
+        self,
+        session: Session,
+        report: ScanReport,
+        preset: str = "auto",
+        device: str = "",
+        like: RunManifest | None = None,
+    ) -> None:
         super().__init__()
         self._session = session
         self.report = report
@@ -87,6 +102,10 @@ class SettingsScreen(Screen[None]):
         self._wanted_device = device
         self._start_model: StartModel | None = None
         self._runs: Sequence[RunSummary] = ()
+        self._first_changes: dict[str, SettingValue] = {}
+        if like is not None and like.preset in PRESETS:
+            self._preset = PRESETS[like.preset]
+            self._first_changes = {name: change.value for name, change in changed_settings(like).items()}
         self._estimate_timer: Timer | None = None
         self._suggested_name = ""
         self._shown_devices: tuple[DeviceInfo, ...] = ()
@@ -115,7 +134,7 @@ class SettingsScreen(Screen[None]):
                 with Horizontal(classes="choice-line", id="start-line"):
                     yield Label("Start from")
                     yield Select([NEW_MODEL], value="", allow_blank=False, id="start-model", compact=True)
-                yield SettingsForm(SETTINGS)
+                yield SettingsForm(SETTINGS, changes=self._first_changes)
                 yield Static(id="plan-details")
             yield SettingHelp()
         with Horizontal(id="plan"):
@@ -137,8 +156,8 @@ class SettingsScreen(Screen[None]):
         if name.value == self._suggested_name:
             self._suggested_name = suggest_name(self._session.root, self.report.source_paths)
             name.value = self._suggested_name
-        runs = partial(list_runs, self._session.root)
-        read_beside(self, runs, self._take_runs, lambda _: None)
+        runs = self._session.summaries
+        read_beside(self, lambda: list(runs.read()), self._take_runs, lambda _: None)
 
     def _take_runs(self, summaries: Sequence[RunSummary]) -> None:
         """Estimate times by earlier runs, and offer the models of those that have one."""
@@ -288,6 +307,9 @@ class SettingsScreen(Screen[None]):
         written = name.value.strip()
         wanted = None if written == self._suggested_name else written  # the suggested one may be taken by now
         device = str(self.query_one("#device", Select).value) or None
+        if self._session.is_training:
+            self._offer_queue(wanted, device)
+            return
         try:
             run = self._session.start(wanted, self.manifest(), device, self._start_model)
         except SdaError as error:
@@ -296,6 +318,23 @@ class SettingsScreen(Screen[None]):
             self.notify(explain(error), title="Cannot start", severity="error", timeout=10)
         else:
             self.post_message(self.Started(run))
+
+    def _offer_queue(self, name: str | None, device: str | None) -> None:
+        """Ask whether the run shall wait until the one that trains here has ended."""
+
+        def answer(choice: str | None) -> None:
+            if choice != "queue":
+                return
+            try:
+                run, place = self._session.start_queued(name, self.manifest(), device, self._start_model)
+            except SdaError as error:
+                self.notify(explain(error), title="Cannot queue", severity="error", timeout=10)
+            else:
+                self.post_message(self.Queued(run, place))
+
+        choices = Choice("queue", "Queue it", "y"), Choice("stay", "Stay here", "n")
+        text = "It begins by itself when the runs before it have ended."
+        self.app.push_screen(ChoiceScreen("A run trains now. Queue this one?", text, choices), answer)
 
     def action_preset(self, name: str) -> None:
         self.query_one(PresetChooser).chosen = name

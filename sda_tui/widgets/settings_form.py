@@ -1,6 +1,7 @@
 """Settings in folded groups: filtered by words, those that were changed listed first."""
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from rich.text import Text
 from textual import on
@@ -22,15 +23,21 @@ TITLE = "CollapsibleTitle"
 class SettingsForm(Vertical):
     """Holds what the user changed, and what is not valid.  Posts `Edited` when either is another.
 
-    Values are compared with those given to `show`: a preset's, or those that a run has now.
+    Values are compared with those given to `show`: a preset's, or those that a run has now.  `changes` are
+    there from the start.
     """
 
     class Edited(Message):
         """A value was changed, or is not valid any more, or is again."""
 
-    def __init__(self, settings: Mapping[str, Setting], compared_with: str = "preset") -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Setting],
+        compared_with: str = "preset",
+        changes: Mapping[str, SettingValue] = MappingProxyType({}),
+    ) -> None:
         super().__init__(id="form")
-        self.changes: dict[str, SettingValue] = {}
+        self.changes: dict[str, SettingValue] = dict(changes)
         self.problems: dict[str, str] = {}
         self._settings = settings
         self._compared_with = compared_with

@@ -6,7 +6,8 @@ import pytest
 
 from core.runs import summarise
 from sda_tui.headless.runs import runs_command
-from sda_tui.look import SUMMARY_COLUMNS, describe_sources
+from sda_tui.look import describe_sources
+from sda_tui.summary_columns import SUMMARY_COLUMNS
 from tests.conftest import MakeRun
 from tests.sda_tui.driving import a_step, an_epoch, write_run
 
@@ -17,8 +18,8 @@ def test_the_command_prints_every_column_of_the_table(
     write_run(make_run("tones"), a_step(1, 0.5), an_epoch(3, 2, 0.1))
     assert runs_command(tmp_path / "runs", as_json=False) == 0
     heads, row = capsys.readouterr().out.splitlines()[:2]
-    assert heads.split() == [column.head for column in SUMMARY_COLUMNS]
-    for cell in ("tones", "! interrupted", "0/2", "0.1000", "0.3000", "0.2000 @2", "just now"):
+    assert heads.split() == " ".join(column.head for column in SUMMARY_COLUMNS).split()
+    for cell in ("tones", "! interrupted", "0/2", "balanced", "1.100", "0.2000 @2", "just now"):
         assert cell in row
 
 
@@ -26,7 +27,7 @@ def test_an_untrained_run_has_dashes_for_its_losses(make_run: MakeRun) -> None:
     summary = summarise(make_run("tones"))
     cells = {column.head: column.cell(summary, summary.modified_s + 300) for column in SUMMARY_COLUMNS}
     assert (cells["Epoch"], cells["Age"]) == ("0/2", "5 min ago")
-    assert cells["Train"] == cells["Validation"] == cells["Best"] == "–"
+    assert cells["Best loss"] == cells["RMSE"] == "–"
 
 
 @pytest.mark.parametrize(

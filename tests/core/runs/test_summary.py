@@ -16,14 +16,20 @@ from core.paths import default_root
 from core.runs import (
     EventLog,
     RunDirectory,
+    RunLabels,
     RunManifest,
+    RunQueue,
+    SummaryCache,
     create_run,
+    delete_run,
+    differing_settings,
     estimate_run,
     find_run,
     list_runs,
     suggest_name,
     summarise,
 )
+from core.runs import summary as summary_module
 from core.runs.estimate import EVALUATED_CHUNKS, KEPT_SOUNDS
 from core.training.control import Control
 from core.training.run import train_run
@@ -288,3 +294,43 @@ def test_an_impossible_name_is_not_found(tmp_path: Path) -> None:
 
 def test_the_estimate_counts_as_many_sounds_as_are_kept_and_evaluated() -> None:
     assert KEPT_SOUNDS == EVALUATED_CHUNKS == EVALUATION_CHUNKS
+
+
+def test_a_run_that_did_not_change_is_not_read_again(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = make_run("a"), make_run("b")
+    live = make_run("live")
+    live.lock.acquire()
+    cache = SummaryCache(run.path.parent)
+    assert {each.name for each in cache.read()} == {"a", "b", "live"}
+    read: list[str] = []
+    real = summary_module.summarise
+    monkeypatch.setattr(
+        summary_module, "summarise", lambda run: (read.append(run.name), real(run))[1], raising=True
+    )
+    write_events(other, state(RunState.FINISHED, 100))
+    RunQueue(run.path.parent).add("a")
+    found = {each.name: each for each in cache.read()}
+    assert sorted(read) == ["b", "live"]  # one that is trained is read in any case
+    assert found["b"].state is RunState.FINISHED
+    assert (found["a"].queue_place, found["b"].queue_place) == (1, 0)
+    RunLabels(is_starred=True).write(run)
+    assert next(each for each in cache.read() if each.name == "a").labels.is_starred
+    delete_run(run)
+    assert {each.name for each in cache.read()} == {"b", "live"}
+    live.lock.release()
+
+
+def test_changed_settings_are_those_that_differ_from_the_preset(make_run: MakeRun) -> None:
+    changed = summarise(make_run(preview_interval=2)).changed_settings
+    assert changed["epochs"] == (2, 200)
+    assert changed["batch_size"].value == 2
+    assert "preview_interval" not in changed  # what is chosen for so few epochs anyway
+    assert "learning_rate" not in changed
+
+
+def test_settings_that_differ_between_runs_are_found(make_run: MakeRun) -> None:
+    manifests = [make_run(f"run-{seed}", seed=seed).read_manifest() for seed in (3, 4)]
+    assert differing_settings(manifests) == {"seed": ("3", "4")}
+    assert differing_settings(manifests[:1]) == {}
