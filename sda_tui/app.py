@@ -21,22 +21,17 @@ from textual.message import Message
 from textual.notifications import SeverityLevel
 
 from sda_tui.configuration.reading import Read
-from sda_tui.configured_app import ConfiguredApp
 from sda_tui.driver import TerminalDriver
 from sda_tui.keymap import key_of
+from sda_tui.navigation import Navigation
 from sda_tui.safe_text import safe_segments
 from sda_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
-    from core.data.report import ScanReport
     from core.events import StateChanged
-    from core.runs import RunDirectory, RunManifest
+    from core.runs import RunDirectory
     from sda_tui.listening import Listening
     from sda_tui.playback import Problem
-    from sda_tui.screens.dashboard import DashboardScreen
-    from sda_tui.screens.datasets import DatasetScreen
-    from sda_tui.screens.runs import RunsScreen
-    from sda_tui.screens.settings import SettingsScreen
     from sda_tui.screens.sounds import SoundsScreen
     from sda_tui.session import RareEvent, Session
 
@@ -79,7 +74,7 @@ class SafeLines(LineFilter):
 SAFE_LINES = SafeLines()
 
 
-class SdaApp(ConfiguredApp[Leave]):
+class SdaApp(Navigation[Leave]):
     """Shows the screens of a session with its runs in `root`.
 
     `chosen` are the files and folders that it begins with, or the file of a model to make sounds with.  The
@@ -124,11 +119,8 @@ class SdaApp(ConfiguredApp[Leave]):
         self._demo = demo
         self._attached = attached
         self._on_train = on_train
-        self._settings: SettingsScreen | None = None
-        self._duplicated: RunManifest | None = None  # whose settings the next new run on its sounds gets
         self._parent_pid = os.getppid()
         self._listen_port = listen_port
-        self._has_offered_page = False
 
     @cached_property
     def session(self) -> "Session":
@@ -190,9 +182,9 @@ class SdaApp(ConfiguredApp[Leave]):
         chosen = [path for path in self._chosen if path not in models]
         self.push_screen(DatasetScreen(self.session, self.listening, chosen, self._demo))
         for model in models[:1]:
-            self._show_sounds(model)
+            self.show_sounds(model)
         if self._attached is not None:
-            self.push_screen(self._dashboard(self._attached))
+            self.push_screen(self.dashboard(self._attached))
         else:
             self.call_after_refresh(self.session.load_engine)
 
@@ -303,7 +295,7 @@ class SdaApp(ConfiguredApp[Leave]):
 
     def _offer_page(self) -> None:
         """Show how to listen on another machine, when the first sound is to be played; later l shows it."""
-        if not self._has_offered_page:
+        if not self.has_offered_page:
             self.action_listen()
         else:
             key = key_of("dashboard.listen")
@@ -315,107 +307,7 @@ class SdaApp(ConfiguredApp[Leave]):
         if "session" in self.__dict__:
             self.session.close()
 
-    # -- navigation -------------------------------------------------------------------------------------
-
-    def on_dataset_screen_proceed(self, message: "DatasetScreen.Proceed") -> None:
-        self.session.load_engine()
-        self.push_screen(self._settings_of(message.report))
-
-    def _settings_of(self, report: "ScanReport") -> "SettingsScreen":
-        """The settings for these sounds; they stay when they are left, with what was edited."""
-        from sda_tui.screens.settings import SettingsScreen
-
-        if self._settings is None or self._settings.report != report or self._duplicated is not None:
-            if self._settings is not None:
-                self.uninstall_screen(self._settings)
-                self._settings.remove()
-            wanted = self.configuration
-            self._settings = SettingsScreen(
-                self.session, report, wanted.preset, wanted.device, self._duplicated
-            )
-            self.install_screen(self._settings, "settings")
-            self._duplicated = None
-        return self._settings
-
-    def on_dataset_screen_show_runs(self) -> None:
-        from sda_tui.screens.runs import RunsScreen
-
-        self.push_screen(RunsScreen(self.session))
-
-    def on_settings_screen_started(self, message: "SettingsScreen.Started") -> None:
-        self.switch_screen(self._dashboard(message.run))
-
-    def on_settings_screen_queued(self, message: "SettingsScreen.Queued") -> None:
-        from core.text import printable
-        from sda_tui.screens.runs import RunsScreen
-
-        place = f"number {message.place} in the queue"
-        self.notify(f"{printable(message.run.name)} is {place}; it begins when the others have ended.")
-        self.switch_screen(RunsScreen(self.session))
-
-    def on_runs_screen_compare_wanted(self, message: "RunsScreen.CompareWanted") -> None:
-        from sda_tui.screens.compare import CompareScreen
-
-        self.push_screen(CompareScreen(message.runs, self.listening))
-
-    def on_runs_screen_duplicate_wanted(self, message: "RunsScreen.DuplicateWanted") -> None:
-        """Scan the sounds of a run again; the settings for them will be those of the run."""
-        from core.text import printable
-        from sda_tui.screens.datasets import DatasetScreen
-
-        manifest = message.run.manifest
-        datasets = next((each for each in self.screen_stack if isinstance(each, DatasetScreen)), None)
-        if manifest is None or datasets is None:
-            return
-        while self.screen is not datasets:
-            self.pop_screen()
-        self._duplicated = manifest
-        datasets.choose(manifest.source_paths, [file.path for file in manifest.left_out])
-        name = printable(message.run.name)
-        self.notify(f"Its sounds are scanned again; the settings that follow are those of {name}.")
-
-    def on_dataset_screen_chosen_anew(self) -> None:
-        """Other sounds were chosen: settings of a run are not for them."""
-        self._duplicated = None
-
-    def on_runs_screen_opened(self, message: "RunsScreen.Opened") -> None:
-        self.push_screen(self._dashboard(message.run))
-
-    def on_runs_screen_making_wanted(self, message: "RunsScreen.MakingWanted") -> None:
-        self._show_sounds(message.run.path)
-
-    def on_dashboard_screen_making_wanted(self, message: "DashboardScreen.MakingWanted") -> None:
-        self._show_sounds(message.run.path)
-
-    def _show_sounds(self, model: Path) -> None:
-        from sda_tui.screens.sounds import SoundsScreen
-
-        self.push_screen(SoundsScreen(self.session, model, self.listening))
-
-    def on_sounds_screen_explored(self, message: "SoundsScreen.Explored") -> None:
-        from sda_tui.screens.explore import ExploreScreen
-
-        self.push_screen(ExploreScreen(message.model, self.listening))
-
-    def on_dashboard_screen_went_back(self, message: "DashboardScreen.WentBack") -> None:
-        self.switch_screen(self._dashboard(message.run))
-
-    def _dashboard(self, run: "RunDirectory") -> "DashboardScreen":
-        from sda_tui.screens.dashboard import DashboardScreen
-
-        return DashboardScreen(self.session, run, self.listening)
-
-    def action_listen(self) -> None:
-        """Show how to listen on another machine."""
-        from sda_tui.screens.listen import ListenScreen
-
-        self._has_offered_page = True
-        self.push_screen(ListenScreen(self.listening))
-
-    def action_players(self) -> None:
-        from sda_tui.screens.players import PlayersScreen
-
-        self.push_screen(PlayersScreen(self.listening))
+    # -- leaving ---------------------------------------------------------------------------------------
 
     async def action_quit(self) -> None:
         """Leave at once, or ask what happens to the training."""
