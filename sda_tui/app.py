@@ -4,7 +4,6 @@ The top imports only what the first paint needs, which halves the time to it.
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from sda_tui.driver import TerminalDriver
 from sda_tui.keymap import KEYMAP
 from sda_tui.palette import KeyCommands
 from sda_tui.safe_text import safe_segments
+from sda_tui.terminal import copy_by_tmux
 from sda_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from core.events import StateChanged
     from core.runs import RunDirectory
     from sda_tui.listening import Listening
+    from sda_tui.notification import Ending
     from sda_tui.playback import Problem
     from sda_tui.screens.dashboard import DashboardScreen
     from sda_tui.screens.datasets import DatasetScreen
@@ -166,7 +167,7 @@ class SdaApp(App[Leave]):
         from sda_tui.first_start import first_hint
         from sda_tui.screens.datasets import DatasetScreen
 
-        if hint := first_hint():
+        if hint := first_hint(self._root):
             self.notify(hint, title="You are connected by SSH", timeout=HINT_S)
         self.session.subscribe(lambda event: self.post_message(self.EngineEventReceived(event)))
         models = [path for path in self._chosen if path.suffix.lower() in MODEL_SUFFIXES]
@@ -198,18 +199,7 @@ class SdaApp(App[Leave]):
         """Copy by the terminal's own sequence (OSC 52), and by tmux, which does not pass that on."""
         super().copy_to_clipboard(text)
         if "TMUX" in os.environ:
-            import subprocess
-
-            with contextlib.suppress(OSError):
-                tmux = subprocess.Popen(
-                    ["tmux", "load-buffer", "-w", "-"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-                assert tmux.stdin is not None
-                tmux.stdin.write(text.encode())
-                tmux.stdin.close()
+            copy_by_tmux(text)
 
     # -- events -----------------------------------------------------------------------------------------
 
@@ -226,8 +216,8 @@ class SdaApp(App[Leave]):
                         screen.show_devices()
             case StateChanged() as change:
                 self._show_state(change)
-                if (ending := self.session.news(change)) is not None and self._driver is not None:
-                    self._driver.write(self.session.notifier.sequences(ending))
+                if self.session.run is not None:
+                    self._tell(self.session.news(self.session.run, change))
 
     def _show_state(self, change: "StateChanged") -> None:
         from core.events import RunState
@@ -249,6 +239,14 @@ class SdaApp(App[Leave]):
                 self.notify(f"{name} stopped; its state at step {change.step} is saved.")
             case RunState.FAILED:
                 self.notify(change.message, title=f"{name} failed", severity="error", timeout=20)
+
+    def on_dashboard_screen_ended(self, message: "DashboardScreen.Ended") -> None:
+        self._tell(message.ending)
+
+    def _tell(self, ending: "Ending | None") -> None:
+        """Have the terminal tell of a run that ended, as far as the user wants that."""
+        if ending is not None and self._driver is not None:
+            self._driver.write(self.session.notifier.sequences(ending))
 
     def on_sda_app_call_wanted(self, message: CallWanted) -> None:
         message.call()

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from core.errors import RunError
-from core.events import CheckpointSaved, RunState, WarningKind
+from core.events import CheckpointSaved, RunState, StateChanged, WarningKind
 from core.runs import HeldOutErrors, Request, RunDirectory, RunHistory
 from core.text import describe_best, printable
 from sda_tui import format as fmt
@@ -20,6 +20,7 @@ from sda_tui.followed_run import FollowedRun
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import Listening
 from sda_tui.look import describe_hardest, describe_state
+from sda_tui.notification import Ending
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.session import Session
@@ -52,6 +53,13 @@ class DashboardScreen(Screen[None]):
         def __init__(self, run: RunDirectory) -> None:
             super().__init__()
             self.run = run
+
+    class Ended(Message):
+        """The run, which another process trained, has ended."""
+
+        def __init__(self, ending: Ending) -> None:
+            super().__init__()
+            self.ending = ending
 
     class WentBack(Message):
         """Another run, or this one from an earlier step on, is trained now and is to be shown."""
@@ -131,8 +139,21 @@ class DashboardScreen(Screen[None]):
         for event in update.live:
             if isinstance(event, CheckpointSaved) and event.reason == "manual":
                 self.notify(f"Saved at step {event.step}: {event.path} (kept).")
+            if isinstance(event, StateChanged) and not self._is_own:
+                self._tell(event)
         if not self.followed.has_caught_up:
             self.set_timer(CATCH_UP_INTERVAL_S, self._read)
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether this process trains the run, or did: then the session says how it ended."""
+        return self._session.run is not None and self._session.run.path == self.run.path
+
+    def _tell(self, change: StateChanged) -> None:
+        """Say how a run of another process ended, unless the user stopped it here."""
+        if (ending := self._session.news(self.run, change)) is not None:
+            self.notify(ending.text)
+            self.post_message(self.Ended(ending))
 
     # -- drawing ----------------------------------------------------------------------------------------
 

@@ -148,8 +148,8 @@ class RunsScreen(Screen[None]):
         self.query_one("#run-summary", Static).update(Text(EMPTY if summary is None else _describe(summary)))
         if summary is not None and summary.manifest is not None:
             epochs = summary.manifest.config.epochs
-            is_complete = summary.step >= summary.manifest.total_steps
-            wanted = 2 * epochs if summary.state is RunState.FINISHED and is_complete else epochs
+            is_complete = summary.state is RunState.FINISHED and summary.epoch >= epochs
+            wanted = 2 * epochs if is_complete else epochs
             self.query_one("#epochs", Input).value = str(wanted)
 
     def _may_continue(self, summary: RunSummary) -> bool:
