@@ -4,7 +4,6 @@ The top imports only what the first paint needs, which halves the time to it.
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -25,13 +24,16 @@ from sda_tui.driver import TerminalDriver
 from sda_tui.keymap import key_of
 from sda_tui.navigation import Navigation
 from sda_tui.safe_text import safe_segments
+from sda_tui.terminal import copy_by_tmux
 from sda_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from core.events import StateChanged
     from core.runs import RunDirectory
     from sda_tui.listening import Listening
+    from sda_tui.notification import Ending
     from sda_tui.playback import Problem
+    from sda_tui.screens.run_screen import RunScreen
     from sda_tui.screens.sounds import SoundsScreen
     from sda_tui.session import RareEvent, Session
 
@@ -174,7 +176,7 @@ class SdaApp(Navigation[Leave]):
         from sda_tui.first_start import first_hint
         from sda_tui.screens.datasets import DatasetScreen
 
-        if hint := first_hint():
+        if hint := first_hint(self._root):
             self.notify(hint, title="You are connected by SSH", timeout=HINT_S)
         self.set_interval(QUEUE_CHECK_S, self._tend_queue)
         self.session.subscribe(lambda event: self.post_message(self.EngineEventReceived(event)))
@@ -207,18 +209,7 @@ class SdaApp(Navigation[Leave]):
         """Copy by the terminal's own sequence (OSC 52), and by tmux, which does not pass that on."""
         super().copy_to_clipboard(text)
         if "TMUX" in os.environ:
-            import subprocess
-
-            with contextlib.suppress(OSError):
-                tmux = subprocess.Popen(
-                    ["tmux", "load-buffer", "-w", "-"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-                assert tmux.stdin is not None
-                tmux.stdin.write(text.encode())
-                tmux.stdin.close()
+            copy_by_tmux(text)
 
     # -- events -----------------------------------------------------------------------------------------
 
@@ -235,8 +226,8 @@ class SdaApp(Navigation[Leave]):
                         screen.show_devices()
             case StateChanged() as change:
                 self._show_state(change)
-                if (ending := self.session.news(change)) is not None and self._driver is not None:
-                    self._driver.write(self.session.notifier.sequences(ending))
+                if self.session.run is not None:
+                    self._tell(self.session.news(self.session.run, change))
                 self._update_runs()
 
     def _show_state(self, change: "StateChanged") -> None:
@@ -275,6 +266,14 @@ class SdaApp(Navigation[Leave]):
 
         if isinstance(self.screen, RunsScreen):
             self.screen.action_reload()
+
+    def on_run_screen_ended(self, message: "RunScreen.Ended") -> None:
+        self._tell(message.ending)
+
+    def _tell(self, ending: "Ending | None") -> None:
+        """Have the terminal tell of a run that ended, as far as the user wants that."""
+        if ending is not None and self._driver is not None:
+            self._driver.write(self.session.notifier.sequences(ending))
 
     def on_sda_app_call_wanted(self, message: CallWanted) -> None:
         message.call()

@@ -25,6 +25,7 @@ from core.config import (
     describe_settings,
 )
 from core.paths import RUN_FILE, default_root, expand
+from sda_tui.advice import command
 
 HIDDEN = "open"  # the command that a line without one means
 DEVICES = ("cpu", "cuda", "cuda:0", "mps")
@@ -90,10 +91,11 @@ def with_command(line: str, point: int, commands: set[str]) -> tuple[str, int]:
 
 def shell_script(shell: str) -> str:
     """What a shell evaluates to complete the command lines of this program."""
+    this = command("completion", shell).strip("`")
     if shell == "fish":
-        how = "sda-tui completion fish | source    # in ~/.config/fish/config.fish"
+        how = f"{this} | source    # in ~/.config/fish/config.fish"
     else:
-        how = f'eval "$(sda-tui completion {shell})"    # in ~/.{shell}rc'
+        how = f'eval "$({this})"    # in ~/.{shell}rc'
     return f"# {how}\n{shellcode(['sda-tui'], shell=shell)}\n"
 
 

@@ -2,21 +2,18 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import platformdirs
 
+from sda_tui.advice import command
 from sda_tui.multiplexer import is_remote, multiplexer
 
-TMUX_HINT = (
-    "Training continues when this connection is lost: `sda-tui attach` shows it again, from any terminal. "
-    "In tmux (`tmux new -A -s sda`) the screen stays too, as you left it."
-)
 
-
-def first_hint(environment: Mapping[str, str] = os.environ) -> str:
+def first_hint(root: Path, environment: Mapping[str, str] = os.environ) -> str:
     """What somebody who is connected by SSH should know, the first time; empty from then on.
 
-    Nothing is said where that it was said cannot be remembered.
+    `root` is the folder of runs.  Nothing is said where that it was said cannot be remembered.
     """
     if not is_remote(environment) or multiplexer(environment):
         return ""
@@ -25,4 +22,8 @@ def first_hint(environment: Mapping[str, str] = os.environ) -> str:
         os.close(os.open(folder / "tmux-hint-shown", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except (OSError, RuntimeError):  # it was shown, or the user has no home
         return ""
-    return TMUX_HINT
+    attach = command("attach", "--runs", root)
+    return (
+        f"Training continues when this connection is lost: {attach} shows it again, from any terminal. "
+        "In tmux (`tmux new -A -s sda`) the screen stays too, as you left it."
+    )

@@ -119,7 +119,7 @@ class Session:
         self.works_queue = False  # this process trains the runs in the queue, one after another
         self._has_trained = False  # a run trained here, and the queue was not looked at since
         self._on_train = on_train
-        self._is_cancelled_here = False
+        self._stopped: set[Path] = set()  # runs that the user stopped here
         self.devices: tuple[DeviceInfo, ...] = ()
         self.last_state: StateChanged | None = None
         # Of the run that this process trains; complete even when its log cannot be written.
@@ -210,7 +210,7 @@ class Session:
         if changed is not None:
             run.change(changed)
         self.last_state, self.warnings = None, {}
-        self._is_cancelled_here = False
+        self._stopped.discard(run.path)
         self._on_train(run)
         self.run, self._has_trained = run, True  # before its first event
         self._runner.train(run, device)
@@ -314,7 +314,8 @@ class Session:
 
     def cancel(self) -> None:
         """Save and stop the run that this process trains."""
-        self._is_cancelled_here = True
+        if self.run is not None:
+            self._stopped.add(self.run.path)
         self._runner.cancel()
 
     def request(self, run: RunDirectory, request: Request) -> None:
@@ -326,16 +327,17 @@ class Session:
             if run.lock.holder() is None:
                 raise RunError("This run is not being trained. Runs (r on the first screen) can continue it.")
             run.requests.ask(request)
+            if request == "cancel":
+                self._stopped.add(run.path)
         elif request == "save":
             self._runner.save()
         else:
             self.cancel()
 
-    def news(self, change: StateChanged) -> Ending | None:
-        """How the run of this process ended; None if it has not, or if the user has just stopped it here."""
-        ending = Ending.of(self.run, change) if self.run is not None else None
-        is_known = self._is_cancelled_here and change.state == RunState.CANCELLED and not change.message
-        return None if is_known else ending
+    def news(self, run: RunDirectory, change: StateChanged) -> Ending | None:
+        """How a run ended; None if it has not, or if the user has just stopped it here."""
+        is_known = run.path in self._stopped and change.state == RunState.CANCELLED and not change.message
+        return None if is_known else Ending.of(run, change)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is being trained; False after `timeout_s`."""
@@ -346,7 +348,7 @@ class Session:
             self.devices = event.devices
         if isinstance(event, StateChanged):
             self.last_state = event
-            if (ending := self.news(event)) is not None:
+            if self.run is not None and (ending := self.news(self.run, event)) is not None:
                 self.notifier.run_command(ending)
         if isinstance(event, Warned):
             self.warnings[event.kind] = event.message

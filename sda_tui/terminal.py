@@ -121,6 +121,22 @@ def swallow_reports(keyboard: int, write: Callable[[str], object]) -> None:
         termios.tcflush(keyboard, termios.TCIFLUSH)
 
 
+def copy_by_tmux(text: str) -> None:
+    """Have tmux copy a text, and pass it on to the terminal that it is in."""
+    import subprocess
+
+    with contextlib.suppress(OSError):
+        tmux = subprocess.Popen(
+            ["tmux", "load-buffer", "-w", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        assert tmux.stdin is not None
+        tmux.stdin.write(text.encode())
+        tmux.stdin.close()
+
+
 def restore_terminal(keyboard: int, screen: int, before: Mode) -> None:
     """Give back a terminal whose program died: modes as `before`, main screen, nothing sent but keys.
 

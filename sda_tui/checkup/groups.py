@@ -20,7 +20,7 @@ GROUPS: Mapping[str, Callable[[Path], list[Finding]]] = {
     "Software": lambda _: find_software(),
     "Computing": lambda _: find_devices(),
     "Sound": lambda _: find_sound(),
-    "Terminal": lambda _: find_terminal(),
+    "Terminal": find_terminal,
     "Staying alive": lambda _: find_login(),
     "Disk": find_disk,
 }

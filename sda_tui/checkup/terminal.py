@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core.text import printable
+from sda_tui.advice import command
 from sda_tui.checkup.finding import Finding, Verdict
 from sda_tui.multiplexer import is_remote, multiplexer
 
@@ -25,12 +26,12 @@ TAKES_COPIES = {
 TAKES_NO_COPIES = {"TERM_PROGRAM": ("Apple_Terminal",)}
 
 
-def find_terminal(environment: Mapping[str, str] = os.environ) -> list[Finding]:
+def find_terminal(root: Path, environment: Mapping[str, str] = os.environ) -> list[Finding]:
     return [
         _find_size(),
         find_colours(environment),
         find_encoding(environment),
-        find_multiplexer(environment),
+        find_multiplexer(root, environment),
         find_copies(environment),
     ]
 
@@ -38,7 +39,7 @@ def find_terminal(environment: Mapping[str, str] = os.environ) -> list[Finding]:
 def _find_size() -> Finding:
     stream = next((each for each in (sys.stderr, sys.stdout, sys.stdin) if each.isatty()), None)
     if stream is None:
-        advice = "The app needs one; `sda-tui train --help` says how to train without."
+        advice = f"The app needs one; {command('train', '--help')} says how to train without."
         return Finding("terminal", "none: input and output are redirected", Verdict.NOTE, advice)
     columns, lines = os.get_terminal_size(stream.fileno())
     found = f"{columns} columns, {lines} lines"
@@ -77,7 +78,8 @@ def find_encoding(environment: Mapping[str, str]) -> Finding:
     return Finding("letters", f"not UTF-8 (LANG={printable(named)})", Verdict.NOTE, advice)
 
 
-def find_multiplexer(environment: Mapping[str, str]) -> Finding:
+def find_multiplexer(root: Path, environment: Mapping[str, str]) -> Finding:
+    """Where the terminal is, and what becomes of it when the connection is lost."""
     where = "over SSH" if is_remote(environment) else "on this machine"
     name = multiplexer(environment)
     if name:
@@ -85,8 +87,8 @@ def find_multiplexer(environment: Mapping[str, str]) -> Finding:
     if not is_remote(environment):
         return Finding("session", where)
     advice = (
-        "Training outlives the connection, and `sda-tui attach` shows it again; in tmux the screen itself "
-        "stays too: `tmux new -A -s sda`."
+        f"Training outlives the connection, and {command('attach', '--runs', root)} shows it again; in tmux "
+        "(`tmux new -A -s sda`) the screen stays too."
     )
     return Finding("session", f"{where}, without tmux", Verdict.NOTE, advice)
 

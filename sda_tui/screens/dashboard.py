@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 
-from core.events import CheckpointSaved, RunState, WarningKind
+from core.events import CheckpointSaved, RunState, StateChanged, WarningKind
 from core.runs import HeldOutErrors, RunDirectory
 from core.text import describe_best, printable
 from sda_tui import format as fmt
@@ -145,8 +145,21 @@ class DashboardScreen(RunScreen):
         for event in update.live:
             if isinstance(event, CheckpointSaved) and event.reason == "manual":
                 self.notify(f"Saved at step {event.step}: {event.path} (kept).")
+            if isinstance(event, StateChanged) and not self._is_own:
+                self._tell(event)
         if not self.followed.has_caught_up:
             self.set_timer(CATCH_UP_INTERVAL_S, self._read)
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether this process trains the run, or did: then the session says how it ended."""
+        return self._session.run is not None and self._session.run.path == self.run.path
+
+    def _tell(self, change: StateChanged) -> None:
+        """Say how a run of another process ended, unless the user stopped it here."""
+        if (ending := self._session.news(self.run, change)) is not None:
+            self.notify(ending.text)
+            self.post_message(self.Ended(ending))
 
     # -- drawing ----------------------------------------------------------------------------------------
 

@@ -113,8 +113,8 @@ class RunsScreen(RunListScreen):
         self.query_one("#run-detail").scroll_home(animate=False)
         if summary is not None and summary.manifest is not None:
             epochs = summary.manifest.config.epochs
-            is_complete = summary.step >= summary.manifest.total_steps
-            wanted = 2 * epochs if summary.state is RunState.FINISHED and is_complete else epochs
+            is_complete = summary.state is RunState.FINISHED and summary.epoch >= epochs
+            wanted = 2 * epochs if is_complete else epochs
             self.query_one("#epochs", Input).value = str(wanted)
 
     def _describe(self, summary: RunSummary | None) -> str:

@@ -78,10 +78,12 @@ def test_colours_follow_from_what_the_terminal_says_it_is(environment: dict[str,
 
 def test_the_session_is_told_with_advice_over_ssh_alone() -> None:
     remote = {"SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"}
-    assert find_multiplexer({}) == Finding("session", "on this machine")
-    assert find_multiplexer({**remote, "TMUX": "/tmp/x"}) == Finding("session", "over SSH, in tmux")
-    assert find_multiplexer({**remote, "STY": "1.x"}).found == "over SSH, in screen"
-    assert "`sda-tui attach`" in find_multiplexer(remote).advice
+    assert find_multiplexer(Path("/r"), {}) == Finding("session", "on this machine")
+    assert find_multiplexer(Path("/r"), {**remote, "TMUX": "/tmp/x"}) == Finding(
+        "session", "over SSH, in tmux"
+    )
+    assert find_multiplexer(Path("/r"), {**remote, "STY": "1.x"}).found == "over SSH, in screen"
+    assert "`sda-tui attach --runs /r`" in find_multiplexer(Path("/r"), remote).advice
 
 
 def test_copying_is_guessed_by_the_name_of_the_terminal() -> None:

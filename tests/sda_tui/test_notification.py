@@ -1,7 +1,10 @@
 """What the user is told when a run ends, and when a terminal is first used over SSH."""
 
+import os
 import shlex
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +14,17 @@ import pytest
 from core.events import RunState, StateChanged
 from core.runs import RunDirectory, summarise
 from sda_tui.configuration.fields import WhenDone
-from sda_tui.first_start import TMUX_HINT, first_hint
+from sda_tui.first_start import first_hint
 from sda_tui.headless.going_back import GoingBack
 from sda_tui.headless.train import resume_command
 from sda_tui.notification import Ending, Notifier
+from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.session import Session
 from tests.conftest import MakeRun
-from tests.sda_tui.driving import running, toasts, until
+from tests.sda_tui.driving import running, toasts, until, write_run
 
 REMOTE = {"SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"}
+HINT = "Training continues when this connection is lost: `sda-tui attach --runs /"
 ALL = WhenDone(bell=True, terminal=True)
 NOTE = "import os; print(*(os.environ[name] for name in ('SDA_RUN', 'SDA_STATE', 'SDA_MESSAGE')), sep='|')"
 
@@ -31,7 +36,7 @@ def note_to(path: Path) -> Notifier:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 20
+    deadline_s = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
@@ -107,22 +112,29 @@ def test_a_run_that_the_user_stops_here_is_no_news(make_run: MakeRun, tmp_path: 
 
 
 @pytest.mark.slow
-def test_training_without_a_screen_tells_too(
+def test_training_without_a_screen_tells_unless_stopped_by_a_key(
     make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run, noted = make_run(epochs=1, augmentation_expansion=1, preview_samples=0), tmp_path / "noted"
+    run, noted = make_run(epochs=100), tmp_path / "noted"
     monkeypatch.setattr("sda_tui.headless.train.notifier", lambda: note_to(noted))
-    assert resume_command(str(run.path), None, [], "cpu", None, GoingBack(None, False, None)) == 0
+
+    def send_once_it_trains(number: int, count: int) -> None:
+        wait_until(lambda: run.events.read_text().count('"state":"training"') == count)
+        os.kill(os.getpid(), number)
+
+    for count, number in enumerate((signal.SIGINT, signal.SIGTERM), start=1):
+        threading.Thread(target=send_once_it_trains, args=(number, count), daemon=True).start()
+        assert resume_command(str(run.path), None, [], "cpu", None, GoingBack(None, False, None)) == 130
     wait_until(lambda: noted.exists() and noted.read_text() != "")
-    assert noted.read_text() == f"{run.path}|finished|run has finished.\n"
-    assert "Finished after" in capfd.readouterr().err
+    assert noted.read_text() == f"{run.path}|cancelled|run was stopped.\n"
+    assert capfd.readouterr().err.count("Stopped and saved") == 2
 
 
 def test_the_hint_for_ssh_is_given_once() -> None:
-    assert first_hint({}) == ""
-    assert first_hint({**REMOTE, "TMUX": "x"}) == ""
-    assert first_hint(REMOTE) == TMUX_HINT
-    assert first_hint(REMOTE) == ""
+    assert first_hint(Path("/r"), {}) == ""
+    assert first_hint(Path("/r"), {**REMOTE, "TMUX": "x"}) == ""
+    assert first_hint(Path("/r"), REMOTE).startswith(HINT)
+    assert first_hint(Path("/r"), REMOTE) == ""
 
 
 def test_a_hint_that_cannot_be_remembered_is_not_given(
@@ -130,7 +142,7 @@ def test_a_hint_that_cannot_be_remembered_is_not_given(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    assert first_hint(REMOTE) == ""
+    assert first_hint(Path("/r"), REMOTE) == ""
 
 
 @pytest.mark.slow
@@ -142,7 +154,7 @@ async def test_the_app_gives_the_hint_and_rings_when_a_run_ends(
     monkeypatch.delenv("STY", raising=False)
     run, written = make_run(), list[str]()
     async with running(tmp_path) as (app, pilot):
-        await until(pilot, lambda: TMUX_HINT in toasts(app))
+        await until(pilot, lambda: any(each.startswith(HINT) for each in toasts(app)))
         assert app._driver is not None
         monkeypatch.setattr(app._driver, "write", written.append)
         app.session.notifier = Notifier(WhenDone(bell=True))
@@ -150,3 +162,18 @@ async def test_the_app_gives_the_hint_and_rings_when_a_run_ends(
         app.post_message(app.EngineEventReceived(StateChanged("finished", 8, 1, 16, 2, "Stopped early.")))
         await until(pilot, lambda: "run has finished: Stopped early." in toasts(app))
         await until(pilot, lambda: "\a" in written)
+        elsewhere, foreign = RunDirectory(make_run("foreign").path), make_run("foreign-2")
+        for each, state in ((elsewhere, "finished"), (foreign, "cancelled")):  # by others, and by the user
+            each.lock.acquire()
+            write_run(each, StateChanged("training", 0, 0, 16, 2))
+            written.clear()
+            app.push_screen(DashboardScreen(app.session, RunDirectory(each.path), app.listening))
+            await until(
+                pilot, lambda: isinstance(app.screen, DashboardScreen) and app.screen.history.total_steps
+            )
+            if state == "cancelled":
+                app.session.request(RunDirectory(each.path), "cancel")
+            write_run(each, StateChanged(state, 16, 2, 16, 2))
+            each.lock.release()
+            await until(pilot, lambda: not app.screen.state.is_active)
+            assert ("\a" in written) == (f"{each.name} has finished." in toasts(app)) == (state == "finished")

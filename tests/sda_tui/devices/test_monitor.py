@@ -44,6 +44,7 @@ def test_a_busy_process_is_seen_and_its_end_too(monitor: DeviceMonitor) -> None:
             process.kill()
     reading = monitor.reading
     assert 0 < (reading.newest(Quantity.PROCESS_CPU) or 0) <= 100
+    assert reading.series[Quantity.PROCESS_CPU][0][1] > 0, "the first is since when, nobody knows"
     assert (reading.newest(Quantity.PROCESS_MEMORY) or 0) > 80_000_000
     assert 0 < (reading.newest(Quantity.HOST_MEMORY) or 0) < psutil.virtual_memory().total
     assert reading.limits[Quantity.HOST_MEMORY] == psutil.virtual_memory().total

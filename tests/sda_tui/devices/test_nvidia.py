@@ -167,10 +167,11 @@ def test_a_driver_that_fails_is_asked_again_later() -> None:
     assert state.sample(watched, lambda _: {}) == {}
     clock.now_s += 4
     assert state.problem == "The GPU driver does not answer (GPU is lost), for 0:05."
-    nvml.failure = None
+    nvml.failure, nvml.lookups = None, 0
     assert state.sample(watched, lambda _: {}) == {}, "not yet"
     clock.now_s += RETRY_INTERVAL_S
     assert state.sample(watched, lambda _: {})
+    assert nvml.lookups > 0, "the driver may have been restarted, with other handles"
     assert state.problem == ""
 
 
