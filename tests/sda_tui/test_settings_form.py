@@ -15,9 +15,10 @@ from sda_tui.widgets.setting_group import SettingGroup
 from sda_tui.widgets.setting_help import SettingHelp
 from sda_tui.widgets.setting_row import SettingRow
 from sda_tui.widgets.settings_form import SettingsForm
-from tests.conftest import TINY, MakeRun
+from tests.conftest import MakeRun
 from tests.sda_tui.driving import NARROW, an_epoch, running, text, to_settings, until, write_run
 from tests.sda_tui.test_layout import SIZES, shown
+from tests.settings import TINY
 
 TRAINING, AUGMENTATION = "#group-training", "#group-augmentation"
 
@@ -124,13 +125,13 @@ async def test_time_is_estimated_by_an_earlier_run_on_the_chosen_device(
     tmp_path: Path, sounds: Path, make_run: MakeRun
 ) -> None:
     run = make_run("before")
-    epoch = replace(an_epoch(10, 80, 0.1), elapsed_s=80.0, device="GPU")
+    epoch = replace(an_epoch(10, 1, 0.1), step=80, elapsed_s=80.0, device="GPU")
     write_run(run, epoch, StateChanged("finished", 80, 10, 80, 10))
     async with running(tmp_path, sounds) as (app, pilot):
         app.session.devices = (DeviceInfo("cuda:0", "GPU", 9), DeviceInfo("cpu", "CPU, 2 threads", 9))
         screen = await to_settings(app, pilot)
         for name, value in {**TINY, "epochs": 300}.items():
-            screen.query_one(f"#setting-{name}", SettingRow).field.value = SETTINGS[name].show(value)  # type: ignore[arg-type]
+            screen.query_one(f"#setting-{name}", SettingRow).field.value = SETTINGS[name].show(value)
         await until(pilot, lambda: "about 40 min by the speed of before" in text(app, "#estimate"), "time")
         screen.query_one("#device").value = "cpu"  # type: ignore[attr-defined]
         await until(pilot, lambda: "the first epoch will tell" in text(app, "#estimate"), "another device")
