@@ -299,7 +299,7 @@ class QueuedRun:
             self._add_best_previews(listener, is_unwanted)
 
     def _add_best_previews(self, listener: Listener, cancelled: Callable[[], bool]) -> None:
-        """Those of the best epoch; without them the run is as good, so a failure is only logged."""
+        """Those of the best epoch.  Without them the run is as good: `render` makes them, or says why not."""
         from core.synthesis.best_previews import add_best_previews
 
         try:
@@ -308,7 +308,7 @@ class QueuedRun:
         except Cancelled:
             pass
         except Exception as error:
-            logger.warning("the best epoch of %s has no previews (%s)", self.run.name, error)
+            logger.info("the best epoch of %s has no previews (%s)", self.run.name, error)
 
     def _noting_state(self, listener: Listener) -> Listener:
         def listen(event: EngineEvent) -> None:
