@@ -55,12 +55,12 @@ class HelpScreen(ModalScreen[Command | None]):
 
 def _scope_options(scope: Scope, is_here: bool) -> Iterator[Option]:
     yield Option(Text(scope.title, style="bold underline"), disabled=True)
-    for command in scope.commands:
+    for each in scope.commands:
         row = Table.grid(padding=(0, 2, 0, 0))
         row.add_column(style="bold", width=KEYS_WIDTH)
         row.add_column()
-        row.add_row(Text(show_keys(command)), Text(command.help))
-        yield Option(row, id=command.id, disabled=not is_here)
+        row.add_row(Text(show_keys(each)), Text(each.help))
+        yield Option(row, id=each.id, disabled=not is_here)
 
 
 def _about() -> str:
@@ -68,6 +68,6 @@ def _about() -> str:
         f"Previews play on the machine that trains, or on your own computer ({key_of('dashboard.listen')}).  "
         "Training continues when the connection drops or you choose so on leaving; "
         f"Runs ({key_of('datasets.runs')} on the first screen) shows it.  Everything of a run lies in its "
-        f"folder: checkpoints, previews (WAV), events.jsonl and run.log.  {command('config')} shows how to have "
-        "other keys and colours."
+        "folder: checkpoints, previews (WAV), events.jsonl and run.log.  "
+        f"{command('config')} shows how to have other keys and colours."
     )
