@@ -69,6 +69,6 @@ def _about() -> str:
         f"Previews play on the machine that trains, or on your own computer ({key_of('dashboard.listen')}).  "
         "Training continues when the connection drops or you choose so on leaving; "
         f"Runs ({key_of('datasets.runs')} on the first screen) shows it.  Everything of a run lies in its "
-        f"folder: checkpoints, previews (WAV), events.jsonl and run.log.  {command('config')} shows how to "
-        "have other keys and colours."
+        "folder: checkpoints, previews (WAV), events.jsonl and run.log.  "
+        f"{command('config')} shows how to have other keys and colours."
     )

@@ -159,7 +159,7 @@ def test_no_file_is_no_fault_unless_the_variable_names_it(
 
 
 def test_the_command_prints_a_file_and_faults_apart(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config.write_text('theme = "drak"\ndevice = "cpu"\n[keys]\n"runs.vew" = "x"\n')
+    config.write_text('theme = "drak"\ndevice = "cpu"\n[keys]\nruns.vew = "x"\n')
     assert main(["config"]) == 1
     out, err = capsys.readouterr()
     assert tomllib.loads(out) == {"device": "cpu", "charts": {}, "listening": {}, "when_done": {}} | {
