@@ -217,7 +217,7 @@ def describe_best_epoch(ending: Ending) -> str:
     if since == 0:
         return f"{text}: the last one."
     if since <= SETTLED_FOR:
-        return f"{text}: {since} before the end, still moving."
+        return f"{text}, {since} before the end."
     return f"{text}; no better in {since} epochs since."
 
 

@@ -14,7 +14,7 @@ EXPORT = Scope(
     "Export a model",
     (
         Command("export.start", "n,ctrl+n", "start", "Export", "Write what is marked."),
-        Command("export.toggle", "space", "toggle", "Mark", "Mark the chosen line, or not; so does ⏎."),
+        Command("export.mark", "space", "mark", "Mark", "Mark the chosen line, or not; so does ⏎."),
         Command("export.stop", "c", "stop", "Stop", "Stop; files that are complete stay."),
         Command(
             "export.copy",

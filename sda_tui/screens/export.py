@@ -109,7 +109,7 @@ class ExportScreen(Screen[None]):
     def _explain(self, event: Checklist.Pointed) -> None:
         self.query_one("#export-help", Line).show(event.check.problem or event.check.about)
 
-    def action_toggle(self) -> None:
+    def action_mark(self) -> None:
         self.query_one(Checklist).action_select()
 
     def _requests(self, out: Path) -> list[ExportRequest]:
@@ -241,7 +241,7 @@ class ExportScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what makes sense now."""
         match action:
-            case "toggle":
+            case "mark":
                 return isinstance(self.focused, Checklist)
             case "start":
                 return not self.is_writing

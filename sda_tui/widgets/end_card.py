@@ -1,5 +1,6 @@
 """How a run has ended, and what can be done with it now."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -74,7 +75,7 @@ class EndCard(Static):
             if is_trained_here:  # its holder is this process
                 found = Found(found.ended_s, found.has_checkpoint)
             self._found = found
-            self._ending = Ending(**{**vars(self._ending), "found": found})
+            self._ending = dataclasses.replace(self._ending, found=found)
             self._draw()
 
     def on_resize(self) -> None:
