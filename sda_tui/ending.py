@@ -217,7 +217,7 @@ def describe_best_epoch(ending: Ending) -> str:
     if since == 0:
         return f"{text}: the last one."
     if since <= SETTLED_FOR:
-        return f"{text}: {since} before the end, still moving."
+        return f"{text}, {since} before the end."
     return f"{text}; no better in {since} epochs since."
 
 
@@ -229,8 +229,8 @@ def describe_gain(ending: Ending) -> str:
         return ""
     left = math.sqrt(1 - quality)  # the inverse of `EpochFinished.quality`
     change = round(100 * (1 - left))
-    compared = f"{change}{NO_BREAK}% less" if change >= 0 else f"{-change}{NO_BREAK}% more"
-    return f"Held-out error {start:.2f} → {start * left:.2f}, {compared} than untrained."
+    amount = f"{abs(change)}{NO_BREAK}% {'less' if change > 0 else 'more'} than" if change else "the same as"
+    return f"Held-out error {start:.2f} → {start * left:.2f}, {amount} untrained."
 
 
 def advise(ending: Ending) -> str:

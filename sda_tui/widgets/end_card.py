@@ -1,5 +1,6 @@
 """How a run has ended, and what can be done with it now."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -47,7 +48,7 @@ class EndCard(Static):
         self._most_lines = most_lines
         self._ending: Ending | None = None
         self._found: Found | None = None
-        self._looked_at: RunState | None = None
+        self._looked_at: tuple[RunState, int] | None = None  # with the step that it ended at
         self._shown: Content | None = None
         self.display = False
 
@@ -58,23 +59,24 @@ class EndCard(Static):
         if state is RunState.TRAINING and is_trained_here:
             self._ending = self._looked_at = self._found = None
         else:
-            if state is not self._looked_at:
-                self._looked_at, self._found = state, None
+            end = state, 0 if state.is_active else history.step
+            if end != self._looked_at:
+                self._looked_at, self._found = end, None
                 read_beside(
                     self,
                     partial(Found.of, self._run, manifest),
-                    partial(self._take, state, is_trained_here),
+                    partial(self._take, end, is_trained_here),
                     lambda _: None,
                 )
             self._ending = Ending.of(history, state, self._found)
         self._draw()
 
-    def _take(self, state: RunState, is_trained_here: bool, found: Found) -> None:
-        if state is self._looked_at and self._ending is not None:
+    def _take(self, end: tuple[RunState, int], is_trained_here: bool, found: Found) -> None:
+        if end == self._looked_at and self._ending is not None:
             if is_trained_here:  # its holder is this process
                 found = Found(found.ended_s, found.has_checkpoint)
             self._found = found
-            self._ending = Ending(**{**vars(self._ending), "found": found})
+            self._ending = dataclasses.replace(self._ending, found=found)
             self._draw()
 
     def on_resize(self) -> None:

@@ -92,6 +92,10 @@ def test_an_overfitted_run_is_told_to_get_more_sounds() -> None:
     assert "1.21 → 1.33, 10 % more than untrained." in " ".join(lines(worse))
 
 
+def test_an_error_that_did_not_change_is_called_the_same() -> None:
+    assert describe_gain(ending(RunState.FINISHED, best_quality=0.001)).endswith("the same as untrained.")
+
+
 @pytest.mark.parametrize("quality", [None, math.nan, math.inf, 1.5])
 def test_figures_that_make_no_sense_are_left_out(quality: float | None) -> None:
     assert describe_gain(ending(RunState.FINISHED, best_quality=quality)) == ""
