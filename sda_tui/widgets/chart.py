@@ -59,6 +59,7 @@ class Chart(Widget):
         self.draw_count = 0  # for tests: how often it was drawn
         self._data: ChartData | None = None
         self._shown: Hashable = None  # what the data was when it was drawn
+        self._drawn_step = 0.0
         self._picture: Picture | None = None
         self._strips: list[Strip] | None = None
         self._styles: list[Style] = []
@@ -103,11 +104,14 @@ class Chart(Widget):
         from sda_tui.chart.draw import CurvesData, identify
 
         if isinstance(data, CurvesData):
-            columns = 2 * max(1, self.content_size.width)
-            shown = identify(data, None if is_ended else self.view.window(data.last_step).span / columns)
+            shown, step = identify(data, every_step=is_ended), data.last_step
+            grain = self.view.window(step).span / (2 * max(1, self.content_size.width))  # a column of dots
+            has_grown = abs(step - self._drawn_step) >= (1.0 if is_ended else grain)
         else:
-            shown = data
-        is_new, self._shown = shown != self._shown, shown
+            shown, step, has_grown = data, 0.0, False
+        is_new = has_grown or shown != self._shown
+        if is_new:
+            self._shown, self._drawn_step = shown, step
         return is_new
 
     def _redraw(self) -> None:

@@ -142,11 +142,11 @@ class RunCharts(Grid, can_focus=True):
         return float(self._history.step) if self._history is not None else 1.0
 
     def _mark_selected(self) -> None:
-        for name in CHART_NAMES:
-            widget, is_selected = self._widget(name), self.has_focus and name == self.selected
-            widget.set_class(is_selected, "-selected")
-            if isinstance(widget, Chart):
-                widget.is_selected = is_selected
+        for child in self.children:  # none before they are composed
+            is_selected = self.has_focus and child.id == _widget_id(self.selected)
+            child.set_class(is_selected, "-selected")
+            if isinstance(child, Chart):
+                child.is_selected = is_selected
 
     def _arrange(self) -> None:
         """Lay out the page of the selected chart."""

@@ -241,16 +241,12 @@ def test_bars_fit_any_width(count: int, size: tuple[int, int]) -> None:
         assert bar_tops == sorted(bar_tops, reverse=True)
 
 
-def test_only_what_can_be_seen_counts_as_a_change() -> None:
+def test_steps_count_as_a_change_only_where_every_one_is_wanted() -> None:
     history = run_of(noisy(1000))
-    grain = 1000 / 130
-    before = identify(curves(history), grain)
+    before = identify(curves(history), every_step=False), identify(curves(history), every_step=True)
     history.apply(StepFinished(101, 1001, 2000, 1.0, 1.0, 1.0, 1.0), 501.0)
-    assert identify(curves(history), grain) == before
-    assert identify(curves(history), None) != identify(curves(history), grain)
-    for step in range(1002, 1020):
-        history.apply(StepFinished(101, step, 2000, 1.0, 1.0, 1.0, 1.0), 501.0)
-    assert identify(curves(history), grain) != before
+    assert identify(curves(history), every_step=False) == before[0]
+    assert identify(curves(history), every_step=True) != before[1]
 
 
 HARD = {
