@@ -95,7 +95,9 @@ def estimate_time(
         distance = abs(math.log(factor))
         if distance > math.log(FARTHEST_FACTOR) or (found is not None and distance >= found[0]):
             continue
-        step_time_s = summary.step_time_s or last.elapsed_s / last.step
+        step_time_s = last.elapsed_s / last.step  # with all that comes after an epoch
+        if summary.step_time_s is not None:
+            step_time_s = min(step_time_s, summary.step_time_s)  # the last steps may have been slow ones
         overhead_s = max(0.0, last.elapsed_s - last.step * step_time_s) / last.epoch
         seconds = (
             manifest.total_steps * step_time_s * factor

@@ -147,7 +147,7 @@ class SettingsScreen(Screen[None]):
         self.query_one("#start-line").display = False
         chooser = self.query_one(PresetChooser)
         chooser.chosen = self._preset.name
-        chooser.focus(scroll_visible=False)
+        self.set_focus(chooser, scroll_visible=False)
 
     def on_screen_resume(self) -> None:
         """Bring up to date what may have changed since the screen was left, unless the user changed it."""
@@ -258,9 +258,7 @@ class SettingsScreen(Screen[None]):
 
     def explain_focused(self) -> None:
         """Show the help of what has the focus."""
-        focused = self.focused
-        if focused is None:
-            return
+        focused = self.focused or self.query_one(PresetChooser)
         row = next((each for each in focused.ancestors if isinstance(each, SettingRow)), None)
         about: Subject = row or ABOUT.get(focused.id or "", GROUP_HELP)
         if focused.id == "presets":

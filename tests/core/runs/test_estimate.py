@@ -121,6 +121,14 @@ def test_runs_that_say_too_little_give_no_estimate() -> None:
     assert estimate_time(wanted, GPU, []) is None
 
 
+def test_slow_last_steps_do_not_outweigh_the_whole_run() -> None:
+    slow = replace(trained("run", manifest()), step_time_s=100 * STEP_TIME_S)
+    assert slow.last_epoch is not None
+    estimate = estimate_time(manifest(), GPU, [slow])
+    assert estimate is not None
+    assert estimate.seconds == pytest.approx(2 * slow.last_epoch.elapsed_s)  # twice the epochs
+
+
 def test_a_log_without_step_times_is_taken_as_a_whole() -> None:
     run = replace(trained("run", manifest()), step_time_s=None)
     whole, parts = (estimate_time(manifest(), GPU, [each]) for each in (run, trained("run", manifest())))
