@@ -31,6 +31,7 @@ class TrainingSound:
         self._session = session
         self._run = run
         self._cancelled = threading.Event()
+        self._wanted_for = ""  # the path of the sample that it was asked for
         self._sample = ""  # the path of the sample that the sound was played after
         self.name = ""
 
@@ -38,10 +39,15 @@ class TrainingSound:
         """Whether it is the sample's turn: its training sound was the last that was played."""
         return self._sample == sample.path
 
+    def keep_for(self, preview: PreviewReady | None) -> None:
+        """Forget the sound if it is of another sample than this one, which was chosen."""
+        if self._wanted_for and (preview is None or preview.path != self._wanted_for):
+            self.forget()
+
     def forget(self) -> None:
         """It is the training sound's turn again, and none is decoded any more."""
         self._cancelled.set()
-        self._sample = self.name = ""
+        self._sample = self._wanted_for = self.name = ""
 
     def prepare(self, sample: PreviewReady, play: Callable[[Path, str], object]) -> None:
         """Find and decode the sound, then call `play` with a WAV file and a label."""
@@ -51,6 +57,7 @@ class TrainingSound:
             self._owner.notify(UNKNOWN)
             return
         self._cancelled = cancelled = threading.Event()
+        self._wanted_for = sample.path
 
         def decode() -> Path | None:
             try:

@@ -303,6 +303,7 @@ class PreviewPanel(Vertical):
         preview = message.preview
         if self._evolution is not None and preview != self._evolution.current:
             self.end_evolution()
+        self._training_sound.keep_for(preview)
         self._details.show(preview, self._list.original_of_chosen)
         self._show_playback()
         if preview is not None:

@@ -1,6 +1,7 @@
 """The panel of previews by itself: playing, comparing, evolving, stars, jumps and its layout."""
 
 import itertools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -150,6 +151,28 @@ async def test_a_sample_is_compared_with_the_sound_that_it_is_drawn_around(run: 
         assert "kick.wav" in app.said("#playback")
         app.panel.play()
         assert app.listening.taken() == ["play epoch-0005-sample-1"]
+
+
+async def test_a_training_sound_that_is_decoded_too_late_is_not_played(run: RunDirectory) -> None:
+    app = PanelApp(run, written(run, preview(5), drawn_around("kick.wav")))
+    decoding, played = threading.Event(), threading.Event()
+
+    def audition_of(run: RunDirectory, path: str, cancelled: Callable[[], bool]) -> Path:
+        decoding.wait(10)
+        played.set()
+        return run.path / path
+
+    app.sounds.audition_of = audition_of
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.list.choose(app.previews[1])
+        await pilot.pause()
+        app.panel.compare()
+        app.list.choose(app.previews[0])
+        await pilot.pause()
+        decoding.set()
+        await until(pilot, played.is_set)
+        await pilot.pause(0.05)
+        assert app.listening.taken() == []
 
 
 @pytest.mark.parametrize(

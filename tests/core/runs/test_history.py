@@ -166,6 +166,15 @@ def test_previews_are_kept_in_the_order_in_which_they_came() -> None:
     assert history_of(*made).previews == made
 
 
+def test_of_very_many_previews_the_clip_those_of_the_best_epoch_and_the_newest_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.runs.history.MOST_PREVIEWS", 6)
+    made = [PreviewReady(n // 2, n, "sample", "sample", f"previews/{n}.wav", 1.0, ()) for n in range(20)]
+    kept = history_of(epoch(2, 1.0, 1.0), *made).previews
+    assert [each.step for each in kept] == [0, 1, 4, 5, 18, 19]
+
+
 def test_memory_is_known_from_the_first_step_and_then_from_the_newest_epoch() -> None:
     first = MemoryUsed(1, 10, 20, 30)
     assert history_of(first, step(1)).memory == first

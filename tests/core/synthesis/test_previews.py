@@ -15,10 +15,11 @@ from core.errors import Cancelled
 from core.events import PreviewReady
 from core.model import VAE, build_model
 from core.model.reconstruction import reconstruct
+from core.seeding import generator
 from core.synthesis.bundle import ModelBundle
 from core.synthesis.latents import fit_latents
 from core.synthesis.previews import QUICK_REFINEMENT_STEPS, PreviewRenderer, preview_spectrograms
-from core.synthesis.sounds import TrainingSounds
+from core.synthesis.sounds import Origin, TrainingSounds
 from tests.sounds import tone
 
 SPECTROGRAM = SpectrogramConfig()
@@ -73,6 +74,19 @@ def test_reconstruction_has_detail_of_the_training_sound_nearest_to_it(tmp_path:
         (_, _, made, _), *_ = preview_spectrograms(bundle, log_mel, 0, 0)
         errors.append(float((made - log_mel).square().mean().sqrt()))
     assert errors[1] < 0.7 * errors[0]
+
+
+def test_samples_name_the_sound_that_they_are_drawn_around(tmp_path: Path, model: VAE) -> None:
+    """Not the one that lends its detail, which with two sounds is always the other one."""
+    pitches = np.stack([tone(pitch, 0.25) for pitch in (440.0, 3300.0)])
+    log_mels = LogMelSpectrogram(SPECTROGRAM)(torch.from_numpy(pitches).float())
+    origins = [Origin("low.wav", 1), Origin("high.wav", 1)]
+    latents = fit_latents(reconstruct(model, log_mels), origins=origins)
+    bundle = ModelBundle(model, SPECTROGRAM, latents, pitches.shape[1])
+    samples = preview_spectrograms(bundle, log_mels[:1], 6, 0)[1:]
+    sources = [bundle.draw(1, generator(0, "preview latents", n)).sources for n in range(6)]
+    assert [each.around for each in samples] == [origins[int(source)].path for source in sources]
+    assert len({each.around for each in samples}) == 2
 
 
 def test_first_previews_hold_the_original_and_all_are_valid_wavs(tmp_path: Path, model: VAE) -> None:
