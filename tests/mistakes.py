@@ -17,7 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-COPIED = ("core", "sda_tui", "tests", "benchmarks", "screenshots", "pyproject.toml", "docs", "README.md", "Makefile")
+COPIED = (
+    "core",
+    "sda_tui",
+    "tests",
+    "benchmarks",
+    "screenshots",
+    "pyproject.toml",
+    "docs",
+    "README.md",
+    "Makefile",
+)
 TIMEOUT_S = 900
 
 

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Label, OptionList, Static
+from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
 from sda_tui.advice import command
@@ -36,7 +36,6 @@ class HelpScreen(ModalScreen[Command | None]):
             yield Label("Keys", id="help-title")
             yield Label("enter or a click does what can be done here · esc closes", id="help-hint")
             yield OptionList(*self._options(), id="help-keys", compact=True)
-            yield Static(Text(_about()), id="help-about")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -47,6 +46,7 @@ class HelpScreen(ModalScreen[Command | None]):
         for name in sorted(KEYMAP, key=lambda name: name not in here):
             scope = KEYMAP[name]
             yield from _scope_options(scope, name in here)
+        yield Option(Text(f"\n{_about()}"), disabled=True)
 
     @on(OptionList.OptionSelected)
     def take(self, event: OptionList.OptionSelected) -> None:

@@ -7,13 +7,17 @@ import pytest
 from textual.app import ComposeResult
 from textual.command import CommandPalette
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList
+from textual.widgets import Footer, OptionList, Select
 
-from sda_tui.configuration.reading import read_configuration
+from sda_tui.app import SdaApp
+from sda_tui.configuration.fields import Configuration
+from sda_tui.configuration.reading import Read, read_configuration
 from sda_tui.configured_app import ConfiguredApp
 from sda_tui.keymap import KEYMAP
 from sda_tui.remembered import recall, remember
+from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.help import HelpScreen
+from tests.sda_tui.driving import to_settings, until
 
 
 class DashboardLike(Screen[None]):
@@ -123,3 +127,16 @@ async def test_faults_are_told_once_and_the_app_starts(tmp_path: Path) -> None:
             "1 more: `sda-tui co",
         ]
         assert "s Save" in shown(app)
+
+
+@pytest.mark.slow
+async def test_new_runs_have_the_configured_preset_and_device(tmp_path: Path, sounds: Path) -> None:
+    wanted = Configuration(preset="aggressive", device="cuda:9")
+    app = SdaApp(tmp_path / "runs", [sounds], read=Read(wanted))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DatasetScreen), "first screen")
+        screen = await to_settings(app, pilot)
+        assert screen.manifest().preset == "aggressive"
+        await until(pilot, lambda: bool(app.session.devices), "devices")
+        await until(pilot, lambda: any("cuda:9" in toast.message for toast in app._notifications), "toast")
+        assert screen.query_one("#device", Select).value == app.session.devices[0].name
