@@ -1,5 +1,6 @@
 """The nn~ file, played by a host that keeps to the buffer protocol and knows torch alone."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import torch
 from core.audio.inversion import InversionQuality, MelInverter
 from core.audio.spectrogram import LogMelSpectrogram
 from core.errors import FileTakenError
+from core.model.pca_unet import PcaUnetVAE
 from core.seeding import generator
 from core.synthesis.export import ModelSource, open_source, write_nn_tilde
 from core.synthesis.export.nn_tilde import buffer_samples
@@ -58,15 +60,41 @@ about = {"methods": methods, "params": params, "largest": largest, "attributes":
 '''
 NOTHING_OF_OURS = "\nassert not {'core', 'sda_tui'} & {name.split('.')[0] for name in sys.modules}\n"
 
+# Runs one script after another, each with a model that was loaded for it: torch is imported once.
+SCRIPTS = """
+import json, os, sys, traceback, torch
+
+for line in sys.stdin:
+    folder, script = json.loads(line)
+    os.chdir(folder)
+    torch.manual_seed(0)
+    names = {}
+    try:
+        exec(script, names)
+        answer = [names["about"], ""]
+    except Exception:
+        answer = [None, traceback.format_exc()]
+    print(json.dumps(answer), flush=True)
+"""
+
+
+@functools.cache
+def host_process() -> "subprocess.Popen[str]":
+    """A process that knows torch alone; it ends with the tests."""
+    command = [sys.executable, "-W", "ignore", "-I", "-c", SCRIPTS]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
 
 def host(folder: Path, script: str) -> dict[str, object]:
     """Run a script in the host's process; what it puts into `about`."""
-    end = NOTHING_OF_OURS + "\nprint(json.dumps(about))"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-I", "-c", HOST + script + end],
-        cwd=folder, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    found: dict[str, object] = json.loads(done.stdout)
+    process = host_process()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps([str(folder), HOST + script + NOTHING_OF_OURS]) + "\n")
+    process.stdin.flush()
+    about, error = json.loads(process.stdout.readline())
+    assert error == ""
+    found: dict[str, object] = about
     return found
 
 
@@ -285,13 +313,15 @@ about["largest"] = largest
 
 
 @pytest.mark.slow
-def test_no_sound_is_beyond_full_scale_however_far_inlets_go(folder: Path) -> None:
+def test_no_sound_is_beyond_full_scale_however_far_inlets_go(source: ModelSource, folder: Path) -> None:
+    """The PCA U-Net is louder the farther they go; the norms of the convolutional model keep it quiet."""
     host(folder, """
 signals = 100 * numpy.random.default_rng(0).standard_normal((1, 11, 8 * largest)).astype(numpy.float32)
 numpy.save("played.npy", play("decode", signals))
 """)  # fmt: skip
     peak = np.abs(np.load(folder / "played.npy")).max()
-    assert 0.1 < peak <= 2**0.5  # where two of full scale are faded into each other
+    reached = 0.99 if isinstance(source.bundle.model, PcaUnetVAE) else 0.01
+    assert reached < peak <= 2**0.5  # where two of full scale are faded into each other
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """ONNX files and torch.export programs, run by other programs: each in a process without any code of ours."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,16 +56,29 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
     return open_source(write_checkpoint(tmp_path_factory.mktemp("model") / "mine.pt"))
 
 
+@pytest.fixture(scope="module")
+def onnx_files(source: ModelSource, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Encoder and decoder, which nothing else lies beside; to write them takes many seconds."""
+    return list(write_onnx(tmp_path_factory.mktemp("onnx") / "mine-", source))
+
+
+@pytest.fixture(scope="module")
+def program_files(source: ModelSource, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return list(write_programs(tmp_path_factory.mktemp("programs") / "mine-", source))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("write", "script"), [(write_onnx, RUN_ONNX), (write_programs, RUN_PROGRAM)], ids=["onnx", "torch"]
+    ("fixture", "script"), [("onnx_files", RUN_ONNX), ("program_files", RUN_PROGRAM)], ids=["onnx", "torch"]
 )
 def test_exported_networks_agree_with_the_checkpoint_at_two_batch_sizes(
-    source: ModelSource, tmp_path: Path, write: object, script: str
+    source: ModelSource, tmp_path: Path, request: pytest.FixtureRequest, fixture: str, script: str
 ) -> None:
     bundle = source.bundle
-    files = write(tmp_path / "mine-", source)  # type: ignore[operator]
+    files = request.getfixturevalue(fixture)
     assert [file.stem for file in files] == ["mine-encoder", "mine-decoder"]
+    for file in files:
+        shutil.copy(file, tmp_path)
     wanted = {}
     for batch in BATCHES:
         sounds = make_sounds(batch, bundle.chunk_samples) * torch.logspace(-3, 0.5, batch).unsqueeze(1)
@@ -91,26 +105,29 @@ def test_exported_networks_agree_with_the_checkpoint_at_two_batch_sizes(
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The given buffer is not writable")
-def test_weights_lie_in_the_one_file_and_facts_beside_them(small: ModelSource, tmp_path: Path) -> None:
+def test_weights_lie_in_the_one_file_and_facts_beside_them(
+    source: ModelSource, onnx_files: list[Path], program_files: list[Path]
+) -> None:
     import onnx
 
-    for file in write_onnx(tmp_path / "mine-", small):
+    for file in onnx_files:
         model = onnx.load(file, load_external_data=False)
         onnx.checker.check_model(model)
         assert not any(weight.external_data for weight in model.graph.initializer)
         facts = {each.key: each.value for each in model.metadata_props}
-        assert facts["checkpoint_sha256"] == small.provenance.checkpoint_sha256
-        assert (facts["sample_rate"], facts["chunk_samples"]) == ("48000", "12000")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine-decoder.onnx", "mine-encoder.onnx"]
-    _, decoder = write_programs(tmp_path / "mine-", small)
+        assert facts["checkpoint_sha256"] == source.provenance.checkpoint_sha256
+        expected = "48000", str(source.bundle.chunk_samples)
+        assert (facts["sample_rate"], facts["chunk_samples"]) == expected
+    there = sorted(path.name for path in onnx_files[0].parent.iterdir())
+    assert there == ["mine-decoder.onnx", "mine-encoder.onnx"]
     extra = {"sda-tui.json": ""}
-    torch.export.load(str(decoder), extra_files=extra)
+    torch.export.load(str(program_files[1]), extra_files=extra)
     assert json.loads(extra["sda-tui.json"]) == facts
 
 
 @pytest.mark.slow
-def test_a_decoder_does_not_carry_the_weights_of_the_encoder(source: ModelSource, tmp_path: Path) -> None:
-    encoder, decoder = write_programs(tmp_path / "mine-", source)
+def test_a_decoder_does_not_carry_the_weights_of_the_encoder(program_files: list[Path]) -> None:
+    encoder, decoder = program_files
     assert decoder.stat().st_size < 0.6 * encoder.stat().st_size
 
 
