@@ -4,12 +4,12 @@ import importlib.metadata
 import platform
 import shutil
 import subprocess
-import tomllib
-
-import platformdirs
 
 from core.text import one_line, printable
+from sda_tui.advice import command
 from sda_tui.checkup.finding import Finding, Verdict
+from sda_tui.configuration.reading import read_configuration
+from sda_tui.keymap.rebinding import read_keys
 from sda_tui.look import show_path
 
 PACKAGES = ("sda-tui", "torch", "torchaudio", "textual", "soundfile", "sounddevice", "numpy")
@@ -17,7 +17,6 @@ NO_FFMPEG = (
     "Only M4A, AAC, WMA, WebM and the like need it: `sudo apt install ffmpeg`, or `brew install ffmpeg`."
 )
 PROGRAM_LIMIT_S = 10.0
-CONFIGURATION = "config.toml"
 
 
 def find_software() -> list[Finding]:
@@ -66,16 +65,12 @@ def _find_ffmpeg() -> Finding:
 
 
 def _find_configuration() -> Finding:
-    path = platformdirs.user_config_path("sda-tui") / CONFIGURATION
-    shown = show_path(path)
-    try:
-        with path.open("rb") as file:
-            tomllib.load(file)
-    except FileNotFoundError:
+    read = read_configuration()
+    _, key_faults = read_keys(read)
+    faults = [*read.faults, *key_faults]
+    if faults:
+        said = f"{faults[0]}{f' {len(faults) - 1} more.' if len(faults) > 1 else ''}"
+        return Finding("configuration", said, Verdict.PROBLEM, f"{command('config')} lists all of it.")
+    if not read.exists or read.path is None:
         return Finding("configuration", "none: all is at its default")
-    except (OSError, ValueError) as error:
-        advice = f"Mend that line, or move {shown} away: then all is at its default."
-        return Finding(
-            "configuration", f"{shown} cannot be read ({one_line(str(error))})", Verdict.PROBLEM, advice
-        )
-    return Finding("configuration", shown)
+    return Finding("configuration", show_path(read.path))
