@@ -12,7 +12,7 @@ from core.events import EpochFinished, LoadProgress, RunState, SettingsChanged, 
 from core.runs import RunDirectory, RunHistory, RunManifest
 from core.text import printable
 from sda_tui import format as fmt
-from sda_tui.keymap import KEYMAP
+from sda_tui.keymap import KEYMAP, first_key
 from sda_tui.look import describe_state
 
 WIDTH, MOST_LINES = 58, 6
@@ -247,7 +247,7 @@ def advise(ending: Ending) -> str:
 def keys_of(scope: str) -> dict[str, NextStep]:
     """Key, label and action of each command of a screen, by the end of the command's id."""
     return {
-        command.id.partition(".")[2]: NextStep(command.keys.split(",")[0], command.label, command.action)
+        command.id.partition(".")[2]: NextStep(first_key(command), command.label, command.action)
         for command in KEYMAP[scope].commands
     }
 
