@@ -325,7 +325,7 @@ class Session:
         """
         if not self.trains(run):
             if run.lock.holder() is None:
-                raise RunError("This run is not being trained. Runs (r on the first screen) can continue it.")
+                raise RunError("This run is not being trained; continue it first.")
             run.requests.ask(request)
             if request == "cancel":
                 self._stopped.add(run.path)

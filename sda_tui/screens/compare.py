@@ -12,7 +12,7 @@ from textual.events import Click
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Static
+from textual.widgets import Button, Static
 
 from core.errors import RunError
 from core.events import PreviewReady
@@ -25,6 +25,7 @@ from sda_tui.chart.view import ChartView, XAxis
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import Listening
 from sda_tui.widgets.chart import Chart
+from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.title_bar import TitleBar
 
 PLAYBACK_INTERVAL_S = 0.5
@@ -84,7 +85,7 @@ class CompareScreen(Screen[None]):
                 yield Button("Next preview  ↓", id="next-preview", disabled=True)
                 yield Button("Loss/RMSE  c", id="curve", disabled=True)
                 yield Button("Epoch/step  t", id="axis", disabled=True)
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._playback_timer = self.set_interval(PLAYBACK_INTERVAL_S, self._show_runs, pause=True)
