@@ -5,7 +5,7 @@ from pathlib import Path
 
 import svg
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input
+from textual.widgets import Input
 
 from core.events import RunState
 from core.runs import RunDirectory
@@ -27,7 +27,7 @@ from sda_tui.widgets.table import Table
 SIZES = ((120, 36), (80, 24))  # the first is the one that the app is driven at
 PATIENCE_S = 1800.0
 SETTLE_S = 0.7
-STEPS_SHOWN = 10  # of the epoch that is being trained
+STEPS_SHOWN = 10  # until there is a speed, and so an ETA
 
 
 class Tour:
@@ -66,6 +66,7 @@ class Tour:
     async def picture(self, name: str) -> None:
         if self._only and name not in self._only:
             return
+        focused = self.app.focused  # it moves where the smaller size hides it
         for size in SIZES:
             await self.pilot.resize_terminal(*size)
             for field in self.app.screen.query(Input):
@@ -78,6 +79,7 @@ class Tour:
             svg.save(self.app, self._out / f"{name}{suffix}.svg", f"sda-tui · {name.replace('-', ' ')}")
         await self.pilot.resize_terminal(*SIZES[0])
         await self.pilot.pause(SETTLE_S)
+        self.app.set_focus(focused)
 
     def _has_drawn(self) -> bool:
         screen = self.app.screen
@@ -146,8 +148,8 @@ async def _choose(tour: Tour, run: RunDirectory) -> None:
     """Put the cursor of the list of runs on this one."""
     table = tour.app.screen.query_one(RunTable)
     await tour.until(lambda: run.name in {each.name for each in table.summaries})
-    table.query_one(DataTable).focus() if not isinstance(table, DataTable) else table.focus()
-    await tour.press("home")
+    table.focus()
+    await tour.press("ctrl+home")
     for _ in table.summaries:
         if table.chosen is not None and table.chosen.name == run.name:
             return
@@ -161,11 +163,8 @@ async def _training(tour: Tour, run: RunDirectory) -> None:
     assert isinstance(dashboard, DashboardScreen)
     await tour.until(lambda: dashboard.state is RunState.TRAINING)
     first = dashboard.history.step
-    epoch = dashboard.history.epoch
-    await tour.until(lambda: dashboard.history.epoch > epoch + 1)
     await tour.until(lambda: dashboard.history.step > first + STEPS_SHOWN)
-    await tour.press("s")
-    await tour.press("B")
+    await tour.press("s", "B")
     await tour.picture("dashboard")
     await tour.press("2", *["left"] * 8)
     await tour.picture("charts")

@@ -11,6 +11,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from core.config import EXPORT_KINDS, METRIC_FORMATS, ExportRequest, missing_packages
 from core.errors import Cancelled
+from core.paths import expand
 from core.runs import RunDirectory
 from core.text import printable
 from sda_tui import format as fmt
@@ -18,6 +19,7 @@ from sda_tui.background import read_beside
 from sda_tui.exporting import ExportJob, requests_of
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import Listening
+from sda_tui.look import show_path
 from sda_tui.pasted import read_paths
 from sda_tui.reveal import reveal
 from sda_tui.session import Session
@@ -78,7 +80,7 @@ class ExportScreen(Screen[None]):
                     )
                 with Horizontal(classes="choice-line"):
                     yield Label("Folder")
-                    yield PathInput(str(Path(FOLDER).absolute()), compact=True, id="export-folder")
+                    yield PathInput(_default_folder(), compact=True, id="export-folder")
             with VerticalScroll(id="export-result"):
                 yield Static(id="export-files")
             yield Line(id="export-note")
@@ -313,3 +315,10 @@ def export_checks(has_checkpoint: bool) -> list[Check | None]:
         for id, about in KINDS.items()
     ]
     return [*kinds, None, *checks(METRICS), None, *checks(OPTIONS)]
+
+
+def _default_folder() -> str:
+    """Where files go unless another folder is written, with the home directory as `~` where that is the same."""
+    folder = Path(FOLDER).absolute()
+    shown = show_path(folder)
+    return shown if expand(Path(shown)) == folder else str(folder)
