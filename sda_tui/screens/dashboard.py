@@ -217,9 +217,8 @@ class DashboardScreen(RunScreen):
         if self.followed.is_reading:
             return [READING, printable(self.run.name)]
         is_elsewhere = state.is_active and not self.followed.is_trained_here
-        parts = [
-            describe_state(state) + " elsewhere" * is_elsewhere
-        ]  # and the name last, as a long one is cut off in a narrow terminal
+        # The name comes last, as a long one is cut off in a narrow terminal.
+        parts = [describe_state(state) + " elsewhere" * is_elsewhere]
         if history.loading is not None and state is RunState.LOADING:
             parts.append(f"{history.loading.phase} {history.loading.done}/{history.loading.total}")
         elif history.total_epochs:
