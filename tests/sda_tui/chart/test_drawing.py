@@ -41,7 +41,9 @@ def test_a_smooth_line_stands_before_a_dim_envelope_instead_of_a_barcode() -> No
     assert all(1 <= len(rows) <= 4 for rows in line), "a line, one cell or two high where it is steep"
     assert sum(map(len, line)) < 1.6 * len(line)
     assert sum(map(len, envelope)) > 4 * len(envelope), "what it was smoothed from is visible"
-    assert max(map(len, rows_of(picture(curve_of(noisy(300))), TRAINING))) < 6
+    few = curve_of(noisy(400))
+    cells = [sum(map(len, rows_of(picture(few, ChartView(smoothing=level)), TRAINING))) for level in (0, 3)]
+    assert 1.5 * cells[1] < cells[0], "smoothed and as it is"
 
 
 def test_the_line_reaches_the_newest_step_at_every_enlargement() -> None:
