@@ -138,6 +138,7 @@ def test_the_crosshair_reads_all_curves_at_its_step() -> None:
     assert "training 1.99" in lines(drawn)[0]
     assert "validation 7.000" in lines(drawn)[0]
     assert "at step 200" in lines(drawn)[0]
+    assert "at step 200" in lines(picture(data, ChartView(cursor=200.0), width=40))[0]
     columns = [column for column, rows in enumerate(rows_of(drawn, CURSOR)) if len(rows) > 10]
     assert columns == pytest.approx([0.5 * 112], abs=1)
     by_epoch = picture(data, ChartView(cursor=200.0, x_axis=XAxis.EPOCH), width=120)
