@@ -45,6 +45,7 @@ SLOW_FUNCTIONS = {"Popen", "Terminal", "running", "sleep", "subprocess", "train"
 SLOW_PLACES = (
     "tests/core/synthesis/test_previews.py",
     "tests/core/test_engine.py",
+    "tests/sda_tui/chart/test_widget.py",
     "tests/sda_tui/test_app.py",
     "tests/sda_tui/test_dashboard.py",
     "tests/sda_tui/test_playback.py",
