@@ -46,18 +46,16 @@ class CurvesData:
     best: Best | None = None
 
 
-def identify(data: CurvesData, grain: float | None) -> Hashable:
-    """Something that is equal for data that looks the same, if a column of dots has so many steps.
+def identify(data: CurvesData, is_exact: bool) -> Hashable:
+    """Something that is equal for data that looks the same, as long as no more than a few steps were added.
 
-    Curves by epoch grow seldom, so each change of them counts; those by step do by the column.  Without a
-    grain every change counts.
+    Curves by epoch grow seldom, so each change of them counts.  If exact, so does each of those by step.
     """
     changes = tuple(
-        series.revision if series is not None and (grain is None or curve.source is not Source.STEP) else 0
+        series.revision if series is not None and (is_exact or curve.source is not Source.STEP) else 0
         for series, curve in zip(data.series, data.panel.curves, strict=True)
     )
-    have_points = tuple(id(series) if series is not None else 0 for series in data.series)
-    return changes, have_points, data.best, data.last_step if grain is None else int(data.last_step / grain)
+    return changes, tuple(map(id, data.series)), data.best
 
 
 def draw_curves(data: CurvesData, view: ChartView, width: int, height: int) -> Picture | None:

@@ -1,5 +1,6 @@
 """One chart of the dashboard: curves or bars, enlarged, moved and read with keys or the mouse."""
 
+import math
 from collections.abc import Hashable
 from dataclasses import replace
 from textwrap import wrap
@@ -58,6 +59,7 @@ class Chart(Widget, can_focus=True):
         self.draw_count = 0  # for tests: how often it was drawn
         self._data: ChartData | None = None
         self._shown: Hashable = None  # what the data was when it was drawn
+        self._shown_step = -math.inf  # and how far the run had come
         self._picture: Picture | None = None
         self._strips: list[Strip] | None = None
         self._styles: list[Style] = []
@@ -102,11 +104,12 @@ class Chart(Widget, can_focus=True):
         """Whether a drawing of the data would differ from the last one; remembers what is drawn then."""
         from sda_tui.chart.draw import CurvesData, identify
 
+        shown: Hashable = data
         if isinstance(data, CurvesData):
-            columns = 2 * max(1, self.content_size.width)
-            shown = identify(data, None if is_ended else self.view.window(data.last_step).span / columns)
-        else:
-            shown = data
+            grain = self.view.window(data.last_step).span / (2 * max(1, self.content_size.width))
+            if is_ended or abs(data.last_step - self._shown_step) >= grain:
+                self._shown_step = data.last_step
+            shown = (identify(data, is_ended), self._shown_step)
         is_new, self._shown = shown != self._shown, shown
         return is_new
 

@@ -304,7 +304,9 @@ async def test_charts_are_drawn_where_there_is_room_and_seldom(tmp_path: Path, m
         await until(pilot, lambda: dict(screen.query_one(MetricTable).metrics)["Step"].startswith("1001"))
         assert [chart.draw_count for chart in charts] == drawn, "a step that moves no dot"
         write_run(run, *(a_step(number, 1.0) for number in range(1002, 1101)))
-        await until(pilot, lambda: all(chart.draw_count > max(drawn) for chart in charts))
+        await until(
+            pilot, lambda: all(chart.draw_count > count for chart, count in zip(charts, drawn, strict=True))
+        )
         await pilot.resize_terminal(*NARROW)
         await until(pilot, lambda: not any(chart.display for chart in charts))
         assert screen.query_one(LossChart).region.height > 5

@@ -36,6 +36,13 @@ def text_of(chart: Chart) -> str:
     return "\n".join(chart.render_line(row).text for row in range(chart.size.height))
 
 
+def add_steps(history: RunHistory, count: int) -> None:
+    for _ in range(count):
+        history.step += 1
+        for series in history.step_metrics.values():
+            series.append(history.step, 0.5)
+
+
 def text_of_overview(app: Charts) -> str:
     rendered = app.query_one(LossChart).query_one(PlotextPlot).render()
     return rendered.plain if isinstance(rendered, Text) else str(rendered)
@@ -76,12 +83,16 @@ async def test_charts_are_drawn_when_something_visible_changed() -> None:
         assert [chart.panel.id for chart in charts] == list(SHOWN_PANELS)
         drawn = [chart.draw_count for chart in charts]
         app.show(history, RunState.TRAINING)
-        for series in history.step_metrics.values():
-            series.append(1001, 0.5)
-        history.step = 1001
+        add_steps(history, 1)
         app.show(history, RunState.TRAINING)
         await pilot.pause()
         assert [chart.draw_count for chart in charts] == drawn
+        add_steps(history, 20)  # a column of dots, though the window has grown as well
+        app.show(history, RunState.TRAINING)
+        await pilot.pause()
+        drawn = [count + 1 for count in drawn]
+        assert [chart.draw_count for chart in charts] == drawn
+        add_steps(history, 1)
         app.show(history, RunState.FINISHED)  # its end is shown to the step
         await pilot.pause()
         assert [chart.draw_count for chart in charts] == [count + 1 for count in drawn]
