@@ -46,6 +46,7 @@ SLOW_FUNCTIONS |= {"train", "train_run", "train_to", "train_toy", "train_toy_to"
 SLOW_PLACES = (
     "tests/core/synthesis/test_previews.py",
     "tests/core/test_engine.py",
+    "tests/sda_tui/chart/test_widget.py",
     "tests/sda_tui/test_app.py",
     "tests/sda_tui/test_dashboard.py",
     "tests/sda_tui/test_playback.py",
