@@ -11,8 +11,8 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from core.config import EXPORT_KINDS, METRIC_FORMATS, ExportRequest, missing_packages
 from core.errors import Cancelled
-from core.runs import RunDirectory
 from core.paths import expand
+from core.runs import RunDirectory
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.background import read_beside
