@@ -150,7 +150,7 @@ def _read(run: RunDirectory) -> ComparedRun:
         for event, _ in read_events(run.events, EpochFinished, PreviewReady):
             if isinstance(event, PreviewReady):
                 previews[event.path] = event
-            else:
+            elif isinstance(event, EpochFinished):
                 points[event.epoch] = CurvePoint(
                     event.epoch, event.step, _finite(event.validation_loss), _finite(event.validation_error)
                 )

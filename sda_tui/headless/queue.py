@@ -36,22 +36,6 @@ def queue_command(action: str, names: Sequence[str], root: Path | None, as_json:
     return _list(queue, as_json)
 
 
-def queue_run(run: RunDirectory, root: Path, device: str | None) -> int:
-    """Put a run last, and print its place.  Raises RunError if it is not in the folder of runs."""
-    queue = RunQueue(root)
-    if run.path.parent != queue.root:
-        raise RunError(
-            f"{printable(str(run.path))} is not in the folder of runs {printable(str(queue.root))}, "
-            "whose queue this is."
-        )
-    place = queue.add(run.name, device)
-    console = Output()
-    print_line(console, f"{printable(run.name)} waits for its turn: number {place} in the queue.")
-    if queue.worker() is None:
-        print_line(console, f"Work through the queue with {command('queue', 'run', '--runs', root)}.")
-    return 0
-
-
 def _list(queue: RunQueue, as_json: bool) -> int:
     entries, worker = queue.entries(), queue.worker()
     states = {entry.name: _state(queue, entry) for entry in entries}

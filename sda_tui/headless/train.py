@@ -29,6 +29,7 @@ from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import command, explain_warning
 from sda_tui.headless.console import Output, print_line
+from sda_tui.headless.enqueue import queue_run
 from sda_tui.headless.going_back import GoingBack, go_back
 from sda_tui.headless.scan import progress_bar, scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
@@ -72,11 +73,11 @@ def train_command(
     config = find_preset(preset_name).config().with_settings(values)
     manifest = RunManifest.from_scan(report, preset_name, config, start.parent if start else None)
     if is_queued and device is None:
-        return _queue(create_run(root, name, manifest, start), root, device)
+        return queue_run(create_run(root, name, manifest, start), root, device)
     engine.wait_until_loaded()
     run = create_run(root, name, manifest, start)
     if is_queued:
-        return _queue(run, root, device)
+        return queue_run(run, root, device)
     return engine.follow(run, manifest, [*summary_lines(report), *describe_parent(manifest)])
 
 
@@ -112,7 +113,7 @@ def resume_command(
     if is_queued:
         if manifest != summary.manifest:
             run.change(manifest)
-        return _queue(run, root or default_root(), device)
+        return queue_run(run, root or default_root(), device)
     engine = Engine(device)
     engine.wait_until_loaded()
     about = [
@@ -140,12 +141,6 @@ def _is_accepted(sounds: FoundSounds) -> bool:
         flush=True,
     )
     return not sys.stdin.readline().strip().lower().startswith("n")
-
-
-def _queue(run: RunDirectory, root: Path, device: str | None) -> int:
-    from sda_tui.headless.queue import queue_run
-
-    return queue_run(run, root, device)
 
 
 class Engine:
