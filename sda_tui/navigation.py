@@ -128,7 +128,7 @@ class Navigation(ConfiguredApp[ReturnType]):
     def dashboard(self, run: "RunDirectory") -> "DashboardScreen":
         from sda_tui.screens.dashboard import DashboardScreen
 
-        return DashboardScreen(self.session, run, self.listening)
+        return DashboardScreen(self.session, run, self.listening, charts=self.configuration.charts)
 
     def action_listen(self) -> None:
         """Show how to listen on another machine."""

@@ -32,6 +32,7 @@ SONIC_PI = Path("/usr/share/sonic-pi/samples")
 # The slow tier: tests that train, sleep, start a program or drive the app, by fixture or by module.
 # A single test elsewhere that takes more than half a second has the marker itself.
 SLOW_FIXTURES = {
+    "command",
     "orphan",
     "sda_tui",
     "snap_compare",
@@ -46,6 +47,7 @@ SLOW_FUNCTIONS |= {"train", "train_run", "train_to", "train_toy", "train_toy_to"
 SLOW_PLACES = (
     "tests/core/synthesis/test_previews.py",
     "tests/core/test_engine.py",
+    "tests/sda_tui/chart/test_widget.py",
     "tests/sda_tui/test_app.py",
     "tests/sda_tui/test_dashboard.py",
     "tests/sda_tui/test_playback.py",
@@ -65,6 +67,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.audio)
 
 
+def pytest_collection_finish() -> None:
+    """Leave threads of training their priority: at the least one they would wait for all other tests."""
+    for name in ("core.data.batches", "core.training.previews"):
+        if name in sys.modules:
+            sys.modules[name].lower_priority = lambda: None  # type: ignore[attr-defined]
+
+
 def need(available: bool, what: str) -> None:
     """Skip a test that needs what is missing here; fail it where SDA_TEST_REQUIRE_ALL is set."""
     if not available:
@@ -82,6 +91,16 @@ def sonic_pi() -> Path:
 @pytest.fixture
 def sounds(tmp_path: Path) -> Path:
     return write_tones(tmp_path / "sounds")
+
+
+@pytest.fixture
+def two_sounds(tmp_path: Path) -> Path:
+    """Two short tones in a folder like `sounds`: with the app's own settings, ten steps an epoch."""
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    for index in range(2):
+        write_tone(folder / f"tone-{index}.wav", 220.0 * (index + 1), 0.4)
+    return folder
 
 
 def write_tones(folder: Path) -> Path:
@@ -224,6 +243,25 @@ def sda_tui(tmp_path: Path) -> Command:
             check=False,
             **options,  # type: ignore[call-overload]
         )
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command as `sda_tui` does, but in this process, where torch is imported already."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SDA_RUNS", "runs")
+
+    def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        from sda_tui.cli import main
+
+        capfd.readouterr()
+        try:
+            status = main([str(each) for each in arguments])
+        except SystemExit as stopped:
+            status = int(stopped.code or 0)
+        return subprocess.CompletedProcess(arguments, status, *capfd.readouterr())
 
     return run
 

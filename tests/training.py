@@ -60,6 +60,13 @@ def cancel_when(control: Control, condition: Callable[[RunEvent], bool]) -> List
     return listen
 
 
+def wait_for(path: Path) -> None:
+    """Wait until another thread has written this file."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not path.exists() and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+
+
 def hold_previews(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     """Let the previews of this epoch not be ready before they are unwanted, for as long as anybody waits."""
     real = PreviewRenderer.render

@@ -67,9 +67,12 @@ def _variants(
         yield [head, *named, *notes, (at_best, BEST)]
         yield [head, *named, (at_best, BEST)]
     yield [head, *named, *notes]
-    yield [head, *named]
     bare = (panel.title, TITLE)
     unnamed = [(f" {curve.glyph} {text}", line_role(index)) for index, (curve, text) in curves]
+    if reading.view.cursor is not None:  # where the values are from is more than which is which
+        yield [head, *named, notes[0]]
+        yield [bare, *unnamed, notes[0]]
+    yield [head, *named]
     yield [bare, *unnamed]
     yield [bare, *unnamed[:1]]
     yield [bare]

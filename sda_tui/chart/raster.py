@@ -104,12 +104,11 @@ def _fill(top: Floats, bottom: Floats, rows: int, kind: DotKind, pattern: Patter
     dot_rows = rows * kind.rows
     begin = np.floor(top + 0.5)
     end = np.maximum(np.ceil(bottom - 0.5), begin)  # so that neighbours meet, and do not overlap
-    first = np.fmin(np.fmax(begin, 0), dot_rows).astype(np.intp)
-    stop = np.fmin(np.fmax(end + 1, 0), dot_rows)
-    stop[np.isnan(top)] = 0
+    first = np.fmin(np.fmax(begin, 0), dot_rows).astype(np.intp)  # 0 where NaN
+    stop = np.fmin(np.fmax(end + 1, 0), dot_rows).astype(np.intp)
     from_rows, to_rows = _rows_in_cells(rows, kind.rows)
     index = from_rows.take(first, axis=0)  # [dot columns, rows]
-    index += to_rows.take(stop.astype(np.intp), axis=0)
+    index += to_rows.take(stop, axis=0)
     left, right = _filled_bits(kind.bits, pattern)
     bits: Bits = left.take(index[::DOT_COLUMNS])
     bits |= right.take(index[1::DOT_COLUMNS])

@@ -160,14 +160,15 @@ def smooth(x: Floats, total: Floats, count: Floats, time_constant: float) -> Flo
     bias at the start.
     """
     if not time_constant > 0:
-        means: Floats = np.divide(total, count, out=np.full(len(x), np.nan), where=count > 0)
-        return means
+        line = np.full(len(x), np.nan)
+        np.divide(total, count, out=line, where=count > 0)
+        return line
     decay = np.zeros(len(x))
     decay[1:] = np.exp((x[:-1] - x[1:]) / time_constant)
-    line, weighted, weights = [], 0.0, 0.0
+    smoothed, weighted, weights = [], 0.0, 0.0
     # A loop, as each depends on the one before: there are no more nodes than a few hundred columns.
     for kept, of_node, points in zip(decay.tolist(), total.tolist(), count.tolist(), strict=True):
         weighted = kept * weighted + of_node
         weights = kept * weights + points
-        line.append(weighted / weights if points else math.nan)
-    return np.array(line, np.float64)
+        smoothed.append(weighted / weights if points else math.nan)
+    return np.array(smoothed)

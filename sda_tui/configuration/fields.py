@@ -64,18 +64,17 @@ def declared(default: Value, help: str, **about: Any) -> Any:
 class Charts:
     """The dashboard's curves."""
 
-    renderer: str = declared(
-        "braille",
-        "What draws the curves: braille (eight dots to a cell), or plotext.",
-        choices=("braille", "plotext"),
-    )
     smoothing: int = declared(
-        60,
-        "Smoothing of the curves at the start, in per cent: 0 shows every step as it is.",
+        3,
+        "Smoothing of the curves at the start, from 0, every step as it is; 3 where it was not changed.",
         minimum=0,
-        maximum=99,
+        maximum=6,
     )
-    panels: tuple[str, ...] = declared((), "Charts shown at the start, by name; an empty list: as last time.")
+    panels: tuple[str, ...] = declared(
+        (),
+        "Charts shown at the start, in their order: epochs, loss, reconstruction, kl, kl-dimensions, "
+        "learning-rate, gradient, detail, speed, device; an empty list: as last time.",
+    )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from core.events import CheckpointSaved, RunState, StateChanged, WarningKind
 from core.runs import HeldOutErrors, RunDirectory
 from core.text import describe_best, printable
 from sda_tui import format as fmt
-from sda_tui.chart.view import DEFAULT_SMOOTHING, ChartView
+from sda_tui.chart.view import ChartView
+from sda_tui.configuration.fields import Charts
 from sda_tui.judgement import judge
 from sda_tui.keymap import key_of
 from sda_tui.listening import Listening
@@ -64,8 +65,10 @@ class DashboardScreen(RunScreen):
         run: RunDirectory,
         listening: Listening,
         clock: Callable[[], float] = time.monotonic,
+        charts: Charts = Charts(),  # noqa: B008  (it cannot change)
     ) -> None:
         super().__init__(session, run, listening, clock)
+        self._wanted_charts = charts
         self.add_class(f"-{Pane.OVERVIEW}")
         self._clock = clock
         self._must_draw = False
@@ -96,9 +99,10 @@ class DashboardScreen(RunScreen):
 
     def on_mount(self) -> None:
         self._previews.focus_list()
-        names = tuple(str(name) for name in recall(CHARTS, tuple(CHART_NAMES)) if name in CHART_NAMES)
-        self._charts.shown = names or tuple(CHART_NAMES)
-        self._charts.view = ChartView(smoothing=recall(SMOOTHING, DEFAULT_SMOOTHING))
+        wanted = self._wanted_charts
+        names = wanted.panels or recall(CHARTS, tuple(CHART_NAMES))
+        self._charts.shown = tuple(name for name in names if name in CHART_NAMES) or tuple(CHART_NAMES)
+        self._charts.view = ChartView(smoothing=recall(SMOOTHING, wanted.smoothing))
         if self.followed.problem:
             self.notify(self.followed.problem, severity="error")
         self.set_interval(POLL_INTERVAL_S, self.poll)
@@ -170,6 +174,7 @@ class DashboardScreen(RunScreen):
         if self.has_class("-compact"):
             self.query_one(CompactView).show_run(title, figures, judgement.plain, messages)
             return
+        self.set_class(state.is_active, "-active")
         self.query_one(TitleBar).show_parts(*title)
         self.query_one(ProgressLine).show(*followed.progress)
         self.query_one(KeyFigures).metrics = figures
@@ -211,7 +216,9 @@ class DashboardScreen(RunScreen):
         history, state, manifest = self.history, self.state, self.followed.manifest
         if self.followed.is_reading:
             return [READING, printable(self.run.name)]
-        parts = [describe_state(state)]  # and the name last, as a long one is cut off in a narrow terminal
+        is_elsewhere = state.is_active and not self.followed.is_trained_here
+        # The name comes last, as a long one is cut off in a narrow terminal.
+        parts = [describe_state(state) + " elsewhere" * is_elsewhere]
         if history.loading is not None and state is RunState.LOADING:
             parts.append(f"{history.loading.phase} {history.loading.done}/{history.loading.total}")
         elif history.total_epochs:

@@ -10,11 +10,12 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from core.config import EXPORT_KINDS, METRIC_FORMATS, ExportRequest, missing_packages
-from core.errors import Cancelled
+from core.errors import Cancelled, SdaError
 from core.paths import expand
 from core.runs import RunDirectory
 from core.text import printable
 from sda_tui import format as fmt
+from sda_tui.advice import explain
 from sda_tui.background import read_beside
 from sda_tui.exporting import ExportJob, requests_of
 from sda_tui.keymap import KEYMAP
@@ -80,7 +81,7 @@ class ExportScreen(Screen[None]):
                     )
                 with Horizontal(classes="choice-line"):
                     yield Label("Folder")
-                    yield PathInput(_default_folder(), compact=True, id="export-folder")
+                    yield PathInput(show_path(Path(FOLDER).absolute()), compact=True, id="export-folder")
             with VerticalScroll(id="export-result"):
                 yield Static(id="export-files")
             yield Line(id="export-note")
@@ -151,7 +152,10 @@ class ExportScreen(Screen[None]):
         elif not paths:
             self._refuse("Write which folder the files go to.")
         else:
-            self._begin(ExportJob(self._requests(paths[0])))
+            try:
+                self._begin(ExportJob(self._requests(expand(paths[0]))))
+            except SdaError as error:  # no such user
+                self._refuse(explain(error))
 
     # -- writing ----------------------------------------------------------------------------------------
 
@@ -315,10 +319,3 @@ def export_checks(has_checkpoint: bool) -> list[Check | None]:
         for id, about in KINDS.items()
     ]
     return [*kinds, None, *checks(METRICS), None, *checks(OPTIONS)]
-
-
-def _default_folder() -> str:
-    """Where files go unless another folder is written, with the home directory as `~` where that is the same."""
-    folder = Path(FOLDER).absolute()
-    shown = show_path(folder)
-    return shown if expand(Path(shown)) == folder else str(folder)

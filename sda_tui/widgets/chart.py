@@ -103,6 +103,7 @@ class Chart(Widget):
         """Whether a drawing of the data would differ from the last one; remembers what is drawn then."""
         from sda_tui.chart.draw import CurvesData, identify
 
+        shown: Hashable = data
         if isinstance(data, CurvesData):
             shown, step = identify(data, every_step=is_ended), data.last_step
             grain = self.view.window(step).span / (2 * max(1, self.content_size.width))  # a column of dots

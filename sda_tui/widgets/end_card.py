@@ -50,7 +50,7 @@ class EndCard(Static):
         self._found: Found | None = None
         self._looked_at: tuple[RunState, int] | None = None  # with the step that it ended at
         self._shown: Content | None = None
-        self.display = False
+        self.add_class("-empty")
 
     def show_run(
         self, state: RunState, history: RunHistory, manifest: RunManifest | None, is_trained_here: bool
@@ -83,7 +83,7 @@ class EndCard(Static):
         self._draw()
 
     def _draw(self) -> None:
-        self.display = self._ending is not None
+        self.set_class(self._ending is None, "-empty")
         width = self.content_size.width
         if self._ending is None or width < 1:
             return

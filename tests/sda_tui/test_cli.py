@@ -93,7 +93,7 @@ def test_decoders_do_not_write_across_the_output(sda_tui: Command, sounds: Path)
     assert sda_tui("scan", sounds, "--json").stderr == ""
 
 
-def test_train_runs_resume(sda_tui: Command, sounds: Path, tmp_path: Path) -> None:
+def test_train_runs_resume(sda_tui: Command, command: Command, sounds: Path, tmp_path: Path) -> None:
     done = sda_tui(
         "train", sounds, "--preset", "balanced", "--set", "epochs=2", *QUICK, "--name", "tones", "--seed", "3"
     )
@@ -116,19 +116,19 @@ def test_train_runs_resume(sda_tui: Command, sounds: Path, tmp_path: Path) -> No
     assert (summary["name"], summary["state"], summary["epoch"]) == ("tones", "finished", 2)
     assert "✓ finished" in sda_tui("runs").stdout
 
-    again = sda_tui("resume", "tones")
+    again = command("resume", "tones")
     assert again.returncode == 1
     assert "has finished its 2 epochs" in again.stderr
 
-    extended = sda_tui("resume", "tones", "--set", "epochs=3")
+    extended = command("resume", "tones", "--set", "epochs=3")
     assert extended.returncode == 0, extended.stderr
     steps = [event["step"] for event in log_lines(run) if event["event"] == "step"]
     assert steps == list(range(1, len(steps) + 1))
     assert [event["epoch"] for event in log_lines(run) if event["event"] == "epoch"] == [1, 2, 3]
 
 
-def test_real_sounds_from_scan_to_previews(sda_tui: Command, sonic_pi: Path, tmp_path: Path) -> None:
-    scanned = json.loads(sda_tui("scan", sonic_pi, "--json").stdout)
+def test_real_sounds_from_scan_to_previews(command: Command, sonic_pi: Path, tmp_path: Path) -> None:
+    scanned = json.loads(command("scan", sonic_pi, "--json").stdout)
     verdicts = {file["path"]: file["verdict"] for file in scanned["files"]}
     assert len([path for path in verdicts if path.endswith(".flac")]) == 165
     assert {verdicts[path] for path in verdicts if path.endswith(".flac")} <= {
@@ -136,9 +136,9 @@ def test_real_sounds_from_scan_to_previews(sda_tui: Command, sonic_pi: Path, tmp
     }  # fmt: skip
     assert scanned["suggested_preset"] == "balanced"
 
-    some = sorted(sonic_pi.glob("*.flac"))[::4]
-    settings = ("--set", "epochs=2", "--set", "augmentation_expansion=1")
-    done = sda_tui("train", *some, "--preset", "balanced", *settings, "--name", "real")
+    some = sorted(sonic_pi.glob("*.flac"))[::8]
+    settings = ("--set", "epochs=2", "--set", "augmentation_expansion=1", "--set", "width=16")
+    done = command("train", *some, "--preset", "balanced", *settings, "--name", "real")
     assert done.returncode == 0, done.stderr
     run = tmp_path / "runs" / "real"
     losses = [event["validation_loss"] for event in log_lines(run) if event["event"] == "epoch"]
@@ -218,19 +218,19 @@ def test_bad_input_gets_one_line_and_its_status(
     assert not (tmp_path / "runs").exists()
 
 
-def test_files_and_folders_are_trained_on_together(sda_tui: Command, sounds: Path, tmp_path: Path) -> None:
+def test_files_and_folders_are_trained_on_together(command: Command, sounds: Path, tmp_path: Path) -> None:
     more = tmp_path / "more"
     more.mkdir()
     for index in range(4):
         (sounds / f"tone-{index}.wav").rename(more / f"tone-{index}.wav")
     chosen = [more, sounds / "tone-4.wav", sounds / "tone-5.wav", more / "tone-0.wav"]
-    document = json.loads(sda_tui("scan", *chosen, "--json").stdout)
+    document = json.loads(command("scan", *chosen, "--json").stdout)
     assert (document["folder"], document["totals"]["usable_files"]) == (str(tmp_path), 6)
     assert document["sources"] == ["more", "sounds/tone-4.wav", "sounds/tone-5.wav", "more/tone-0.wav"]
     settings = [
         word for name, value in {**TINY, "epochs": 1}.items() for word in ("--set", f"{name}={value}")
     ]
-    done = sda_tui("train", *chosen, *settings)
+    done = command("train", *chosen, *settings)
     assert done.returncode == 0, done.stderr
     (run,) = (tmp_path / "runs").iterdir()
     paths = [file.path for file in RunDirectory(run).read_manifest().files]
@@ -242,38 +242,38 @@ def test_files_and_folders_are_trained_on_together(sda_tui: Command, sounds: Pat
 
 
 def test_new_sounds_are_named_with_the_command_that_trains_on_all(
-    sda_tui: Command, make_run: MakeRun, sounds: Path, tmp_path: Path
+    command: Command, make_run: MakeRun, sounds: Path, tmp_path: Path
 ) -> None:
     run = make_run("first-one", epochs=1)
-    assert sda_tui("resume", run.path).returncode == 0
+    assert command("resume", run.path).returncode == 0
     write_tone(sounds / "new.wav", 999.0)
-    done = sda_tui("resume", run.path, "--set", "epochs=2")
+    done = command("resume", run.path, "--set", "epochs=2")
     assert done.returncode == 0, done.stderr
     assert "1 file is new; this run continues without it." in done.stderr
     (typed,) = re.findall(r"`sda-tui (train [^`]*)` trains on all", " ".join(done.stderr.split()))
     assert shlex.split(typed) == ["train", str(sounds), "--from", str(run.path)]
-    done = sda_tui(*shlex.split(typed), "--set", "epochs=1", "--set", "augmentation_expansion=1")
+    done = command(*shlex.split(typed), "--set", "epochs=1", "--set", "augmentation_expansion=1")
     assert done.returncode == 0, done.stderr
     assert "Started from best.pt of first-one" in done.stderr
     manifest = RunDirectory(tmp_path / "runs" / "sounds-001").read_manifest()
     assert len(manifest.files) == 9
     assert (manifest.config.latent_dim, manifest.config.chunk_duration_s) == (4, 0.25)
-    refused = sda_tui("train", sounds, "--from", run.name, "--set", "latent_dim=32")
+    refused = command("train", sounds, "--from", run.name, "--set", "latent_dim=32")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "latent_dim is 4 in the model of first-one" in refused.stderr
 
 
 def test_resume_finds_its_sounds_in_another_folder(
-    sda_tui: Command, make_run: MakeRun, sounds: Path, tmp_path: Path
+    command: Command, make_run: MakeRun, sounds: Path, tmp_path: Path
 ) -> None:
     run = make_run(epochs=1)
     moved = sounds.rename(tmp_path / "on another disk")
-    done = sda_tui("resume", run.path)
+    done = command("resume", run.path)
     assert done.returncode == 1
     assert "The folder" in done.stderr
     assert f"add --folder and their path to `sda-tui resume {run.path}`." in done.stderr
     assert summarise(run).state is RunState.INTERRUPTED
-    done = sda_tui("resume", run.path, "--folder", moved)
+    done = command("resume", run.path, "--folder", moved)
     assert done.returncode == 0, done.stderr
     assert "8 of its 8 sounds are in" in done.stderr
     assert run.read_manifest().folder == str(moved)

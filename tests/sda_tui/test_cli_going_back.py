@@ -12,25 +12,25 @@ from tests.conftest import Command, MakeRun
 from tests.training import log_lines, train, train_to
 
 
-def test_a_file_that_is_no_checkpoint_is_named(sda_tui: Command, make_run, tmp_path: Path) -> None:
+def test_a_file_that_is_no_checkpoint_is_named(command: Command, make_run, tmp_path: Path) -> None:
     run: RunDirectory = make_run("broken")
     (run.checkpoints / "step-000000005.pt").write_bytes(b"no checkpoint at all")
-    done = sda_tui("resume", "broken")
+    done = command("resume", "broken")
     assert done.returncode == 1
     assert "step-000000005.pt is damaged or no checkpoint" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_resume_goes_back_in_a_new_run_or_in_itself(
-    sda_tui: Command, make_run: MakeRun, tmp_path: Path
+    command: Command, make_run: MakeRun, tmp_path: Path
 ) -> None:
     run = make_run("drums-001")
     train(run)
-    assert sda_tui("resume", "drums-001").stderr.startswith(
+    assert command("resume", "drums-001").stderr.startswith(
         "sda-tui: drums-001 has finished its 2 epochs. To continue"
     )
     step_8 = run.checkpoints / "step-000000008.pt"
-    done = sda_tui("resume", step_8, "--set", "kl_weight=2", "--device", "cpu")
+    done = command("resume", step_8, "--set", "kl_weight=2", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert (
         "A new run, drums-002, begins at step-000000008.pt of drums-001, which stays as it is."
@@ -39,7 +39,7 @@ def test_resume_goes_back_in_a_new_run_or_in_itself(
     made = tmp_path / "runs" / "drums-002"
     assert [each["now"] for each in log_lines(made) if each["event"] == "settings"] == ["kl_weight=2"]
     assert log_lines(made)[-1]["state"] == log_lines(run.path)[-1]["state"] == "finished"
-    done = sda_tui("resume", "drums-001", "--from", "8", "--rewind", "--device", "cpu")
+    done = command("resume", "drums-001", "--from", "8", "--rewind", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert "drums-001 is back at step 8." in done.stderr
     assert "and the log until now are kept in" in done.stderr.replace("\n", " ")

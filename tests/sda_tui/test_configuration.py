@@ -26,7 +26,7 @@ mouse = false
 runs = "~/runs"
 device = "cuda:1"
 preset = "aggressive"
-charts = { renderer = "plotext", smoothing = 0, panels = ["loss", "KL"] }
+charts = { smoothing = 0, panels = ["loss", "KL"] }
 [listening]
 port = 8765
 [when_done]
@@ -123,9 +123,9 @@ def test_a_fault_is_told_with_its_line(text: str | bytes, said: str, tmp_path: P
 
 
 def test_a_fault_spoils_only_its_own_field(tmp_path: Path) -> None:
-    found = read('device = "cpu"\ntheme = 3\n[charts]\nsmoothing = 9', tmp_path)
+    found = read('device = "cpu"\ntheme = 3\n[charts]\nsmoothing = 5', tmp_path)
     assert len(found.faults) == 1
-    assert (found.configuration.device, found.configuration.charts.smoothing) == ("cpu", 9)
+    assert (found.configuration.device, found.configuration.charts.smoothing) == ("cpu", 5)
     assert found.configuration.theme == "auto"
 
 

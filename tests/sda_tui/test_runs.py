@@ -14,6 +14,7 @@ from sda_tui.screens.compare import CompareScreen
 from sda_tui.screens.rename import RenameScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
+from sda_tui.session import Session
 from sda_tui.widgets.run_table import RunTable
 from tests.conftest import Command, MakeRun
 from tests.sda_tui.driving import (
@@ -50,7 +51,8 @@ async def test_the_cursor_stays_on_its_run_through_filter_and_order(
 ) -> None:
     for number in range(4):
         write_run(make_run(f"drums-{number}"), a_step(1, 0.5), an_epoch(3, 2, 0.1 * number))
-    RunLabels(note="the [red] one").write(make_run("[b]pads[/b]"))
+    pads = make_run("pads").path.rename(tmp_path / "runs" / "[b]pads")
+    RunLabels(note="the [red] one").write(RunDirectory(pads))
     async with running(tmp_path) as (app, pilot):
         table = await to_runs(app, pilot)
         choose(table, "drums-2")
@@ -59,7 +61,7 @@ async def test_the_cursor_stays_on_its_run_through_filter_and_order(
         assert table.chosen.name == "drums-2"
         await pilot.press("enter")
         heads = {table.sorted_by}
-        for _ in range(9):
+        for _ in range(12):
             await pilot.press("o")
             assert table.chosen.name == "drums-2"
             heads.add(table.sorted_by)
@@ -71,7 +73,7 @@ async def test_the_cursor_stays_on_its_run_through_filter_and_order(
         assert names(table) == [f"drums-{number}" for number in (3, 2, 1, 0)]
         await pilot.press("escape")
         await until(pilot, lambda: table.row_count == 5, "all again")
-        choose(table, "[b]pads[/b]")
+        choose(table, "[b]pads")
         await until(pilot, lambda: "Note: the [red] one" in text(app, "#run-summary"), "note")
         await pilot.press("slash", *"nothing")
         await until(pilot, lambda: "No run has these words" in text(app, "#run-summary"), "none")
@@ -161,25 +163,52 @@ async def test_compared_runs_play_the_same_preview_where_the_other_is(
         assert player.calls[-1] == "stop"
 
 
-async def test_queued_runs_follow_the_one_that_trains_here(make_run: MakeRun, tmp_path: Path) -> None:
-    first, second, gone = (make_run(name) for name in ("first", "second", "gone"))
+async def test_the_chosen_run_waits_in_the_queue_and_not_any_more(make_run: MakeRun, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        make_run(name)
     queue = RunQueue(tmp_path / "runs")
-    queue.add("gone")
-    async with running(tmp_path) as (app, pilot):
+    queue.add("first")
+    async with running(tmp_path, size=NARROW) as (app, pilot):
         table = await to_runs(app, pilot)
-        gone.run_file.unlink()
         choose(table, "second")
         await pilot.press("a")
-        await until(pilot, lambda: queue.positions().get("second") == 2, "queued")
-        await until(pilot, lambda: table.chosen.queue_place == 2, "shown")
-        assert app.screen.query_one("#queue", Button).label.plain.startswith("Unqueue")  # type: ignore[union-attr]
-        choose(table, "first")
-        await pilot.press("n")
-        await until(pilot, lambda: summarise(second).state is RunState.FINISHED, "both are trained")
-        await until(pilot, lambda: not app.session.works_queue, "done")
-        assert summarise(first).state is RunState.FINISHED
-        (left,) = queue.entries()
-        assert (left.name, left.problem) == ("gone", "There is no such run any more.")
+        await until(pilot, lambda: table.chosen.queue_place == 2, "queued")
+        assert "◷ queued 2" in str(table.get_row("second"))
+        assert "2 queued" in str(app.screen.query_one("#run-count").render())
+        button = app.screen.query_one("#queue", Button)
+        await until(pilot, lambda: str(button.label).startswith("Unqueue"), "label")
+        await pilot.click("#queue")
+        await until(pilot, lambda: list(queue.positions()) == ["first"], "not any more")
+
+
+def test_queued_runs_follow_the_one_that_trains_here(make_run: MakeRun, tmp_path: Path) -> None:
+    first, gone, second = (make_run(name, epochs=1) for name in ("first", "gone", "second"))
+    session = Session(tmp_path / "runs")
+    for run in (gone, second):
+        session.queue.add(run.name)
+    gone.run_file.unlink()
+    session.resume(first)
+    assert session.tend_queue() is None  # one at a time
+    session.wait_through_queue()
+    assert summarise(first).state is summarise(second).state is RunState.FINISHED
+    (left,) = session.queue.entries()
+    assert (left.name, left.problem) == ("gone", "There is no such run any more.")
+    assert session.queue.worker() is None
+
+
+def test_a_run_that_was_stopped_with_the_program_stays_in_the_queue(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    run, last = make_run("run", epochs=500), make_run("last")
+    session = Session(tmp_path / "runs")
+    for each in (run, last):
+        session.queue.add(each.name)
+    session.work_queue()
+    assert session.tend_queue().path == run.path
+    session.stop()
+    session.wait_through_queue()
+    assert summarise(run).state is RunState.CANCELLED
+    assert session.queue.positions() == {"run": 1, "last": 2}
 
 
 def test_the_queue_is_trained_by_a_command(make_run: MakeRun, tmp_path: Path, sda_tui: Command) -> None:

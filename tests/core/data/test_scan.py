@@ -315,16 +315,17 @@ def test_a_scan_is_cancelled_between_blocks(sounds: Path) -> None:
 
 
 @pytest.mark.slow
-def test_five_thousand_files_are_scanned(tmp_path: Path) -> None:
+def test_more_files_are_scanned_than_a_process_may_hold_open(tmp_path: Path) -> None:
+    """1024 are usual."""
     original = write_tone(tmp_path / "0.wav", 440.0, 0.05)
     data = bytearray(original.read_bytes())
-    for index in range(1, 5000):
+    for index in range(1, 1500):
         data[1000:1004] = index.to_bytes(4, "little")  # one differing sample each
         (tmp_path / f"{index}.wav").write_bytes(data)
     report = scan_folder(tmp_path)
-    assert len(report.usable_files) == 5000
+    assert len(report.usable_files) == 1500
     assert report.suggested_preset == "aggressive"
-    assert len(report.split.validation) == 500
+    assert len(report.split.validation) == 150
 
 
 def test_another_chunk_duration_reads_no_file_again(tmp_path: Path) -> None:

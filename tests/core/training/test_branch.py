@@ -13,7 +13,7 @@ from core.events import CheckpointSaved, EpochFinished, PreviewReady, RunState, 
 from core.runs import RunDirectory, summarise
 from core.training.branch import branch, rewind
 from core.training.control import Control
-from tests.conftest import MakeRun, file_size_limit, write_tones
+from tests.conftest import MakeRun, create_run, file_size_limit, write_tones
 from tests.training import assert_same_outcome, end, hold_previews, logged, newest_state, of, train, train_to
 
 
@@ -67,12 +67,19 @@ def test_a_branch_says_where_it_comes_from(finished: RunDirectory) -> None:
     assert finished.read_manifest().parent is None
 
 
-@pytest.fixture
-def improving(make_run: MakeRun) -> RunDirectory:
-    """A finished run of two epochs, of which the second was better for held-out tones."""
-    run = make_run("drums-001", seed=3)
+@pytest.fixture(scope="module")
+def improved(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A finished run of two epochs, of which the second was better for held-out tones; not to be changed."""
+    folder = tmp_path_factory.mktemp("improved")
+    run = create_run(folder, "drums-001", write_tones(folder / "sounds"), {"seed": 3})
     train(run)
     return run
+
+
+@pytest.fixture
+def improving(improved: RunDirectory, tmp_path: Path) -> RunDirectory:
+    """The same, to do with as one likes."""
+    return RunDirectory(Path(shutil.copytree(improved.path, tmp_path / "runs" / "drums-001")))
 
 
 def test_a_branch_has_best_only_from_before_it(improving: RunDirectory) -> None:

@@ -13,7 +13,7 @@ from core.events import CheckpointSaved, EpochFinished, SettingsChanged
 from core.runs import RunDirectory
 from core.training.branch import branch
 from core.training.changes import keep_former_best, redefine_loss
-from tests.conftest import MakeRun
+from tests.conftest import MakeRun, create_run, write_tones
 from tests.training import assert_same_outcome, end, history, of, train, train_to, weights
 
 MAY_CHANGE = {
@@ -28,12 +28,19 @@ MAY_CHANGE = {
 CHANGES: dict[str, SettingValue] = {"kl_weight": 20.0, "free_bits": 10.0, "dropout": 0.6, "weight_decay": 0.9}
 
 
-@pytest.fixture
-def halfway(make_run: MakeRun) -> RunDirectory:
-    """Stopped at step 11 of 16, within its second epoch."""
-    run = make_run("halfway")
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """Stopped at step 11 of 16, within its second epoch; not to be changed."""
+    folder = tmp_path_factory.mktemp("halfway")
+    run = create_run(folder, "halfway", write_tones(folder / "sounds"), {})
     train_to(run, 11)
     return run
+
+
+@pytest.fixture
+def halfway(stopped: RunDirectory, tmp_path: Path) -> RunDirectory:
+    """The same, to do with as one likes."""
+    return RunDirectory(Path(shutil.copytree(stopped.path, tmp_path / "runs" / "halfway")))
 
 
 def test_every_setting_may_change_or_says_why_not(make_run: MakeRun) -> None:

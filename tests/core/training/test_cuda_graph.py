@@ -13,7 +13,7 @@ from core.runs import RunDirectory
 from core.training import stepper
 from core.training.cuda_graph import CudaGraphStep
 from core.training.step import StepInputs, TrainingStep
-from tests.conftest import MakeRun
+from tests.conftest import MakeRun, create_run, write_tones
 from tests.training import assert_same_outcome, end, of, train, train_to
 
 Work = Callable[[], torch.Tensor]
@@ -84,7 +84,7 @@ def capture_with(monkeypatch: pytest.MonkeyPatch, capture: Callable[[Work], Work
 def test_replayed_steps_equal_eager_steps(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
-    eager, run = (make_run(name, model=model, dropout=0.2) for name in ("eager", "replayed"))
+    eager, run = (make_run(name, model=model, epochs=1) for name in ("eager", "replayed"))
     train(eager)
     sizes = capture_with(monkeypatch, taped)
     assert len(of(StepFinished, train(run))) == len(sizes)
@@ -104,7 +104,7 @@ def test_capture_begins_when_nothing_else_uses_the_device(
     monkeypatch.setattr(
         stepper, "TrainingStep", lambda *args: Replayed(TrainingStep(*args), lambda: calls.append("quiesce"))
     )
-    train(make_run())
+    train(make_run(epochs=1))
     assert calls == ["quiesce", "capture"]
 
 
@@ -122,25 +122,25 @@ def test_replayed_steps_equal_eager_steps_after_a_resume(
 def test_replayed_steps_equal_eager_steps_after_a_rollback(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    eager, run = (make_run(name, epochs=4, checkpoint_interval=2) for name in ("eager", "replayed"))
+    eager, run = (make_run(name, epochs=3) for name in ("eager", "replayed"))
     with monkeypatch.context() as patch:
         poison_sounds(patch)
         train(eager)
     poison_sounds(monkeypatch)
     capture_with(monkeypatch, taped)
-    assert any("back at step 16" in each.message for each in of(Warned, train(run)))
+    assert any("back at step 8" in each.message for each in of(Warned, train(run)))
     assert_same_outcome(run, eager)
 
 
 def poison_sounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ten batches in a row, of the 17th step and later, not be numbers."""
+    """Let ten batches in a row, of the ninth step and later, not be numbers."""
     real = TrainingBatches.batch
     count = 0
 
     def batch(self: TrainingBatches, step: int, size: int) -> torch.Tensor:
         nonlocal count
         count += 1
-        return real(self, step, size) * (torch.nan if 17 <= count <= 26 else 1.0)
+        return real(self, step, size) * (torch.nan if 9 <= count <= 18 else 1.0)
 
     monkeypatch.setattr(TrainingBatches, "batch", batch)
 
@@ -162,18 +162,24 @@ def moves_twice(work: Work) -> Work:
     return lambda: (work(), work())[0]
 
 
+@pytest.fixture(scope="module")
+def eager(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run of one epoch whose steps were not captured; not to be changed."""
+    folder = tmp_path_factory.mktemp("eager")
+    run = create_run(folder, "eager", write_tones(folder / "sounds"), {"epochs": 1})
+    train(run)
+    return run
+
+
 @pytest.mark.parametrize("capture", [fails, finds_no_memory, returns_something_else, moves_twice])
 def test_bad_capture_is_logged_and_changes_nothing(
-    make_run: MakeRun,
-    monkeypatch: pytest.MonkeyPatch,
-    uninterrupted: RunDirectory,
-    capture: Callable[[Work], Work],
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, eager: RunDirectory, capture: Callable[[Work], Work]
 ) -> None:
     sizes = capture_with(monkeypatch, capture)
-    run = make_run()
+    run = make_run(epochs=1)
     train(run)
     assert sizes == []
-    assert_same_outcome(run, uninterrupted)
+    assert_same_outcome(run, eager)
     assert "steps are not captured" in run.log.read_text()
 
 
@@ -189,6 +195,6 @@ def test_batch_too_large_for_memory_is_halved_and_captured(
 
     sizes = capture_with(monkeypatch, taped)
     monkeypatch.setattr(TrainingStep, "__call__", step)
-    run = make_run(batch_size=4)
+    run = make_run(batch_size=4, epochs=1)
     assert end(train(run)).state == "finished"
     assert set(sizes) == {2}

@@ -99,14 +99,14 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from leaves(value[0], (*path, 0))
 
 
-def changed(state: State, path: tuple[Any, ...], change: Callable[[Any], Any]) -> State:
-    state = copy.deepcopy(state)
-    *way, last = path
-    parent: Any = state
-    for name in way:
-        parent = parent[name]
-    parent[last] = change(parent[last])
-    return state
+def changed(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+    """A copy that is another at this place; the rest is shared."""
+    if not path:
+        return change(value)
+    name, *rest = path
+    copied = copy.copy(value)
+    copied[name] = changed(value[name], tuple(rest), change)
+    return copied
 
 
 def deeply_nested() -> Any:

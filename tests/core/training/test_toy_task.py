@@ -5,7 +5,6 @@ import math
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 import pytest
 import torch
@@ -28,7 +27,7 @@ from core.training.stepper import FLUSH_INTERVALS_S
 from core.training.task import TaskLoss
 from tests.conftest import MakeRun, create_run, file_size_limit, write_tones
 from tests.toy_task import CONSTANT, HALF, TOY, ToyPreviews, ToyTask, train_toy, train_toy_to
-from tests.training import PATIENCE_S, assert_same_outcome, end, history, newest_state, of
+from tests.training import PATIENCE_S, assert_same_outcome, end, history, newest_state, of, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -233,13 +232,6 @@ def test_damaged_checkpoints_do_not_take_the_place_of_good_ones(make_run: MakeRu
         "step-000000032.unusable",
         "step-000000040.unusable",
     }
-
-
-def wait_for(path: Path) -> None:
-    """Until the thread that writes checkpoints has written this one."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not path.exists() and time.monotonic() < deadline_s:
-        time.sleep(0.01)
 
 
 def test_a_disk_that_is_full_for_a_while_costs_nothing_but_that_time(

@@ -14,13 +14,23 @@ import soundfile
 import torch
 
 from core.errors import RunError
-from core.events import EpochFinished, PreviewReady, RunEvent, RunState, StepFinished, Warned
+from core.events import PreviewReady, RunEvent, RunState, StepFinished, Warned
 from core.model import VAE
 from core.runs import RunDirectory, summarise
 from core.training.control import Control
 from core.training.run import train_run
 from tests.conftest import MakeRun, file_size_limit
-from tests.training import assert_same_outcome, end, logged, newest_state, of, train, train_to, weights
+from tests.training import (
+    assert_same_outcome,
+    end,
+    logged,
+    newest_state,
+    of,
+    train,
+    train_to,
+    wait_for,
+    weights,
+)
 
 
 def test_lack_of_memory_of_a_cpu_halves_the_batch(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,25 +116,27 @@ def test_full_disk_is_warned_of_and_training_continues(
     assert (run.checkpoints / "step-000000016.pt").exists()
 
 
-def test_a_run_whose_disk_stays_full_is_not_finished_and_continues(make_run: MakeRun) -> None:
-    """From the first epoch on log lines and previews fit, and checkpoints do not."""
-    whole, run = make_run("whole", epochs=4), make_run("full", epochs=4)
-    train(whole)
+def test_a_run_whose_disk_stays_full_is_not_finished_and_continues(
+    make_run: MakeRun, uninterrupted: RunDirectory
+) -> None:
+    """From the second epoch on log lines and previews fit, and checkpoints do not."""
+    run = make_run("full")
     with contextlib.ExitStack() as full:
 
         def listen(event: RunEvent) -> None:
-            if isinstance(event, EpochFinished) and event.epoch == 2:
+            if isinstance(event, StepFinished) and event.step == 12:
+                wait_for(run.checkpoints / "step-000000008.pt")
                 full.enter_context(file_size_limit(200_000))
 
         last = end(train(run, listen))
     assert last.state == "failed"
-    assert "The checkpoint of step 32 could not be written" in last.message
+    assert "The checkpoint of step 16 could not be written" in last.message
     assert "(File too large); files may not become as long as that here" in last.message
     summary = summarise(run)
     assert (summary.state, summary.step, summary.epoch) == (RunState.FAILED, 8, 1)
     summary.continued({})
     assert end(train(run)).state == "finished"
-    assert_same_outcome(run, whole)
+    assert_same_outcome(run, uninterrupted)
 
 
 @pytest.mark.parametrize("is_repaired", [True, False])
