@@ -194,11 +194,11 @@ def _describe_end(ending: Ending, now_s: float) -> str:
     if ending.elapsed_s > 0:
         parts.append(f"after {fmt.duration(ending.elapsed_s)}")
     text = " ".join(parts)
-    if ending.state is RunState.FINISHED:
+    epoch = ending.last.epoch if ending.last is not None else 0
+    if ending.state is RunState.FINISHED and not 0 < epoch < ending.total_epochs:  # it may have stopped early
         return f"{text}, {_all_of(ending.total_epochs)}"
     if not ending.step:
         return f"{text}, before the first step"
-    epoch = ending.last.epoch if ending.last is not None else 0
     return f"{text} at epoch {epoch}/{ending.total_epochs}"
 
 

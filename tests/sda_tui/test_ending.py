@@ -74,6 +74,10 @@ def test_a_finished_run_says_how_far_it_came_and_what_to_do_with_it() -> None:
     ]
 
 
+def test_a_run_that_stopped_early_is_not_said_to_have_done_all_epochs() -> None:
+    assert lines(ending(RunState.FINISHED, total_epochs=200))[0].endswith(" after 2:15:09 at epoch 40/200")
+
+
 def test_a_run_at_its_best_is_not_sent_back() -> None:
     best = dataclasses.replace(an_epoch(40, 40, 0.3), untrained_error=None)
     shown = lines(ending(RunState.FINISHED, last=best, best_quality=None))
