@@ -162,7 +162,7 @@ def _paragraphs(ending: Ending, now_s: float) -> list[str]:
         texts.append(ending.message)
     texts += filter(None, (describe_best_epoch(ending), describe_gain(ending), advise(ending)))
     if found is not None and not found.has_folder:
-        texts.append("The folder of its sounds is gone: say where they are now.")
+        texts.append("The folder of its sounds is gone: write where they are now.")
     elif found is not None and found.changed_sounds:
         sounds = fmt.count(found.changed_sounds, "sound")
         texts.append(f"{sounds} moved or touched since: found by content.")

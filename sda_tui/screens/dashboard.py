@@ -150,20 +150,20 @@ class DashboardScreen(RunScreen):
             if isinstance(event, CheckpointSaved) and event.reason == "manual":
                 self.notify(f"Saved at step {event.step}: {event.path} (kept).")
             if isinstance(event, StateChanged) and not self._is_own:
-                self._tell(event)
+                self._report_end(event)
         if not self.followed.has_caught_up:
             self.set_timer(CATCH_UP_INTERVAL_S, self._read)
 
     @property
     def _is_own(self) -> bool:
-        """Whether this process trains the run, or did: then the session says how it ended."""
+        """Whether this process trains the run, or did: then the session reports how it ended."""
         return self._session.run is not None and self._session.run.path == self.run.path
 
-    def _tell(self, change: StateChanged) -> None:
-        """Say how a run of another process ended, unless the user stopped it here."""
-        if (ending := self._session.news(self.run, change)) is not None:
-            self.notify(ending.text)
-            self.post_message(self.Ended(ending))
+    def _report_end(self, change: StateChanged) -> None:
+        """Report how a run of another process ended, unless the user stopped it here."""
+        if (end := self._session.end_to_report(self.run, change)) is not None:
+            self.notify(end.text)
+            self.post_message(self.Ended(end))
 
     # -- drawing ----------------------------------------------------------------------------------------
 

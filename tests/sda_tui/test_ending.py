@@ -212,7 +212,7 @@ async def test_the_card_shows_an_end_and_nothing_while_this_process_trains(make_
         await app.push_screen(screen)
         screen.card.show_run(RunState.TRAINING, history, manifest, is_trained_here=True)
         await pilot.pause()
-        assert not screen.card.display
+        assert screen.card.has_class("-empty")
         history.apply(StateChanged("finished", 16, 2, 16, 2), NOW_S)
         shutil.rmtree(manifest.folder)
         screen.card.show_run(RunState.FINISHED, history, manifest, is_trained_here=False)
