@@ -13,7 +13,7 @@ from core.runs import RunDirectory, RunHistory, RunManifest
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP, first_key
-from sda_tui.look import describe_state
+from sda_tui.look import describe_settings_change, describe_state
 
 WIDTH, MOST_LINES = 58, 6
 SETTLED_FOR = 5  # epochs after the best one that say nothing yet
@@ -167,8 +167,7 @@ def _paragraphs(ending: Ending, now_s: float) -> list[str]:
         sounds = fmt.count(found.changed_sounds, "sound")
         texts.append(f"{sounds} moved or touched since: found by content.")
     if ending.settings is not None:
-        change = ending.settings
-        texts.append(f"Since step {change.step}: {change.now} (before: {change.before}).")
+        texts.append(describe_settings_change(ending.settings))
     return [*texts, *(found.software if found is not None else ())]
 
 

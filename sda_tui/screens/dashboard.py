@@ -20,7 +20,7 @@ from sda_tui.configuration.fields import Charts
 from sda_tui.judgement import judge
 from sda_tui.keymap import key_of
 from sda_tui.listening import Listening
-from sda_tui.look import describe_hardest, describe_state
+from sda_tui.look import describe_hardest, describe_settings_change, describe_state
 from sda_tui.remembered import recall, remember
 from sda_tui.screens.choose_charts import ChooseChartsScreen
 from sda_tui.screens.explain import ExplainScreen
@@ -249,7 +249,7 @@ class DashboardScreen(RunScreen):
         if best and last and last.best_epoch < last.epoch:
             best += f" {key_of('dashboard.go-back')} goes back there."
         if change := self.history.settings_change:
-            best += f" Since step {change.step}: {change.now} (before: {change.before})."
+            best += f" {describe_settings_change(change)}"
         note = manifest.split.confidence_note if manifest else ""
         return " ".join(filter(None, (best, note)))
 
