@@ -1,6 +1,7 @@
 """One preview through the epochs of a run, as a single SVG with its spectrograms inside."""
 
 import base64
+import re
 import struct
 import zlib
 from collections.abc import Sequence
@@ -38,7 +39,8 @@ def write_evolution(run: RunDirectory, path: Path) -> None:
     for each in spread(through):
         label = f"epoch {each.epoch}" if each.epoch else "untrained"
         tiles.append((each, f"{label}, the best" if each.epoch == best else label, BRIGHT))
-    tiles.append((original, original.label.replace(" · ", ", "), BEST))
+    clip = re.search(r"[^ ]+\.\w+", original.label)
+    tiles.append((original, f"original, {clip[0]}" if clip else "original", BEST))
     path.write_text(_draw([(read_spectrogram(run, p.path), *rest) for p, *rest in tiles]), encoding="utf-8")
     print(path)
 

@@ -28,7 +28,7 @@ from core.runs import RunDirectory, read_events
 from sda_tui.app import SdaApp
 from sda_tui.listen.remembered import Remembered
 
-LOGIN = "you@box"
+LOGIN, PORT = "you@box", 41234  # as in docs/listening.md
 EPOCHS, STOPPED_AFTER = 40, 30
 SETTINGS = {"epochs": EPOCHS, "batch_size": 8, "augmentation_expansion": 5, "preview_interval": 1}
 # The plain model begins with nothing, and shows how it learns.
@@ -94,7 +94,7 @@ def main() -> None:
         runs = sounds / "runs"
         runs.mkdir(parents=True)
         os.chdir(sounds)
-        Remembered.load().change(login=LOGIN)
+        Remembered.load().change(login=LOGIN, port=PORT)
         if given:
             stopped, finished = (copy(path, sounds, runs) for path in given)
         else:

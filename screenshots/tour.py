@@ -149,11 +149,12 @@ async def _choose(tour: Tour, run: RunDirectory) -> None:
     table = tour.app.screen.query_one(RunTable)
     await tour.until(lambda: run.name in {each.name for each in table.summaries})
     table.focus()
-    await tour.press("ctrl+home")
+    await tour.press(*["up"] * len(table.summaries))
     for _ in table.summaries:
         if table.chosen is not None and table.chosen.name == run.name:
             return
         await tour.press("down")
+    raise LookupError(f"{run.name} is not listed")
 
 
 async def _training(tour: Tour, run: RunDirectory) -> None:
