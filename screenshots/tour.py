@@ -66,7 +66,7 @@ class Tour:
     async def picture(self, name: str) -> None:
         if self._only and name not in self._only:
             return
-        focused = self.app.focused  # it moves where the smaller size hides it
+        focused = {screen: screen.focused for screen in self.app.screen_stack}  # the small size moves it
         for size in SIZES:
             await self.pilot.resize_terminal(*size)
             for field in self.app.screen.query(Input):
@@ -79,7 +79,8 @@ class Tour:
             svg.save(self.app, self._out / f"{name}{suffix}.svg", f"sda-tui · {name.replace('-', ' ')}")
         await self.pilot.resize_terminal(*SIZES[0])
         await self.pilot.pause(SETTLE_S)
-        self.app.set_focus(focused)
+        for screen, widget in focused.items():
+            screen.set_focus(widget)
 
     def _has_drawn(self) -> bool:
         screen = self.app.screen
