@@ -48,4 +48,4 @@ def all_figures(history: RunHistory) -> list[Metric]:
 
 def _best(history: RunHistory) -> str:
     epoch = history.last_epoch
-    return f"{fmt.number(epoch.best_validation_loss)} @{epoch.best_epoch}" if epoch else "–"
+    return fmt.best(epoch.best_validation_loss, epoch.best_epoch) if epoch else "–"
