@@ -24,9 +24,10 @@ from sda_tui.ending import (
     step_rows,
 )
 from sda_tui.look import STATES
+from sda_tui.until_left import UntilLeft
 
 
-class EndCard(Static):
+class EndCard(UntilLeft, Static):
     """Takes no room while this process trains the run.
 
     What only the disk knows is looked up once for each state, beside the screen.  Drawn again only when its
