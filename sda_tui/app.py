@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.events import StateChanged
     from core.runs import RunDirectory
     from sda_tui.listening import Listening
-    from sda_tui.notification import Ending
+    from sda_tui.notification import RunEnd
     from sda_tui.playback import Problem
     from sda_tui.screens.run_screen import RunScreen
     from sda_tui.screens.sounds import SoundsScreen
@@ -126,10 +126,10 @@ class SdaApp(Navigation[Leave]):
 
     @cached_property
     def session(self) -> "Session":
-        from sda_tui.notification import notifier
+        from sda_tui.notification import Notifier
         from sda_tui.session import Session
 
-        return Session(self._root, self._on_train, notifier())
+        return Session(self._root, self._on_train, Notifier(self.configuration.when_done))
 
     @cached_property
     def listening(self) -> "Listening":
@@ -227,7 +227,7 @@ class SdaApp(Navigation[Leave]):
             case StateChanged() as change:
                 self._show_state(change)
                 if self.session.run is not None:
-                    self._tell(self.session.news(self.session.run, change))
+                    self._notify_terminal(self.session.end_to_report(self.session.run, change))
                 self._update_runs()
 
     def _show_state(self, change: "StateChanged") -> None:
@@ -268,12 +268,12 @@ class SdaApp(Navigation[Leave]):
             self.screen.action_reload()
 
     def on_run_screen_ended(self, message: "RunScreen.Ended") -> None:
-        self._tell(message.ending)
+        self._notify_terminal(message.end)
 
-    def _tell(self, ending: "Ending | None") -> None:
-        """Have the terminal tell of a run that ended, as far as the user wants that."""
-        if ending is not None and self._driver is not None:
-            self._driver.write(self.session.notifier.sequences(ending))
+    def _notify_terminal(self, end: "RunEnd | None") -> None:
+        """Have the terminal notify the user that a run ended, as far as that is configured."""
+        if end is not None and self._driver is not None:
+            self._driver.write(self.session.notifier.sequences(end))
 
     def on_sda_app_call_wanted(self, message: CallWanted) -> None:
         message.call()
@@ -316,7 +316,7 @@ class SdaApp(Navigation[Leave]):
             return
         making = self._making
         if making is not None:
-            choices = Choice("stay", "Go on", "n"), Choice("stop", "Stop, and leave", "y")
+            choices = Choice("stay", "Continue", "n"), Choice("stop", "Stop, and leave", "y")
             question = ChoiceScreen("Stop making sounds?", "What is complete stays.", choices)
             self.push_screen(question, partial(self._stop_making, making))
             return

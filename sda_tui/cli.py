@@ -63,11 +63,6 @@ def _open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
-def command_names() -> set[str]:
-    """Every command that can be typed."""
-    return build_parser()[1]
-
-
 def _parse(words: list[str]) -> argparse.Namespace:
     parser, commands = build_parser()
     is_for_parser = words and (words[0] in commands or words[0] in {"-h", "--help", "--version"})

@@ -8,13 +8,14 @@ from pathlib import Path
 from textual.message_pump import MessagePump
 
 from core.config import SETTINGS, SettingValue
-from core.errors import RunFinishedError, SdaError, SoundsNotFoundError
+from core.errors import RunFinishedError, RunStoppedError, SdaError, SoundsNotFoundError
 from core.events import RunState
 from core.runs import RunDirectory, RunManifest, RunSummary, summarise
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.background import read_beside
+from sda_tui.keymap import key_of
 from sda_tui.look import describe_state
 from sda_tui.session import Session
 
@@ -68,6 +69,8 @@ class Continuation:
         if summary.manifest is None:
             return ""
         epochs = summary.manifest.config.epochs
+        if self.is_longer and summary.epoch < epochs:
+            return f"{describe_state(summary.state)} early, at epoch {summary.epoch} of {epochs}"
         if self.is_longer:
             done = "its only epoch is" if epochs == 1 else f"all {epochs} epochs are"
             return f"{describe_state(summary.state)}: {done} done, {fmt.count(summary.step, 'step')}"
@@ -152,6 +155,8 @@ def explain_here(error: SdaError | str) -> str:
             return error
         case RunFinishedError():
             return f"{error} Write more than {error.epochs}."
+        case RunStoppedError():
+            return f"{error} In the list of runs, {key_of('runs.settings')} changes that."
         case SoundsNotFoundError():
             return f"{error} Write where they are now."
     return explain(error)

@@ -13,7 +13,7 @@ from core.runs import RunDirectory, RunHistory, RunManifest
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP, first_key
-from sda_tui.look import describe_state
+from sda_tui.look import describe_settings_change, describe_state
 
 WIDTH, MOST_LINES = 58, 6
 SETTLED_FOR = 5  # epochs after the best one that say nothing yet
@@ -162,13 +162,12 @@ def _paragraphs(ending: Ending, now_s: float) -> list[str]:
         texts.append(ending.message)
     texts += filter(None, (describe_best_epoch(ending), describe_gain(ending), advise(ending)))
     if found is not None and not found.has_folder:
-        texts.append("The folder of its sounds is gone: say where they are now.")
+        texts.append("The folder of its sounds is gone: write where they are now.")
     elif found is not None and found.changed_sounds:
         sounds = fmt.count(found.changed_sounds, "sound")
         texts.append(f"{sounds} moved or touched since: found by content.")
     if ending.settings is not None:
-        change = ending.settings
-        texts.append(f"Since step {change.step}: {change.now} (before: {change.before}).")
+        texts.append(describe_settings_change(ending.settings))
     return [*texts, *(found.software if found is not None else ())]
 
 
@@ -194,11 +193,11 @@ def _describe_end(ending: Ending, now_s: float) -> str:
     if ending.elapsed_s > 0:
         parts.append(f"after {fmt.duration(ending.elapsed_s)}")
     text = " ".join(parts)
-    if ending.state is RunState.FINISHED:
+    epoch = ending.last.epoch if ending.last is not None else 0
+    if ending.state is RunState.FINISHED and not 0 < epoch < ending.total_epochs:  # it may have stopped early
         return f"{text}, {_all_of(ending.total_epochs)}"
     if not ending.step:
         return f"{text}, before the first step"
-    epoch = ending.last.epoch if ending.last is not None else 0
     return f"{text} at epoch {epoch}/{ending.total_epochs}"
 
 

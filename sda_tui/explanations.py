@@ -115,6 +115,13 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "A flat line. It drops while previews are rendered.",
         "If it falls for good, look at the device: another program may be using it, or it is too hot.",
     ),
+    "step": Explanation(
+        "Steps",
+        "Updates of the weights: how many are done, and how many the run has in all. Each sees one batch of "
+        "training chunks, altered at random; an epoch has a fixed number of them.",
+        "The number grows.",
+        "More epochs make more steps; a run that has finished can be trained for longer.",
+    ),
     "eta": Explanation(
         "ETA",
         "The time until the last epoch ends, from the newest epochs, with validation and previews.",

@@ -60,6 +60,11 @@ def number(value: Metric, digits: int = 4) -> str:
     return text.replace("-", MINUS, 1) if value < 0 else text
 
 
+def best(value: Metric, epoch: int, digits: int = 4) -> str:
+    """The best value of a run, and its epoch: 0.1234 @12."""
+    return f"{number(value, digits)} @{epoch}"
+
+
 def level(decibels: float | None) -> str:
     """A level in dB with one decimal: −12.3; a dash for silence."""
     if decibels is None or not math.isfinite(decibels):

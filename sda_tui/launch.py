@@ -18,6 +18,7 @@ from core.text import printable
 from sda_tui.advice import command, explain
 from sda_tui.handover import Handover
 from sda_tui.headless.signals import take_as_sigterm
+from sda_tui.multiplexer import is_remote
 from sda_tui.terminal import Mode, leave_terminal, log_path, own_terminal, restore_terminal
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class _Child:
         return FAILED
 
     def _show(self, chosen: Sequence[Path], root: Path, demo: bool, attached: "RunDirectory | None") -> int:
-        if "SSH_CONNECTION" in os.environ:
+        if is_remote():
             os.environ.setdefault("TEXTUAL_FPS", SSH_FRAMES_PER_S)  # read when Textual is imported
         from sda_tui.app import Leave, SdaApp
 

@@ -10,6 +10,7 @@ from sda_tui.keymap import key_of
 from sda_tui.listen.player import PagePlayer
 from sda_tui.listen.remembered import Remembered
 from sda_tui.listen.tunnel import copy_line, guess_login
+from sda_tui.multiplexer import is_remote
 from sda_tui.playback import PROGRAMS, Outputs, Player, Playing, PortAudioPlayer, Problem, ProgramPlayer
 
 AUTOMATIC = ""  # the name of no player: the first that works
@@ -121,5 +122,5 @@ def order_players(
     card: Player, page: Player, programs: Sequence[Player], environment: Mapping[str, str]
 ) -> list[Player]:
     """By preference.  Over SSH a program plays where the user is only if sound is sent there."""
-    is_remote = "SSH_CONNECTION" in environment and "PULSE_SERVER" not in environment
-    return [card, page, *programs] if is_remote else [card, *programs, page]
+    is_elsewhere = is_remote(environment) and "PULSE_SERVER" not in environment
+    return [card, page, *programs] if is_elsewhere else [card, *programs, page]

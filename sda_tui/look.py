@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from core.data.report import FileReport, ScanReport, Verdict
-from core.events import RunState
+from core.events import RunState, SettingsChanged
 from core.runs import HeldOutErrors, KnownErrors, RunManifest
 from core.text import printable
 from sda_tui import format as fmt
@@ -83,6 +83,11 @@ def describe_parent(manifest: RunManifest) -> list[str]:
     if parent is None:
         return []
     return [f"Started from {printable(parent.checkpoint)} of {printable(parent.run)}, step {parent.step}."]
+
+
+def describe_settings_change(change: SettingsChanged) -> str:
+    """What was changed on the way, as a sentence."""
+    return f"Since step {change.step}: {change.now} (before: {change.before})."
 
 
 def describe_format(file: FileReport) -> str:

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Mapping
 
+SSH_VARIABLES = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")  # sudo and su keep some of them
+
 
 def is_remote(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether the user is at another machine, connected by SSH."""
-    return "SSH_CONNECTION" in environment
+    return any(environment.get(name) for name in SSH_VARIABLES)
 
 
 def multiplexer(environment: Mapping[str, str] = os.environ) -> str:

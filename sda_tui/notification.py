@@ -1,4 +1,4 @@
-"""Telling the user that a run has ended: by the terminal, and by a command of the user's."""
+"""Notifying the user that a run has ended: by the terminal, and by a command of the user's."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ KNOWS_BOTH = ("xterm-kitty", "xterm-ghostty", "foot", "wezterm")
 
 
 @dataclass(frozen=True)
-class Ending:
+class RunEnd:
     """How a run ended."""
 
     run: RunDirectory
@@ -29,7 +29,7 @@ class Ending:
     message: str
 
     @classmethod
-    def of(cls, run: RunDirectory, change: StateChanged) -> "Ending | None":
+    def of(cls, run: RunDirectory, change: StateChanged) -> "RunEnd | None":
         """None for a run that has not ended."""
         state = RunState(change.state)
         return None if state.is_active else cls(run, state, change.message)
@@ -48,10 +48,10 @@ class Notifier:
         self._wanted = wanted
         self._environment = environment
 
-    def sequences(self, ending: Ending) -> str:
+    def sequences(self, end: RunEnd) -> str:
         """What is to be written to a terminal; may be empty."""
         bell = BELL if self._wanted.bell else ""
-        return bell + (self._notification(ending.text) if self._wanted.terminal else "")
+        return bell + (self._notification(end.text) if self._wanted.terminal else "")
 
     def _notification(self, text: str) -> str:
         """OSC 9 (iTerm2) and OSC 777 (urxvt, VTE, Konsole), wrapped so that tmux and screen pass them on."""
@@ -68,18 +68,18 @@ class Notifier:
                 return "".join(f"\x1bP{each}\x1b\\" for each in sequences)
         return "".join(sequences)
 
-    def run_command(self, ending: Ending) -> None:
+    def run_command(self, end: RunEnd) -> None:
         """Start the user's command; what it prints, and how it fails, is in the run's log."""
         if not self._wanted.command:
             return
         environment = {
             **self._environment,
-            "SDA_RUN": str(ending.run.path),
-            "SDA_STATE": ending.state.value,
-            "SDA_MESSAGE": ending.text,
+            "SDA_RUN": str(end.run.path),
+            "SDA_STATE": end.state.value,
+            "SDA_MESSAGE": end.text,
         }
         try:
-            log = ending.run.open_log()
+            log = end.run.open_log()
         except RunError:
             log = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -109,7 +109,7 @@ def _await_end(process: "subprocess.Popen[bytes]", log: int) -> None:
 def _write(log: int, line: str) -> None:
     try:
         os.write(log, f"{one_line(line)}\n".encode(errors="replace"))
-    except OSError:  # a full disk; there is nobody left to tell
+    except OSError:  # a full disk, and the run itself has ended
         return
 
 

@@ -7,6 +7,7 @@ error: what cannot be read is forgotten, what cannot be written is not remembere
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 
 def recall(name: str, default: T) -> T:
     """What was remembered under `name`, if it is of the same type as `default`; else that."""
-    value = _read().get(name, default)
+    value = read_remembered(FILE_NAME).get(name, default)
     if isinstance(default, tuple) and isinstance(value, list):
         value = tuple(value)
     return value if type(value) is type(default) else default
@@ -28,19 +29,36 @@ def recall(name: str, default: T) -> T:
 
 def remember(name: str, value: object) -> None:
     """Remember a value that JSON can hold under `name`, for the user alone."""
-    path = _path()
-    if path is None:
-        return
-    values = _read()
-    if name in values and values[name] == value:
+    values = read_remembered(FILE_NAME)
+    if name not in values or values[name] != value:
+        write_remembered(FILE_NAME, {**values, name: value})
+
+
+def read_remembered(file_name: str) -> dict[str, Any]:
+    """The values in a file of the user's folder; none if it is missing or damaged."""
+    folder = user_folder()
+    if folder is None:
+        return {}
+    try:
+        with (folder / file_name).open("rb") as file:
+            found = json.loads(file.read(LARGEST_BYTES + 1))
+    except (OSError, RecursionError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_remembered(file_name: str, values: Mapping[str, object]) -> None:
+    """Replace a file in the user's folder, for the user alone, where that is possible."""
+    folder = user_folder()
+    if folder is None:
         return
     with contextlib.suppress(OSError, TypeError, ValueError):
-        data = json.dumps({**values, name: value}, indent=1).encode()
+        data = json.dumps(values, indent=1).encode()
         if len(data) <= LARGEST_BYTES:
-            write_privately(path, data)
+            _write_privately(folder / file_name, data)
 
 
-def write_privately(path: Path, data: bytes) -> None:
+def _write_privately(path: Path, data: bytes) -> None:
     """Replace a file at once by one that its user alone may read; its folder is made if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -49,20 +67,3 @@ def write_privately(path: Path, data: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
     temporary.replace(path)
-
-
-def _path() -> Path | None:
-    folder = user_folder()
-    return folder / FILE_NAME if folder else None
-
-
-def _read() -> dict[str, Any]:
-    path = _path()
-    if path is None:
-        return {}
-    try:
-        with path.open("rb") as file:
-            found = json.loads(file.read(LARGEST_BYTES + 1))
-    except (OSError, RecursionError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-SSH_VARIABLES = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
+from sda_tui.multiplexer import is_remote
+
 DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
@@ -21,7 +22,7 @@ def find_opener(
     Over SSH a window would open elsewhere, or slowly.  `$BROWSER` is no opener of folders: an editor sets it
     in its terminal, to open pages on another machine.
     """
-    if any(environment.get(name) for name in SSH_VARIABLES):
+    if is_remote(environment):
         return None
     if platform == "darwin":
         return which("open")

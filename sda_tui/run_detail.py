@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from core.config import SETTINGS
+from core.events import RunState
 from core.runs import RunSummary
 from core.text import printable
 from sda_tui import format as fmt
@@ -45,7 +46,7 @@ def describe_run(summary: RunSummary) -> str:
     if summary.state.is_active:
         lines.append(f"Trained by process {summary.holder_pid} now; View attaches to it.")
     if summary.message:
-        lines.append(f"✗ {summary.message}")
+        lines.append(f"{'✓' if summary.state is RunState.FINISHED else '✗'} {summary.message}")
     if summary.queue_problem:
         lines.append(f"✗ It waited in the queue, and could not be trained: {summary.queue_problem}")
     return "\n".join([*lines, *describe_troubles(summary)])

@@ -18,8 +18,7 @@ def short_plan(
     )
     parts = [steps, f"about {fmt.size(run.disk_bytes)} on disk"]
     if time is not None:
-        name = printable(time.run)
-        name = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+        name = fmt.shorten(printable(time.run), LONGEST_NAME)
         parts.insert(1, f"{_about(time)} by the speed of {name}")
     elif device is not None:
         parts.insert(1, "time: the first epoch will tell")

@@ -39,7 +39,7 @@ from core.runs import (
 from core.text import printable
 from sda_tui.advice import explain
 from sda_tui.configuration.fields import WhenDone
-from sda_tui.notification import Ending, Notifier
+from sda_tui.notification import Notifier, RunEnd
 
 logger = logging.getLogger(__name__)
 
@@ -334,10 +334,10 @@ class Session:
         else:
             self.cancel()
 
-    def news(self, run: RunDirectory, change: StateChanged) -> Ending | None:
+    def end_to_report(self, run: RunDirectory, change: StateChanged) -> RunEnd | None:
         """How a run ended; None if it has not, or if the user has just stopped it here."""
         is_known = run.path in self._stopped and change.state == RunState.CANCELLED and not change.message
-        return None if is_known else Ending.of(run, change)
+        return None if is_known else RunEnd.of(run, change)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is being trained; False after `timeout_s`."""
@@ -348,8 +348,8 @@ class Session:
             self.devices = event.devices
         if isinstance(event, StateChanged):
             self.last_state = event
-            if self.run is not None and (ending := self.news(self.run, event)) is not None:
-                self.notifier.run_command(ending)
+            if self.run is not None and (end := self.end_to_report(self.run, event)) is not None:
+                self.notifier.run_command(end)
         if isinstance(event, Warned):
             self.warnings[event.kind] = event.message
         if isinstance(event, EngineReady | StateChanged):

@@ -67,7 +67,7 @@ def _best_loss(summary: RunSummary) -> float | None:
 
 def _describe_best(summary: RunSummary) -> str:
     last = summary.last_epoch
-    return f"{fmt.number(last.best_validation_loss)} @{last.best_epoch}" if last else "–"
+    return fmt.best(last.best_validation_loss, last.best_epoch) if last else "–"
 
 
 def _dataset(summary: RunSummary) -> str:

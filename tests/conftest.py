@@ -35,7 +35,6 @@ SLOW_FIXTURES = {
     "command",
     "orphan",
     "sda_tui",
-    "snap_compare",
     "sound_server",
     "start",
     "trained",

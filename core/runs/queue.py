@@ -86,10 +86,6 @@ class RunQueue:
         """The runs that wait or are being trained, the next one first.  Raises QueueError."""
         return [each for each in self.entries() if not each.problem]
 
-    def positions(self) -> dict[str, int]:
-        """The place of each run that waits, from 1.  Raises QueueError."""
-        return {entry.name: place for place, entry in enumerate(self.waiting(), 1)}
-
     def add(self, name: str, device: str | None = None) -> int:
         """Put a run last, unless it waits already, and return its place.  Raises QueueError."""
         with self._changing():

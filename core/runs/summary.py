@@ -145,8 +145,9 @@ class SummaryCache:
             if (place, problem) != (summary.queue_place, summary.queue_problem):
                 summary = replace(summary, queue_place=place, queue_problem=problem)
             yield summary
-        for path in self._kept.keys() - {run.path for run in runs}:
-            self._kept.pop(path, None)
+        with self._reading:
+            for path in self._kept.keys() - {run.path for run in runs}:
+                del self._kept[path]
 
     def _read_one(self, run: RunDirectory) -> RunSummary:
         stamp = _stamp(run)

@@ -1,11 +1,10 @@
 """How previews can be heard."""
 
-import os
-
 from core.text import one_line
 from sda_tui.checkup.finding import Finding, Verdict
 from sda_tui.listen.player import PagePlayer
 from sda_tui.listening import Listening
+from sda_tui.multiplexer import is_remote
 from sda_tui.playback import probe_all
 
 
@@ -40,7 +39,6 @@ def _find_portaudio(reason: str) -> Finding:
         what = reason.partition("; ")[2] or reason
         return Finding("PortAudio", "missing", Verdict.NOTE, f"To hear sounds on this machine, {what}.")
     if reason:
-        is_remote = "SSH_CONNECTION" in os.environ
-        advice = "Over SSH that is as usual." if is_remote else "Is a sound card or a sound server there?"
+        advice = "Over SSH that is as usual." if is_remote() else "Is a sound card or a sound server there?"
         return Finding("PortAudio", f"{version}: {reason}", Verdict.NOTE, advice)
     return Finding("PortAudio", version)

@@ -18,7 +18,7 @@ def find_line(text: str, path: Sequence[str]) -> int | None:
     for start, line in enumerate(lines):
         if path[-1] not in line:
             continue
-        for end in range(start + 1, len(lines) + 1):  # a value may go on over many lines
+        for end in range(start + 1, len(lines) + 1):  # a value may take many lines
             tries += 1
             if tries > MOST_TRIES:
                 return None

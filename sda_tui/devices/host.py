@@ -1,11 +1,6 @@
 """Figures of this machine and of one process on it, by psutil."""
 
-from typing import TYPE_CHECKING
-
 from sda_tui.devices.reading import Quantity
-
-if TYPE_CHECKING:
-    pass
 
 PER_CENT = 100.0
 

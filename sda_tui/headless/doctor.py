@@ -38,8 +38,8 @@ def doctor_command(root: Path | None, as_json: bool) -> int:
         }
         sys.stdout.write(json.dumps(document, indent=1) + "\n")
     else:
-        told = fmt.count(problems, "problem") if problems else "No problem"
-        console.print(Text(f"{told}, {fmt.count(notes, 'note')}."))
+        found = fmt.count(problems, "problem") if problems else "No problem"
+        console.print(Text(f"{found}, {fmt.count(notes, 'note')}."))
     return 1 if problems else 0
 
 

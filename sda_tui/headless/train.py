@@ -34,7 +34,7 @@ from sda_tui.headless.queueing import queue_run
 from sda_tui.headless.scan import progress_bar, scan_with_progress
 from sda_tui.headless.signals import INTERRUPTED_STATUS, StopOnSignal
 from sda_tui.look import describe_parent, show_path, summary_lines
-from sda_tui.notification import Ending, notifier
+from sda_tui.notification import RunEnd, notifier
 from sda_tui.run_plan import time_sentence
 from sda_tui.terminal import own_terminal
 
@@ -205,7 +205,7 @@ class Engine:
                 raise self._runner.problem
             for line in _closing_lines(run, history):
                 print_line(console, line)
-            _notify(Ending(run, history.state, history.message), signals, terminal)
+            _notify(RunEnd(run, history.state, history.message), signals, terminal)
         is_saved = history.state is RunState.CANCELLED and not history.message
         if history.state is not RunState.FINISHED and not is_saved:
             raise SdaError(history.message or "The run ended without a message; see its log.")
@@ -273,15 +273,15 @@ class _Display:
         self._progress.refresh()
 
 
-def _notify(ending: Ending, signals: StopOnSignal, terminal: TextIO) -> None:
-    """Tell the user how a run ended, but not one who has just stopped it."""
-    if ending.state is RunState.CANCELLED and not ending.message and signals.by_keys:
+def _notify(end: RunEnd, signals: StopOnSignal, terminal: TextIO) -> None:
+    """Notify the user how a run ended, but not one who has just stopped it."""
+    if end.state is RunState.CANCELLED and not end.message and signals.by_keys:
         return
     wanted = notifier()
     if terminal.isatty():
-        terminal.write(wanted.sequences(ending))
+        terminal.write(wanted.sequences(end))
         terminal.flush()
-    wanted.run_command(ending)
+    wanted.run_command(end)
 
 
 def _numbers(history: RunHistory) -> str:

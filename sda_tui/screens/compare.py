@@ -180,8 +180,8 @@ class CompareScreen(UntilLeft, Screen[None]):
         text = Text(f"{cursor}{'▶' if is_playing else ' '} ", no_wrap=True, overflow="ellipsis")
         text.append(f"{glyph.value}{glyph.value} ", self.app.theme_variables[variable])
         text.append(f"{fmt.shorten(printable(run.name), width):<{width}}  ")
-        loss = f"{fmt.number(best.loss)} @{best.epoch}" if best is not None else "–"
-        rmse = f"{fmt.number(lowest.rmse, 3)} @{lowest.epoch}" if lowest is not None else "–"
+        loss = fmt.best(best.loss, best.epoch) if best is not None else "–"
+        rmse = fmt.best(lowest.rmse, lowest.epoch, 3) if lowest is not None else "–"
         text.append(f"best loss {loss:<13} RMSE {rmse:<11}")
         text.append(f" plays epoch {preview.epoch}" if preview is not None else " nothing to play")
         return text

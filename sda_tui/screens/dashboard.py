@@ -20,7 +20,7 @@ from sda_tui.configuration.fields import Charts
 from sda_tui.judgement import judge
 from sda_tui.keymap import key_of
 from sda_tui.listening import Listening
-from sda_tui.look import describe_hardest, describe_state
+from sda_tui.look import describe_hardest, describe_settings_change, describe_state
 from sda_tui.remembered import recall, remember
 from sda_tui.screens.choose_charts import ChooseChartsScreen
 from sda_tui.screens.explain import ExplainScreen
@@ -150,20 +150,20 @@ class DashboardScreen(RunScreen):
             if isinstance(event, CheckpointSaved) and event.reason == "manual":
                 self.notify(f"Saved at step {event.step}: {event.path} (kept).")
             if isinstance(event, StateChanged) and not self._is_own:
-                self._tell(event)
+                self._report_end(event)
         if not self.followed.has_caught_up:
             self.set_timer(CATCH_UP_INTERVAL_S, self._read)
 
     @property
     def _is_own(self) -> bool:
-        """Whether this process trains the run, or did: then the session says how it ended."""
+        """Whether this process trains the run, or did: then the session reports how it ended."""
         return self._session.run is not None and self._session.run.path == self.run.path
 
-    def _tell(self, change: StateChanged) -> None:
-        """Say how a run of another process ended, unless the user stopped it here."""
-        if (ending := self._session.news(self.run, change)) is not None:
-            self.notify(ending.text)
-            self.post_message(self.Ended(ending))
+    def _report_end(self, change: StateChanged) -> None:
+        """Report how a run of another process ended, unless the user stopped it here."""
+        if (end := self._session.end_to_report(self.run, change)) is not None:
+            self.notify(end.text)
+            self.post_message(self.Ended(end))
 
     # -- drawing ----------------------------------------------------------------------------------------
 
@@ -249,7 +249,7 @@ class DashboardScreen(RunScreen):
         if best and last and last.best_epoch < last.epoch:
             best += f" {key_of('dashboard.go-back')} goes back there."
         if change := self.history.settings_change:
-            best += f" Since step {change.step}: {change.now} (before: {change.before})."
+            best += f" {describe_settings_change(change)}"
         note = manifest.split.confidence_note if manifest else ""
         return " ".join(filter(None, (best, note)))
 

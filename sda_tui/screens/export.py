@@ -10,14 +10,17 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from core.config import EXPORT_KINDS, METRIC_FORMATS, ExportRequest, missing_packages
-from core.errors import Cancelled
+from core.errors import Cancelled, SdaError
+from core.paths import expand
 from core.runs import RunDirectory
 from core.text import printable
 from sda_tui import format as fmt
+from sda_tui.advice import explain
 from sda_tui.background import read_beside
 from sda_tui.exporting import ExportJob, requests_of
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import Listening
+from sda_tui.look import show_path
 from sda_tui.pasted import read_paths
 from sda_tui.reveal import reveal
 from sda_tui.session import Session
@@ -79,7 +82,7 @@ class ExportScreen(UntilLeft, Screen[None]):
                     )
                 with Horizontal(classes="choice-line"):
                     yield Label("Folder")
-                    yield PathInput(str(Path(FOLDER).absolute()), compact=True, id="export-folder")
+                    yield PathInput(show_path(Path(FOLDER).absolute()), compact=True, id="export-folder")
             with VerticalScroll(id="export-result"):
                 yield Static(id="export-files")
             yield Line(id="export-note")
@@ -150,7 +153,10 @@ class ExportScreen(UntilLeft, Screen[None]):
         elif not paths:
             self._refuse("Write which folder the files go to.")
         else:
-            self._begin(ExportJob(self._requests(paths[0])))
+            try:
+                self._begin(ExportJob(self._requests(expand(paths[0]))))
+            except SdaError as error:  # no such user
+                self._refuse(explain(error))
 
     # -- writing ----------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from sda_tui.followed_run import FollowedRun
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.keymap.shown import USER_KEYS
 from sda_tui.listening import Listening
-from sda_tui.notification import Ending
+from sda_tui.notification import RunEnd
 from sda_tui.reveal import reveal
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.export import ExportScreen
@@ -41,9 +41,9 @@ class RunScreen(UntilLeft, Screen[None]):
     class Ended(Message):
         """The run, which another process trained, has ended."""
 
-        def __init__(self, ending: Ending) -> None:
+        def __init__(self, end: RunEnd) -> None:
             super().__init__()
-            self.ending = ending
+            self.end = end
 
     class WentBack(Message):
         """Another run, or this one from an earlier step on, is trained now and is to be shown."""

@@ -28,7 +28,7 @@ from sda_tui.widgets.preview_details import PreviewDetails
 from sda_tui.widgets.preview_list import PreviewList
 
 PLAYBACK_INTERVAL_S = 0.1
-GO_ON = {"evolve", "star"}  # actions whose keys do not end an evolution
+DURING_EVOLUTION = {"evolve", "star"}  # actions whose keys do not end an evolution
 
 
 class PreviewPanel(UntilLeft, Vertical):
@@ -165,7 +165,7 @@ class PreviewPanel(UntilLeft, Vertical):
     # -- stars ------------------------------------------------------------------------------------------
 
     def star(self) -> None:
-        """Star the chosen preview, or take its star away; an evolution goes on."""
+        """Star the chosen preview, or take its star away; an evolution continues."""
         chosen = self._list.chosen
         if chosen is None:
             return
@@ -256,7 +256,7 @@ class PreviewPanel(UntilLeft, Vertical):
         """Any key ends an evolution, and does what it does besides."""
         if self._evolution is not None:
             active = self.screen.active_bindings.get(event.key)
-            if active is None or active.binding.action not in GO_ON:
+            if active is None or active.binding.action not in DURING_EVOLUTION:
                 self.end_evolution()
 
     @property

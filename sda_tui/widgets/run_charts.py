@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from core.events import EpochFinished, RunState, StepFinished
 from core.runs import RunHistory
-from sda_tui.chart.panels import PANELS
+from sda_tui.chart.panels import PANELS, Source
 from sda_tui.chart.view import ChartView
 from sda_tui.devices.reading import DeviceReading
 from sda_tui.keymap import KEYMAP
@@ -181,7 +181,12 @@ class RunCharts(UntilLeft, Grid, can_focus=True):
             widget.why_empty = why_empty("epoch", history.last_epoch, is_ended)
             widget.show(history.training_losses, history.validation_losses, best, is_ended)
         elif isinstance(widget, Chart):
-            widget.why_empty = why_empty("step", history.last_step, is_ended)
+            by_step = any(curve.source is Source.STEP for curve in widget.panel.curves)
+            widget.why_empty = (
+                why_empty("step", history.last_step, is_ended)
+                if by_step
+                else why_empty("epoch", history.last_epoch, is_ended)
+            )
             widget.show(find_data(widget.panel, history), is_ended)
         elif isinstance(widget, DevicePanel):
             widget.reading = self._device

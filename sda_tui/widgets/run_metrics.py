@@ -9,7 +9,7 @@ def key_figures(history: RunHistory, eta_s: float | None) -> list[Metric]:
     """The numbers that stand on the dashboard at every size.  What is not measured yet is a dash."""
     step, epoch, memory = history.last_step, history.last_epoch, history.memory
     return [
-        Metric("Step", f"{history.step}/{history.total_steps}", "eta"),
+        Metric("Step", f"{history.step}/{history.total_steps}", "step"),
         Metric("ETA", fmt.duration(eta_s), "eta"),
         Metric("Loss", fmt.number(step.train_loss if step else None), "loss"),
         Metric("Valid.", fmt.number(epoch.validation_loss if epoch else None), "validation"),
@@ -48,4 +48,4 @@ def all_figures(history: RunHistory) -> list[Metric]:
 
 def _best(history: RunHistory) -> str:
     epoch = history.last_epoch
-    return f"{fmt.number(epoch.best_validation_loss)} @{epoch.best_epoch}" if epoch else "–"
+    return fmt.best(epoch.best_validation_loss, epoch.best_epoch) if epoch else "–"

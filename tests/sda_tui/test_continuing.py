@@ -9,6 +9,7 @@ from core.events import RunState, StateChanged
 from core.runs import RunDirectory, summarise
 from sda_tui.app import SdaApp
 from sda_tui.continuing import Continuation
+from sda_tui.run_detail import describe_run
 from sda_tui.screens.resume import ResumeScreen
 from sda_tui.session import Session
 from tests.conftest import MakeRun
@@ -46,6 +47,15 @@ def test_a_finished_run_is_trained_longer(make_run: MakeRun) -> None:
     assert finished.suggested_epochs == 4
     assert finished.estimate("4") == "16 more steps."
     assert finished.estimate("2") == "✗ drums-001 has finished its 2 epochs. Write more than 2."
+
+
+def test_a_run_that_stopped_early_is_not_said_to_be_done(make_run: MakeRun) -> None:
+    run = make_run("drums-001")
+    write_run(run, state(RunState.FINISHED, 8, "Stopped at epoch 1: no better epoch since 1."))
+    (run.checkpoints / "step-000000008.pt").touch()
+    stopped = Continuation.of(run)
+    assert stopped.describe() == "✓ finished early, at epoch 1 of 2"
+    assert "✓ Stopped at epoch 1" in describe_run(stopped.summary)
 
 
 def test_a_run_that_is_trained_elsewhere_cannot_continue(make_run: MakeRun, tmp_path: Path) -> None:

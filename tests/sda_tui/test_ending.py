@@ -74,6 +74,10 @@ def test_a_finished_run_says_how_far_it_came_and_what_to_do_with_it() -> None:
     ]
 
 
+def test_a_run_that_stopped_early_is_not_said_to_have_done_all_epochs() -> None:
+    assert lines(ending(RunState.FINISHED, total_epochs=200))[0].endswith(" after 2:15:09 at epoch 40/200")
+
+
 def test_a_run_at_its_best_is_not_sent_back() -> None:
     best = dataclasses.replace(an_epoch(40, 40, 0.3), untrained_error=None)
     shown = lines(ending(RunState.FINISHED, last=best, best_quality=None))
@@ -208,7 +212,7 @@ async def test_the_card_shows_an_end_and_nothing_while_this_process_trains(make_
         await app.push_screen(screen)
         screen.card.show_run(RunState.TRAINING, history, manifest, is_trained_here=True)
         await pilot.pause()
-        assert not screen.card.display
+        assert screen.card.has_class("-empty")
         history.apply(StateChanged("finished", 16, 2, 16, 2), NOW_S)
         shutil.rmtree(manifest.folder)
         screen.card.show_run(RunState.FINISHED, history, manifest, is_trained_here=False)

@@ -14,7 +14,7 @@ from core.runs import RunDirectory
 from sda_tui.app import Leave, SdaApp
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.widgets.charts import LossChart
-from sda_tui.widgets.pane_tabs import PANES
+from sda_tui.widgets.pane_tabs import PANES, Pane
 from tests.conftest import MakeRun
 from tests.sda_tui.driving import a_step, an_epoch, open_dashboard, running, text, until, write_run
 
@@ -81,6 +81,7 @@ async def test_an_empty_chart_shows_why_at_every_size(
         screen = await open_dashboard(app, pilot, run)
         for size in SIZES:
             await pilot.resize_terminal(*size)
+            screen.pane = Pane.CHARTS if size == SIZES[-1] else Pane.OVERVIEW  # no room there
             chart = screen.query_one(LossChart)
             await until(pilot, lambda: reason in " ".join(shown(chart).split()), f"the reason at {size}")  # noqa: B023
     elsewhere.lock.release()

@@ -17,7 +17,7 @@ from sda_tui.configuration.fields import WhenDone
 from sda_tui.first_start import first_hint
 from sda_tui.headless.going_back import GoingBack
 from sda_tui.headless.train import resume_command
-from sda_tui.notification import Ending, Notifier
+from sda_tui.notification import Notifier, RunEnd
 from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.session import Session
 from tests.conftest import MakeRun
@@ -42,8 +42,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def ending(message: str = "", state: RunState = RunState.FINISHED, path: Path = Path("/r/drums")) -> Ending:
-    return Ending(RunDirectory(path), state, message)
+def ending(message: str = "", state: RunState = RunState.FINISHED, path: Path = Path("/r/drums")) -> RunEnd:
+    return RunEnd(RunDirectory(path), state, message)
 
 
 def test_an_ending_is_told_in_one_line() -> None:
@@ -53,7 +53,7 @@ def test_an_ending_is_told_in_one_line() -> None:
     assert ending("The disk\x1b[2J is\nfull.", RunState.FAILED).text == "drums failed: The disk�[2J is full."
     assert ending(state=RunState.CANCELLED).text == "drums was stopped."
     loading = StateChanged("loading", 0, 0, 10, 2)
-    assert Ending.of(RunDirectory(Path("/r/drums")), loading) is None
+    assert RunEnd.of(RunDirectory(Path("/r/drums")), loading) is None
 
 
 def test_a_terminal_is_told_in_its_own_way() -> None:

@@ -178,7 +178,7 @@ async def test_the_chosen_run_waits_in_the_queue_and_not_any_more(make_run: Make
         button = app.screen.query_one("#queue", Button)
         await until(pilot, lambda: str(button.label).startswith("Unqueue"), "label")
         await pilot.click("#queue")
-        await until(pilot, lambda: list(queue.positions()) == ["first"], "not any more")
+        await until(pilot, lambda: [each.name for each in queue.waiting()] == ["first"], "not any more")
 
 
 def test_queued_runs_follow_the_one_that_trains_here(make_run: MakeRun, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_run_that_was_stopped_with_the_program_stays_in_the_queue(
     session.stop()
     session.wait_through_queue()
     assert summarise(run).state is RunState.CANCELLED
-    assert session.queue.positions() == {"run": 1, "last": 2}
+    assert [each.name for each in session.queue.waiting()] == ["run", "last"]
 
 
 def test_the_queue_is_trained_by_a_command(make_run: MakeRun, tmp_path: Path, sda_tui: Command) -> None:

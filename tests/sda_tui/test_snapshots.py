@@ -11,20 +11,25 @@ from pathlib import Path
 
 import numpy as np
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from core.events import CheckpointSaved, DeviceInfo, RunState, StateChanged
-from core.runs import read_picture
+from core.runs import read_picture, summarise
 from core.runs.generated import append_provenance
 from sda_tui.app import Leave, SdaApp
 from sda_tui.screens.choice import Choice, ChoiceScreen
+from sda_tui.screens.choose_charts import ChooseChartsScreen
+from sda_tui.screens.compare import CompareScreen
 from sda_tui.screens.continue_with import ContinueScreen
 from sda_tui.screens.explain import ExplainScreen
+from sda_tui.screens.export import ExportScreen
 from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.screens.help import HelpScreen
+from sda_tui.screens.resume import ResumeScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
 from sda_tui.screens.sounds import SoundsScreen
+from sda_tui.widgets.chart import Chart
 from sda_tui.widgets.spectrogram import Spectrogram
 from sda_tui.widgets.table import Table
 from tests.sda_tui.driving import text, until
@@ -152,6 +157,53 @@ async def test_sounds_made_from_a_run(look: Look, home: Path) -> None:
         wanted = read_picture(run.generated / "drums-001-e0040-s7-002.wav")
         picture = app.screen.query_one("#made-picture", Spectrogram)
         await until(pilot, lambda: np.array_equal(picture.levels, wanted), "picture")
+
+    await look(lambda: SdaApp(home / "runs"), on_first_screen(ready))
+
+
+async def test_two_runs_compared(look: Look, home: Path) -> None:
+    runs = [make_run(home, f"drums-{number:03}", trained(20 * number)) for number in (1, 2)]
+
+    async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
+        screen = CompareScreen([summarise(run) for run in runs], app.listening)
+        await app.push_screen(screen)
+        await until(pilot, lambda: bool(screen.query(Chart)), "chart")
+
+    await look(lambda: SdaApp(home / "runs"), on_first_screen(ready))
+
+
+async def test_continue_a_finished_run(look: Look, home: Path) -> None:
+    run = make_run(home, "drums-001", finished())
+
+    async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
+        screen = ResumeScreen(app.session, run)
+        await app.push_screen(screen)
+        await until(pilot, lambda: screen.is_ready, "the run")
+
+    await look(lambda: SdaApp(home / "runs"), on_first_screen(ready))
+
+
+async def test_export(look: Look, home: Path) -> None:
+    run = make_run(home, "drums-001", finished())
+
+    async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
+        await app.push_screen(ExportScreen(app.session, run, app.listening))
+
+    await look(lambda: SdaApp(home / "runs"), on_first_screen(ready))
+
+
+async def test_choice_of_charts(look: Look, home: Path) -> None:
+    async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
+        await app.push_screen(ChooseChartsScreen(("loss", "epochs", "device")))
+
+    await look(lambda: SdaApp(home / "runs"), on_first_screen(ready))
+
+
+async def test_palette(look: Look, home: Path) -> None:
+    async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: bool(app.screen.query(OptionList)), "palette")
+        await until(pilot, lambda: app.screen.query_one(OptionList).option_count > 5, "commands")
 
     await look(lambda: SdaApp(home / "runs"), on_first_screen(ready))
 

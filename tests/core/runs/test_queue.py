@@ -30,7 +30,7 @@ def test_runs_wait_in_the_order_in_which_they_came(tmp_path: Path) -> None:
     assert queue.entries() == [QueueEntry("a"), QueueEntry("b", "cuda:1"), QueueEntry("c")]
     queue.rename("c", "new")
     assert (queue.remove("a"), queue.remove("a")) == (True, False)
-    assert RunQueue(tmp_path / "runs").positions() == {"b": 1, "new": 2}
+    assert [each.name for each in RunQueue(tmp_path / "runs").waiting()] == ["b", "new"]
 
 
 def test_a_run_that_failed_keeps_the_reason_and_waits_no_more(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_nothing_is_lost_when_many_add_at_once(tmp_path: Path) -> None:
     names = [f"run-{number}" for number in range(40)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: RunQueue(tmp_path).add(name), names))
-    assert sorted(RunQueue(tmp_path).positions()) == sorted(names)
+    assert sorted(each.name for each in RunQueue(tmp_path).waiting()) == sorted(names)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_damaged_queue_is_named_and_set_aside(tmp_path: Path, content: str) ->
     with pytest.raises(QueueError, match=r"queue\.json is damaged"):
         queue.entries()
     assert queue.add("a") == 1
-    assert queue.positions() == {"a": 1}
+    assert [each.name for each in queue.waiting()] == ["a"]
     assert (tmp_path / "queue-damaged.json").read_text() == content
 
 
