@@ -1,7 +1,10 @@
 """Calls that come too late: what they are about has left the screen."""
 
+import contextlib
+from inspect import isawaitable
 from typing import TYPE_CHECKING, cast
 
+from textual.css.query import NoMatches
 from textual.dom import NoScreen
 from textual.events import Callback, Timer
 
@@ -22,14 +25,18 @@ def is_left(node: object) -> bool:
 
 
 class UntilLeft:
-    """For screens and widgets: what they have called later, or again and again, is called until then.
+    """For screens and widgets whose calls may come too late.
 
-    A screen that is left loses its parts first; a call that is due then would find none, and end the app.
+    A screen that is left loses its parts first.  What was to be called later then finds none, which would end
+    the app, and need not.  What is called again and again is called no more.
     """
 
-    def on_callback(self, event: Callback) -> None:
+    async def on_callback(self, event: Callback) -> None:
         if is_left(self):
             event.prevent_default()
+            with contextlib.suppress(NoMatches):
+                if isawaitable(answer := event.callback()):
+                    await answer
 
     def on_timer(self, event: Timer) -> None:
         if is_left(self):
