@@ -13,13 +13,13 @@ from textual.message import Message
 from textual.widgets import Button, DataTable, Input, Label, Static
 
 from core.config import SETTINGS, SettingValue
-from core.errors import ConfigError, SdaError
-from core.events import RunState
+from core.errors import ConfigError, SdaError, SoundsNotFoundError
 from core.runs import RunDirectory, RunManifest, RunSummary, delete_run, find_rival, rename_run
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.background import read_beside
+from sda_tui.continuing import continue_run, explain_here, find_sounds_first, suggest_epochs
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.look import show_path
 from sda_tui.pasted import read_paths
@@ -112,10 +112,7 @@ class RunsScreen(RunListScreen):
             self.query_one("#run-summary", Static).update(Text(self._describe(summary)))
         self.query_one("#run-detail").scroll_home(animate=False)
         if summary is not None and summary.manifest is not None:
-            epochs = summary.manifest.config.epochs
-            is_complete = summary.state is RunState.FINISHED and summary.epoch >= epochs
-            wanted = 2 * epochs if is_complete else epochs
-            self.query_one("#epochs", Input).value = str(wanted)
+            self.query_one("#epochs", Input).value = str(suggest_epochs(summary))
 
     def _describe(self, summary: RunSummary | None) -> str:
         if summary is not None:
@@ -176,9 +173,9 @@ class RunsScreen(RunListScreen):
     def action_go_back(self) -> None:
         """Continue from an earlier checkpoint of the chosen run."""
         if (summary := self.table.chosen) is not None and summary.manifest is not None:
-            self.app.push_screen(GoBackScreen(self.session, summary.run), self._open_branch)
+            self.app.push_screen(GoBackScreen(self.session, summary.run), self._open_run)
 
-    def _open_branch(self, run: RunDirectory | None) -> None:
+    def _open_run(self, run: RunDirectory | None) -> None:
         if run is not None:
             self.post_message(self.Opened(run))
 
@@ -186,25 +183,24 @@ class RunsScreen(RunListScreen):
         self, summary: RunSummary, changes: dict[str, SettingValue], is_queued: bool = False
     ) -> None:
         try:
-            manifest = summary.continued(self._changes(summary) | changes)
+            changes = self._changes(summary) | changes
         except SdaError as error:
-            self.refuse(explain(error))
+            self._refuse_to_continue(error)
             return
-        paths = read_paths(self.query_one("#folder", Input).value)
-        is_moved = bool(paths) and not manifest.has_folder
+        written, manifest = self.query_one("#folder", Input).value, summary.manifest
+        is_moved = manifest is not None and (not manifest.has_folder or written != printable(manifest.folder))
+        paths = read_paths(written) if is_moved else []
         self.query_one("#run-summary", Static).update("Looking for its sounds…")
-        # First, since without them nothing of the run may change.
-        find = partial(self.session.find_sounds, summary.run, manifest, paths[0] if is_moved else None)
-        proceed = self._queue if is_queued else self._continue
-        read_beside(self, find, partial(proceed, summary), self.refuse)
-
-    def _continue(self, summary: RunSummary, manifest: RunManifest) -> None:
-        try:
-            self.session.resume(summary.run, changed=manifest if manifest != summary.manifest else None)
-        except SdaError as error:
-            self.refuse(explain(error))
+        about = (self, self.session, summary, changes, paths[0] if paths else None)
+        if is_queued:
+            find_sounds_first(*about, partial(self._queue, summary), self._refuse_to_continue)
         else:
-            self.post_message(self.Opened(summary.run))
+            continue_run(*about, self._open_run, self._refuse_to_continue)
+
+    def _refuse_to_continue(self, error: SdaError | str) -> None:
+        self.refuse(explain_here(error))
+        if isinstance(error, SoundsNotFoundError):
+            self.query_one("#run-folder").display = True
 
     def _changes(self, summary: RunSummary) -> dict[str, SettingValue]:
         """Settings that the user changed here.  Raises ConfigError."""
@@ -226,14 +222,11 @@ class RunsScreen(RunListScreen):
         else:
             self._proceed(summary, {}, is_queued=True)
 
-    def _queue(self, summary: RunSummary, manifest: RunManifest) -> None:
-        try:
-            if manifest != summary.manifest:
-                summary.run.change(manifest)
-            place = self.session.queue.add(summary.name)
-        except SdaError as error:
-            self.refuse(explain(error))
-            return
+    def _queue(self, summary: RunSummary, changed: RunManifest | None) -> None:
+        """Put a run into the queue.  Raises RunError, QueueError."""
+        if changed is not None:
+            summary.run.change(changed)
+        place = self.session.queue.add(summary.name)
         begins = "it begins when the others have ended" if self.session.is_training else "Q begins with it"
         self.notify(f"{printable(summary.name)} is number {place} in the queue; {begins}.")
         self.action_reload()
