@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from rich.text import Text
 from textual import on
@@ -23,7 +24,7 @@ from sda_tui.continuing import continue_run, explain_here, find_sounds_first, su
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.look import show_path
 from sda_tui.pasted import read_paths
-from sda_tui.run_detail import describe_loss_of_runs, describe_run
+from sda_tui.run_detail import Troubles, describe_loss_of_runs, describe_run
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.continue_with import ContinueScreen
 from sda_tui.screens.go_back import GoBackScreen
@@ -34,6 +35,7 @@ from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.run_table import RunTable
 from sda_tui.widgets.title_bar import TitleBar
 
+LOOK_DELAY_S = 0.15  # a cursor that only passes by looks for nothing
 MOST_COMPARED = 6  # runs at once, as many as are told apart in a chart
 
 
@@ -91,6 +93,18 @@ class RunsScreen(RunListScreen):
                 yield Button(f"Queue  {key_of('runs.queue')}", id="queue", disabled=True)
         yield KeyFooter()
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._look_timer = self.set_interval(LOOK_DELAY_S, self._look_for_sounds, pause=True)
+        self._looked_at: RunSummary | None = None  # the run whose sounds were looked for, and what was found
+        self._troubles = Troubles()
+        self._lost_sounds_of: Path | None = None  # the run that could not continue without its sounds
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all is shown of the list and of the chosen run."""
+        return super().is_ready and self._looked_at is self.table.chosen
+
     # -- the chosen run ---------------------------------------------------------------------------------
 
     @on(DataTable.RowHighlighted)
@@ -100,19 +114,44 @@ class RunsScreen(RunListScreen):
         manifest = summary.manifest if summary is not None else None
         is_idle = summary is not None and self._may_continue(summary)
         self.query_one("#run-epochs").display = manifest is not None
-        self.query_one("#run-folder").display = manifest is not None and not manifest.has_folder
         self.query_one("#folder", Input).value = printable(manifest.folder) if manifest is not None else ""
         self.query_one("#open", Button).disabled = summary is None
         self.query_one("#compare-runs", Button).disabled = summary is None
         self.query_one("#proceed", Button).disabled = not is_idle
         queue = self.query_one("#queue", Button)
         queue.disabled = not is_idle
-        queue.label = "Unqueue  a" if summary is not None and summary.queue_place else "Queue  a"
+        is_queued = summary is not None and bool(summary.queue_place)
+        queue.label = f"{'Unqueue' if is_queued else 'Queue'}  {key_of('runs.queue')}"
+        if self._looked_at is None or summary is None or summary.run.path != self._looked_at.run.path:
+            self._looked_at, self._troubles = None, Troubles()
         if summary is not None or self.has_read:
-            self.query_one("#run-summary", Static).update(Text(self._describe(summary)))
+            self._show_text(summary)
+        self._look_timer.reset()
+        self._look_timer.resume()
         self.query_one("#run-detail").scroll_home(animate=False)
         if summary is not None and summary.manifest is not None:
             self.query_one("#epochs", Input).value = str(suggest_epochs(summary))
+
+    def _look_for_sounds(self) -> None:
+        """Look what became of the sounds of the chosen run, beside the screen: the disk may be slow."""
+        self._look_timer.pause()
+        summary = self.table.chosen
+        if summary is None or summary.manifest is None:
+            self._looked_at = summary
+        else:
+            look = partial(Troubles.of, summary.manifest)
+            read_beside(self, look, partial(self._show_troubles, summary), self._show_problem)
+
+    def _show_troubles(self, summary: RunSummary, troubles: Troubles) -> None:
+        if summary is self.table.chosen:
+            self._looked_at, self._troubles = summary, troubles
+            self._show_text(summary)
+
+    def _show_text(self, summary: RunSummary | None) -> None:
+        is_asked = summary is not None and summary.run.path == self._lost_sounds_of
+        self.query_one("#run-folder").display = is_asked or not self._troubles.has_folder
+        text = "\n".join((self._describe(summary), *self._troubles.lines))
+        self.query_one("#run-summary", Static).update(Text(text))
 
     def _describe(self, summary: RunSummary | None) -> str:
         if summary is not None:
@@ -188,7 +227,8 @@ class RunsScreen(RunListScreen):
             self._refuse_to_continue(error)
             return
         written, manifest = self.query_one("#folder", Input).value, summary.manifest
-        is_moved = manifest is not None and (not manifest.has_folder or written != printable(manifest.folder))
+        is_gone = bool(self.query_one("#run-folder").display)
+        is_moved = manifest is not None and (is_gone or written != printable(manifest.folder))
         paths = read_paths(written) if is_moved else []
         self.query_one("#run-summary", Static).update("Looking for its sounds…")
         about = (self, self.session, summary, changes, paths[0] if paths else None)
@@ -200,6 +240,7 @@ class RunsScreen(RunListScreen):
     def _refuse_to_continue(self, error: SdaError | str) -> None:
         self.refuse(explain_here(error))
         if isinstance(error, SoundsNotFoundError):
+            self._lost_sounds_of = error.path
             self.query_one("#run-folder").display = True
 
     def _changes(self, summary: RunSummary) -> dict[str, SettingValue]:
