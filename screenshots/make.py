@@ -1,130 +1,109 @@
-"""Drives the real app on the demo sounds and writes a picture of each screen beside this file.
+"""Drives the real app and writes a picture of each screen, at two sizes, beside this file.
 
-python screenshots/make.py [--size 120x36] [--out FOLDER]
+python screenshots/make.py [--out FOLDER] [--only NAME …] [--run STOPPED FINISHED]
+
+Without --run two small models are trained first, on the demo sounds: a few minutes.  With it, copies of two
+runs that there are already are shown: one that was stopped before its last epoch, and one on the same sounds
+that has finished.
 """
 
 import argparse
 import asyncio
 import os
-import re
+import shutil
+import signal
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+import time
 from pathlib import Path
 
+from evolution import write_evolution
 from textual import constants
-from textual.pilot import Pilot
-from textual.widgets import Input
+from tour import SIZES, Tour, take_all
 
-from core.events import RunState
-from sda_tui.app import Leave, SdaApp
-from sda_tui.screens.dashboard import DashboardScreen
-from sda_tui.screens.datasets import DatasetScreen
-from sda_tui.screens.explore import ExploreScreen
-from sda_tui.screens.runs import RunsScreen
-from sda_tui.screens.settings import SettingsScreen
-from sda_tui.screens.sounds import SoundsScreen
-from sda_tui.widgets.table import Table
+from core.data.demo import make_demo_sounds
+from core.events import EpochFinished
+from core.runs import RunDirectory, read_events
+from sda_tui.app import SdaApp
+from sda_tui.listen.remembered import Remembered
 
-EPOCHS = 14
-PATIENCE_S = 1800.0
-
-
-async def until(pilot: Pilot[Leave], condition: Callable[[], bool]) -> None:
-    """Wait until the app has come so far."""
-    for _ in range(round(PATIENCE_S / 0.2)):
-        await pilot.pause(0.2)
-        if condition():
-            return
-    raise TimeoutError("the app did not get there")
+LOGIN, PORT = "you@box", 41234  # as in docs/listening.md
+EPOCHS, STOPPED_AFTER = 40, 30
+SETTINGS = {"epochs": EPOCHS, "batch_size": 8, "augmentation_expansion": 5, "preview_interval": 1}
+# The plain model begins with nothing, and shows how it learns.
+STOPPED = ("convolutional", {**SETTINGS, "model": "convolutional", "latent_dim": 32, "preview_samples": 1})
+FINISHED = ("pca-unet", {**SETTINGS, "preview_interval": 5})
+CLIP = "string-3.wav"
 
 
-def save(app: SdaApp, out: Path, name: str) -> None:
-    svg = app.export_screenshot(title=f"sda-tui · {name}")
-    # The fonts of the reader's own terminal do; a picture should not load anything.
-    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
-    (out / f"{name}.svg").write_text(svg, encoding="utf-8")
-    print(out / f"{name}.svg")
+def train(sounds: Path, runs: Path, name: str, settings: dict[str, object], epochs: int) -> RunDirectory:
+    """Train a run, and stop it after so many epochs."""
+    pairs = [f"--set={key}={value}" for key, value in {**settings, "preview_clip": sounds / CLIP}.items()]
+    command = [sys.executable, "-m", "sda_tui", "train", str(sounds), "--preset=aggressive", *pairs]
+    run = RunDirectory(runs / name)
+    with subprocess.Popen([*command, f"--name={name}", f"--runs={runs}"]) as process:
+        while process.poll() is None:
+            time.sleep(1)
+            if run.events.exists() and count_epochs(run) >= epochs < EPOCHS:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+    return run
 
 
-async def drive(app: SdaApp, out: Path, size: tuple[int, int]) -> None:
-    async with app.run_test(size=size) as pilot:
+def count_epochs(run: RunDirectory) -> int:
+    return max((event.epoch for event, _ in read_events(run.events, EpochFinished)), default=0)
 
-        def dashboard() -> DashboardScreen:
-            assert isinstance(app.screen, DashboardScreen)
-            return app.screen
 
-        def at_epoch(epoch: int) -> bool:
-            last = dashboard().history.last_epoch
-            return last is not None and last.epoch >= epoch
+def copy(run: Path, sounds: Path, runs: Path) -> RunDirectory:
+    """Copy a run, and its sounds if they are not there yet."""
+    copied = RunDirectory(runs / run.name)
+    shutil.copytree(run, copied.path)
+    folder = copied.read_manifest().folder
+    own = sounds / Path(folder).name
+    if not own.exists():
+        shutil.copytree(folder, own)
+    text = copied.run_file.read_text(encoding="utf-8")
+    copied.run_file.write_text(text.replace(str(folder), str(own)), encoding="utf-8")
+    return copied
 
-        await until(pilot, lambda: isinstance(app.screen, DatasetScreen) and app.screen.is_ready)
-        await pilot.pause(0.5)  # the footer follows the focus
-        save(app, out, "datasets")
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, SettingsScreen) and bool(app.session.devices))
-        await pilot.pause()
-        save(app, out, "settings")
-        await pilot.press("a")
-        app.screen.query_one("#setting-epochs Input", Input).value = str(EPOCHS)
-        await pilot.pause(0.5)
-        save(app, out, "advanced")
-        await pilot.press("ctrl+n")
-        await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
-        await until(pilot, lambda: at_epoch(EPOCHS // 2))
-        await pilot.press("s", "down")
-        await until(pilot, lambda: at_epoch(EPOCHS // 2 + 2))
-        app.clear_notifications()
-        await pilot.pause(0.6)
-        save(app, out, "dashboard")
-        await pilot.press("question_mark")
-        await pilot.pause()
-        save(app, out, "help")
-        await pilot.press("escape", "c")
-        await pilot.pause()
-        save(app, out, "cancel")
-        await pilot.press("y")
-        await until(pilot, lambda: dashboard().history.state is RunState.CANCELLED)
-        await pilot.press("escape", "r")
-        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)
-        app.clear_notifications()
-        await pilot.pause()
-        save(app, out, "runs")
-        await pilot.press("m")
-        await until(pilot, lambda: isinstance(app.screen, SoundsScreen))
-        await pilot.press("n")
-        await until(
-            pilot, lambda: isinstance(app.screen, SoundsScreen) and app.screen.query_one(Table).row_count > 9
-        )
-        await pilot.press("down", "down", "s")
-        await pilot.pause(1)
-        save(app, out, "sounds")
-        await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, ExploreScreen) and app.screen.is_ready)
-        await pilot.press(*["right"] * 3, *["up"] * 2, "tab", "down", "down", *["right"] * 4)
-        await until(pilot, lambda: isinstance(app.screen, ExploreScreen) and app.screen.is_ready)
-        await pilot.press("k")
-        await pilot.pause(2)
-        save(app, out, "explore")
-        await pilot.press("q")
+
+async def show(stopped: RunDirectory, finished: RunDirectory, out: Path, only: list[str]) -> None:
+    app = SdaApp(stopped.path.parent, [Path(stopped.read_manifest().folder)])
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await take_all(Tour(app, pilot, out, only), stopped, finished)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--size", default="120x36", help="columns x rows")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="pictures to write")
+    parser.add_argument("--run", type=Path, nargs=2, metavar=("STOPPED", "FINISHED"), help="runs to show")
     arguments = parser.parse_args()
-    columns, rows = map(int, arguments.size.split("x"))
     out = arguments.out.absolute()
+    given = [path.absolute() for path in arguments.run or ()]
     with tempfile.TemporaryDirectory() as home:  # pictures should not tell whose machine they are from
         os.environ.update(HOME=home, XDG_CACHE_HOME=f"{home}/.cache", XDG_CONFIG_HOME=f"{home}/.config")
+        os.environ.update(XDG_STATE_HOME=f"{home}/.state", XDG_DATA_HOME=f"{home}/.data")
+        for name in ("SSH_CONNECTION", "TMUX", "NO_COLOR", "BROWSER"):
+            os.environ.pop(name, None)
         constants.COLOR_SYSTEM = "truecolor"  # whatever the terminal that this is started in
-        for folder in ("field-recordings", "drums"):
-            Path(home, "sounds", folder).mkdir(parents=True)
-        os.chdir(Path(home, "sounds"))
-        app = SdaApp(Path(home, "sounds", "runs"), demo=True)
-        asyncio.run(drive(app, out, (columns, rows)))
+        sounds = Path(home, "sounds")
+        runs = sounds / "runs"
+        runs.mkdir(parents=True)
+        os.chdir(sounds)
+        Remembered.load().change(login=LOGIN, port=PORT)
+        if given:
+            stopped, finished = (copy(path, sounds, runs) for path in given)
+        else:
+            demo = make_demo_sounds(sounds / "demo")
+            stopped = train(demo, runs, *STOPPED, STOPPED_AFTER)
+            finished = train(demo, runs, *FINISHED, EPOCHS)
+        if not arguments.only or "evolution" in arguments.only:
+            write_evolution(stopped, out / "evolution.svg")
+        asyncio.run(show(stopped, finished, out, arguments.only))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,13 @@
 """What the user's configuration makes of the app: colours, keys, and a word on what is wrong in it."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from textual.app import App, ReturnType
+from textual.command import CommandPalette
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widgets import OptionList
 
 from sda_tui.advice import command
 from sda_tui.configuration.fields import Configuration
@@ -9,6 +16,9 @@ from sda_tui.keymap import KEYMAP, USER_KEYS, Command
 from sda_tui.palette import KeyCommands
 from sda_tui.remembered import recall, remember
 from sda_tui.themes import THEMES, TITLES, first_theme, next_theme
+
+if TYPE_CHECKING:
+    from textual.actions import ActionParseResult
 
 REMEMBERED_THEME = "theme"
 SHOWN_FAULTS = 3
@@ -54,6 +64,22 @@ class ConfiguredApp(App[ReturnType]):
                 shown.append(f"{len(faults) - SHOWN_FAULTS} more: {command('config')} lists them.")
             self.notify("\n".join(shown), title="Configuration", severity="warning", timeout=FAULTS_TIMEOUT_S)
 
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Perform an action, unless what it is of has nothing in it yet.
+
+        Over a slow line several keys come at once; those after the one that opens a screen find it empty.
+        """
+        if isinstance(default_namespace, Screen) and not default_namespace.is_mounted:
+            return True
+        if "page_" in str(action) and _is_empty_list(default_namespace):
+            return True  # Textual's list raises a KeyError
+        return await super().run_action(action, default_namespace, namespaces)
+
     def action_next_theme(self) -> None:
         self.action_choose_theme(next_theme(self.theme))
 
@@ -74,3 +100,9 @@ class ConfiguredApp(App[ReturnType]):
         """Do what a command of the current screen does."""
         if command is not None:
             await self.screen.run_action(command.action)
+
+
+def _is_empty_list(node: DOMNode | None) -> bool:
+    """Whether this is a list without a line, or the palette, which hands keys on to its list."""
+    lists = node.query(OptionList) if isinstance(node, CommandPalette) else [node]
+    return any(isinstance(each, OptionList) and not each.option_count for each in lists)

@@ -7,6 +7,7 @@ LEAST_PICTURE, MOST_PICTURE = 4, 13
 LEAST_BESIDE = 50  # columns for the list and the pictures beside it
 LOW = 14  # rows in which list and pictures do not fit above each other
 WIDE_PICTURE = 60  # columns for two spectrograms
+WIDE = 100  # columns in which a list as long as the panel leaves room for two beside it
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,13 @@ def plan_layout(width: int, height: int) -> PreviewLayout:
     playback = int(height > LEAST_LIST)
     way = int(height >= 9)
     rows = height - playback - way
-    if width >= LEAST_BESIDE and rows < LOW:
-        details_width = width - max(24, width * 2 // 5)
+    if width >= WIDE or (width >= LEAST_BESIDE and rows < LOW):
+        details_width = width - max(24, width // 3 if width >= WIDE else width * 2 // 5)
         figures = int(rows >= 2)
-        waveform = 0 if rows < 6 else 2 if rows >= 9 else 1
+        waveform = 0 if rows < 6 else 1 if rows < 9 else 2 if rows < LOW else 3
         picture = rows - figures - waveform if rows >= LEAST_LIST else 0
-        return PreviewLayout(picture, waveform, figures, playback, way, details_width, False)
+        has_original = rows >= LOW and details_width >= WIDE_PICTURE
+        return PreviewLayout(picture, waveform, figures, playback, way, details_width, has_original)
     figures = int(rows > LEAST_LIST)
     waveform = 0 if rows < LOW else 3 if rows >= 24 else 2
     left = rows - figures - waveform - LEAST_LIST

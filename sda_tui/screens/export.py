@@ -10,11 +10,12 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from core.config import EXPORT_KINDS, METRIC_FORMATS, ExportRequest, missing_packages
-from core.errors import Cancelled
+from core.errors import Cancelled, SdaError
 from core.paths import expand
 from core.runs import RunDirectory
 from core.text import printable
 from sda_tui import format as fmt
+from sda_tui.advice import explain
 from sda_tui.background import read_beside
 from sda_tui.exporting import ExportJob, requests_of
 from sda_tui.keymap import KEYMAP
@@ -151,7 +152,10 @@ class ExportScreen(Screen[None]):
         elif not paths:
             self._refuse("Write which folder the files go to.")
         else:
-            self._begin(ExportJob(self._requests(expand(paths[0]))))
+            try:
+                self._begin(ExportJob(self._requests(expand(paths[0]))))
+            except SdaError as error:  # no such user
+                self._refuse(explain(error))
 
     # -- writing ----------------------------------------------------------------------------------------
 

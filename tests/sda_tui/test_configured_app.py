@@ -140,3 +140,28 @@ async def test_new_runs_have_the_configured_preset_and_device(tmp_path: Path, so
         await until(pilot, lambda: bool(app.session.devices), "devices")
         await until(pilot, lambda: any("cuda:9" in toast.message for toast in app._notifications), "toast")
         assert screen.query_one("#device", Select).value == app.session.devices[0].name
+
+
+class Opened(Screen[None]):
+    """A screen whose action needs what it is composed of."""
+
+    BINDINGS = [("down", "move", "Move")]
+
+    def compose(self) -> ComposeResult:
+        yield Footer(id="moved")
+
+    def action_move(self) -> None:
+        self.query_one("#moved").add_class("-moved")
+
+
+async def test_keys_typed_ahead_of_a_screen_or_a_list_do_not_end_the_app(tmp_path: Path) -> None:
+    app, opened = App(tmp_path), Opened()
+    async with app.run_test() as pilot:
+        app.push_screen(opened)
+        await app.run_action("move", opened)  # it has nothing on it yet
+        await pilot.press("down")
+        assert opened.query_one("#moved").has_class("-moved")
+        await pilot.press("ctrl+p", *"no such command", "pageup", "pagedown")
+        assert isinstance(app.screen, CommandPalette)
+        await pilot.press("escape")
+        assert app.screen is opened

@@ -136,9 +136,9 @@ def test_an_error_of_the_screen_gives_the_terminal_back(tmp_path: Path, fault: s
 
 
 @pytest.mark.parametrize("fault", ["message handler", "input thread"])
-def test_an_error_of_the_screen_leaves_training_running(sounds: Path, tmp_path: Path, fault: str) -> None:
+def test_an_error_of_the_screen_leaves_training_running(two_sounds: Path, tmp_path: Path, fault: str) -> None:
     run = RunDirectory(tmp_path / RUN)
-    with Terminal(sounds, cwd=tmp_path, size=(200, 50), leader=planted(fault)) as terminal:
+    with Terminal(two_sounds, cwd=tmp_path, size=(200, 50), leader=planted(fault)) as terminal:
         begin_training(terminal)
         terminal.press("?")
         terminal.wait_for("status 1")
@@ -156,10 +156,10 @@ def test_an_error_of_the_screen_leaves_training_running(sounds: Path, tmp_path: 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=lambda each: each.name)
 def test_a_killed_process_gives_the_terminal_back(
-    sounds: Path, tmp_path: Path, number: signal.Signals
+    two_sounds: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     run = RunDirectory(tmp_path / RUN)
-    with Terminal(sounds, cwd=tmp_path, size=(200, 50), leader=SHELL, sent_late=MOUSE_MOVES) as terminal:
+    with Terminal(two_sounds, cwd=tmp_path, size=(200, 50), leader=SHELL, sent_late=MOUSE_MOVES) as terminal:
         begin_training(terminal)
         app_process(terminal).send_signal(number)
         terminal.wait_for(f"status {128 + number}")
@@ -179,10 +179,10 @@ def test_a_process_killed_while_nothing_trains_names_no_run(tmp_path: Path) -> N
         assert "resume" not in terminal.text
 
 
-def test_training_survives_the_process_that_the_shell_waits_for(sounds: Path, tmp_path: Path) -> None:
+def test_training_survives_the_process_that_the_shell_waits_for(two_sounds: Path, tmp_path: Path) -> None:
     """The parent is killed: the shell has the terminal again, and the app does not fight for it."""
     run = RunDirectory(tmp_path / RUN)
-    with Terminal(sounds, cwd=tmp_path, size=(200, 50), leader=LASTING_SHELL) as terminal:
+    with Terminal(two_sounds, cwd=tmp_path, size=(200, 50), leader=LASTING_SHELL) as terminal:
         begin_training(terminal)
         app_process(terminal).parent().kill()  # type: ignore[union-attr]
         terminal.wait_for("continues training as process")

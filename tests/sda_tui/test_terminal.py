@@ -113,8 +113,8 @@ def test_what_decoders_write_does_not_reach_the_screen(sounds: Path, tmp_path: P
     assert logs, "stray output has a place to go"
 
 
-def test_sigterm_saves_and_gives_the_terminal_back(sounds: Path, tmp_path: Path) -> None:
-    with Terminal(sounds, cwd=tmp_path) as terminal:
+def test_sigterm_saves_and_gives_the_terminal_back(two_sounds: Path, tmp_path: Path) -> None:
+    with Terminal(two_sounds, cwd=tmp_path) as terminal:
         start_training(terminal)
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.wait_for_exit() == 0
@@ -144,7 +144,7 @@ def main_thread_s(process: psutil.Process) -> float:
 def is_idle(process: psutil.Process) -> bool:
     """Whether the thread that has the terminal does nothing at all; a dashboard does, twice a second."""
     before = main_thread_s(process)
-    time.sleep(3)
+    time.sleep(2)
     return main_thread_s(process) == before
 
 
@@ -161,7 +161,7 @@ def test_a_lost_connection_does_not_lose_the_run(sounds: Path, tmp_path: Path) -
         trainer = psutil.Process(holder.pid)
         trainer_s, main_s = sum(trainer.cpu_times()[:2]), main_thread_s(trainer)
         before = len(steps(run.path))
-        terminal.wait_until(lambda: len(steps(run.path)) > before + 40, "steps without a terminal")
+        terminal.wait_until(lambda: len(steps(run.path)) > before + 15, "steps without a terminal")
         assert main_thread_s(trainer) - main_s < 0.1 * (sum(trainer.cpu_times()[:2]) - trainer_s)
         with (
             Terminal("attach", RUN.name, cwd=tmp_path) as attached,
@@ -196,10 +196,10 @@ def test_a_lost_terminal_is_noticed_without_sighup(sounds: Path, tmp_path: Path)
         assert terminal.wait_for_exit() == 0
 
 
-def test_a_connection_that_stalls_and_ends_does_not_lose_the_run(sounds: Path, tmp_path: Path) -> None:
+def test_a_connection_that_stalls_and_ends_does_not_lose_the_run(two_sounds: Path, tmp_path: Path) -> None:
     """As when a laptop is closed: for minutes the terminal is not read, and then it goes away."""
     run = RunDirectory(tmp_path / RUN)
-    with Terminal(sounds, cwd=tmp_path) as terminal:
+    with Terminal(two_sounds, cwd=tmp_path) as terminal:
         start_training(terminal)
         terminal.stall()
         holder = run.lock.holder()
@@ -213,9 +213,9 @@ def test_a_connection_that_stalls_and_ends_does_not_lose_the_run(sounds: Path, t
         stop_what_trains(run)
 
 
-def test_training_continues_in_the_background_when_asked(sounds: Path, tmp_path: Path) -> None:
+def test_training_continues_in_the_background_when_asked(two_sounds: Path, tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / RUN)
-    with Terminal(sounds, cwd=tmp_path) as terminal:
+    with Terminal(two_sounds, cwd=tmp_path) as terminal:
         start_training(terminal)
         terminal.press("q")
         terminal.wait_for("Leave, and keep training?")
@@ -229,7 +229,7 @@ def test_training_continues_in_the_background_when_asked(sounds: Path, tmp_path:
         assert holder.pid == int(named[1])
         terminal.hang_up()
         before = len(steps(run.path))
-        terminal.wait_until(lambda: len(steps(run.path)) > before + 20, "steps in the background")
+        terminal.wait_until(lambda: len(steps(run.path)) > before + 5, "steps in the background")
         stop_what_trains(run)
 
 

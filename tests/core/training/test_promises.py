@@ -22,7 +22,7 @@ from core.training.run import train_run
 from core.training.setup import TrainingSetup, build_setup
 from core.training.state import Progress, TrainingState
 from core.training.step import StepInputs, TrainingStep
-from core.training.task import SetupContext, Validation
+from core.training.task import SetupContext, TaskLoss, Validation
 from core.training.vae_task import VaeTask
 from tests.conftest import MakeRun
 from tests.toy_task import TOY, ToyTask, train_toy
@@ -134,6 +134,24 @@ def test_epoch_event_has_what_is_left_and_what_is_over() -> None:
     assert event.elapsed_s == 7.0
     assert (event.best_epoch, event.best_validation_loss) == (1, 0.5)
     assert (event.train_loss, event.validation_loss) == (0.1, 0.7)
+
+
+def test_each_step_draws_random_numbers_of_its_own(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As dropout does; and the same ones in the same run."""
+    drawn: list[float] = []
+    real = ToyTask.step
+
+    def step(self: ToyTask, batch: Any, schedule: Any) -> TaskLoss:
+        drawn.append(float(torch.rand(())))
+        return real(self, batch, schedule)
+
+    monkeypatch.setattr(ToyTask, "step", step)
+    for name in ("once", "again"):
+        train_toy(make_run(name))
+    assert len(set(drawn)) == 2 * STEPS
+    assert drawn[: 2 * STEPS] == drawn[2 * STEPS :]
 
 
 # -- the VAE ----------------------------------------------------------------------------------------------
