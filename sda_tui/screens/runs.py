@@ -157,7 +157,7 @@ class RunsScreen(RunListScreen):
         if summary is not None:
             return describe_run(summary)
         if self.table.summaries:
-            return "No run has these words. esc clears the filter."
+            return f"No run has these words. {key_of('runs.back')} clears the filter."
         return f"No runs here yet. Press {key_of('runs.back')}, choose a folder of sounds and start one."
 
     def _may_continue(self, summary: RunSummary) -> bool:
@@ -268,25 +268,28 @@ class RunsScreen(RunListScreen):
         if changed is not None:
             summary.run.change(changed)
         place = self.session.queue.add(summary.name)
-        begins = "it begins when the others have ended" if self.session.is_training else "Q begins with it"
-        self.notify(f"{printable(summary.name)} is number {place} in the queue; {begins}.")
+        work = key_of("runs.work")
+        begins = (
+            "it begins when the others have ended" if self.session.is_training else f"{work} begins with it"
+        )
+        self.notify(f"{printable(summary.name)} is number {place} in the queue; {when}.")
         self.action_reload()
 
     def action_work(self) -> None:
         """Train the runs in the queue, one after another, or begin no more of them."""
-        session = self.session
+        session, work = self.session, key_of("runs.work")
         if session.works_queue:
             session.leave_queue()
-            self.notify("No more runs of the queue begin here; Q begins again.")
+            self.notify(f"No more runs of the queue begin here; {work} begins again.")
         elif not any(each.queue_place for each in self.table.summaries):
-            self.notify("No run waits; a puts the chosen one into the queue.")
+            self.notify(f"No run waits; {key_of('runs.queue')} puts the chosen one into the queue.")
         else:
             try:
                 session.work_queue()
             except SdaError as error:
                 self.refuse(explain(error))
                 return
-            self.notify("The runs in the queue are trained here, one after another; Q stops that.")
+            self.notify(f"The runs in the queue are trained here, one after another; {work} stops that.")
         self.show_count()
 
     # -- marks, stars, notes and names ------------------------------------------------------------------
@@ -344,7 +347,9 @@ class RunsScreen(RunListScreen):
         if len(runs) > 1:
             self.post_message(self.CompareWanted(runs[:MOST_COMPARED]))
         elif chosen is not None:
-            self.notify("There is no other run on these sounds; mark runs with space to compare them.")
+            self.notify(
+                f"There is no other run on these sounds; mark runs with {key_of('runs.mark')} to compare them."
+            )
 
     def action_delete(self) -> None:
         """Delete the marked runs, else the chosen one; asks."""
