@@ -269,10 +269,8 @@ class RunsScreen(RunListScreen):
             summary.run.change(changed)
         place = self.session.queue.add(summary.name)
         work = key_of("runs.work")
-        begins = (
-            "it begins when the others have ended" if self.session.is_training else f"{work} begins with it"
-        )
-        self.notify(f"{printable(summary.name)} is number {place} in the queue; {when}.")
+        when = "when the others have ended" if self.session.is_training else f"when {work} is pressed"
+        self.notify(f"{printable(summary.name)} is number {place} in the queue; it begins {when}.")
         self.action_reload()
 
     def action_work(self) -> None:
@@ -347,9 +345,8 @@ class RunsScreen(RunListScreen):
         if len(runs) > 1:
             self.post_message(self.CompareWanted(runs[:MOST_COMPARED]))
         elif chosen is not None:
-            self.notify(
-                f"There is no other run on these sounds; mark runs with {key_of('runs.mark')} to compare them."
-            )
+            mark = key_of("runs.mark")
+            self.notify(f"There is no other run on these sounds; mark runs with {mark} to compare them.")
 
     def action_delete(self) -> None:
         """Delete the marked runs, else the chosen one; asks."""

@@ -142,11 +142,8 @@ class PreviewPanel(Vertical):
         nearest = self._list.nearest(best)
         if nearest is None or nearest.epoch != best:
             hidden = any(each.epoch == best for each in self._list.catalogue.previews)
-            why = (
-                f"{key_of('dashboard.filter')} shows them"
-                if hidden
-                else "they are rendered when the run ends"
-            )
+            others = key_of("dashboard.filter")
+            why = f"{others} shows them" if hidden else "they are rendered when the run ends"
             self.notify(f"Epoch {best} is the best so far; its previews are not in the list: {why}.")
         else:
             self._go_to(nearest)

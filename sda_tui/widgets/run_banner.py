@@ -48,9 +48,8 @@ def messages_of(state: RunState, history: RunHistory, extra: Mapping[WarningKind
     elif state is RunState.FINISHED and history.message:
         messages.insert(0, f"✓ {history.message}")
     elif state is RunState.INTERRUPTED:
-        messages.insert(
-            0, f"! Its process is gone; {key_of('dashboard.resume')} continues it from the newest checkpoint."
-        )
+        resume = key_of("dashboard.resume")
+        messages.insert(0, f"! Its process is gone; {resume} continues it from the newest checkpoint.")
     return messages
 
 
