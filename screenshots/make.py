@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from evolution import write_evolution
@@ -37,7 +38,7 @@ FINISHED = ("pca-unet", {**SETTINGS, "preview_interval": 5})
 CLIP = "string-3.wav"
 
 
-def train(sounds: Path, runs: Path, name: str, settings: dict[str, object], epochs: int) -> RunDirectory:
+def train(sounds: Path, runs: Path, name: str, settings: Mapping[str, object], epochs: int) -> RunDirectory:
     """Train a run, and stop it after so many epochs."""
     pairs = [f"--set={key}={value}" for key, value in {**settings, "preview_clip": sounds / CLIP}.items()]
     command = [sys.executable, "-m", "sda_tui", "train", str(sounds), "--preset=aggressive", *pairs]
