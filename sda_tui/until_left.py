@@ -38,6 +38,6 @@ class UntilLeft:
                 if isawaitable(answer := event.callback()):
                     await answer
 
-    def on_timer(self, event: Timer) -> None:
+    async def on_timer(self, event: Timer) -> None:
         if is_left(self):
             event.prevent_default()
