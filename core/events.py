@@ -35,8 +35,7 @@ class WarningKind(StrEnum):
             raise ValueError(f"{value} has unknown flags {unknown}")
         kind = str.__new__(cls, value)
         kind._value_ = value
-        kind.is_advice = "advice" in flags
-        kind.is_counting = "counting" in flags
+        kind.is_advice, kind.is_counting = "advice" in flags, "counting" in flags
         kind.is_lasting = "lasting" in flags
         return kind
 
