@@ -69,6 +69,14 @@ def copy(run: Path, sounds: Path, runs: Path) -> RunDirectory:
     return copied
 
 
+def name_clip_by_home(run: RunDirectory, home: str) -> None:
+    """Have the list of runs name the clip of the previews, of which the run has a copy, as the user would."""
+    text = run.run_file.read_text(encoding="utf-8")
+    run.run_file.write_text(
+        text.replace(f'"preview_clip": "{home}/', '"preview_clip": "~/'), encoding="utf-8"
+    )
+
+
 async def show(stopped: RunDirectory, finished: RunDirectory, out: Path, only: list[str]) -> None:
     app = SdaApp(stopped.path.parent, [Path(stopped.read_manifest().folder)])
     async with app.run_test(size=SIZES[0]) as pilot:
@@ -102,6 +110,8 @@ def main() -> None:
             demo = make_demo_sounds(sounds / "demo")
             stopped = train(demo, runs, *STOPPED, STOPPED_AFTER)
             finished = train(demo, runs, *FINISHED, EPOCHS)
+        for run in (stopped, finished):
+            name_clip_by_home(run, home)
         if not arguments.only or "evolution" in arguments.only:
             write_evolution(stopped, out / "evolution.svg")
         asyncio.run(show(stopped, finished, out, arguments.only))
