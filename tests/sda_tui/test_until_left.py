@@ -1,10 +1,11 @@
 """What a screen has called later, and the user leaves it first."""
 
+from typing import Any
+
 import pytest
 from textual.app import App, ComposeResult
 from textual.containers import Vertical
 from textual.css.query import NoMatches
-from textual.events import Callback
 from textual.screen import Screen
 from textual.widgets import Label
 
@@ -32,17 +33,24 @@ class Answering(UntilLeft, Screen[None]):
         self.query_one(Panel).show()
 
 
-async def test_a_call_after_its_screen_was_left_does_not_end_the_app() -> None:
+async def test_a_call_after_its_screen_was_left_does_not_end_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     app, screen = App[None](), Answering()
     async with app.run_test() as pilot:
         await app.push_screen(screen)
         panel = screen.query_one(Panel)
+        posted: list[Any] = []
+        with monkeypatch.context() as patched:
+            for node in (screen, panel):
+                patched.setattr(node, "post_message", posted.append)
+                node.call_later(node.show)
+                node.call_after_refresh(node.show)
         app.pop_screen()
         await pilot.pause()
         with pytest.raises(NoMatches):
             screen.show()
-        for node, call in ((screen, screen.show), (panel, panel.show)):
-            await node.on_event(Callback(callback=call))
+        assert len(posted) == 4
+        for message in posted:
+            message.callback()
 
 
 async def test_calls_are_made_on_a_screen_that_is_covered_or_kept_for_later() -> None:
