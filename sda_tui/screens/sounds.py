@@ -20,7 +20,6 @@ from core.config import (
     MakingRequest,
     MakingSettings,
     OutputSettings,
-    Setting,
     VarySettings,
     describe_settings,
 )
@@ -47,6 +46,7 @@ from sda_tui.studio import Studio
 from sda_tui.widgets.audition import Audition
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
+from sda_tui.widgets.making_field import making_field
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.spectrogram import Spectrogram
 from sda_tui.widgets.table import Table
@@ -103,7 +103,7 @@ class SoundsScreen(Screen[None]):
                 yield Label("New sounds", classes="setting-group-title")
                 for config, names in FORM:
                     for name in names:
-                        yield from _field(describe_settings(config)[name])
+                        yield from making_field(describe_settings(config)[name])
                 with Horizontal(classes="making-line"):
                     yield Label("checkpoint")
                     yield Select.from_values(
@@ -317,7 +317,7 @@ class SoundsScreen(Screen[None]):
     ) -> None:
         """Make sounds of a kind with the values in these fields, or with those given."""
         if self._is_making:
-            self.notify("Sounds are being made; c stops that.")
+            self.notify(f"Sounds are being made; {key_of('sounds.cancel')} stops that.")
             return
         try:
             settings = kind.parse(given if given is not None else self._values(fields))
@@ -332,7 +332,7 @@ class SoundsScreen(Screen[None]):
         bar = self.query_one(ProgressLine)
         bar.show(0, 0)
         bar.display = True
-        self.query_one("#making-note", Line).show("Loading the model… c stops")
+        self.query_one("#making-note", Line).show(f"Loading the model… {key_of('sounds.cancel')} stops")
         self._studio.do(partial(self._write, request, output), self._finish, self._stop)
 
     def _write(self, request: MakingRequest, output: OutputSettings, maker: "Maker") -> "Made | None":
@@ -356,7 +356,9 @@ class SoundsScreen(Screen[None]):
 
     def _show_progress(self, at: "MakingProgress") -> None:
         self.query_one(ProgressLine).show(at.done, at.total)
-        self.query_one("#making-note", Line).show(f"{at.done} of {at.total} {at.unit} made; c stops")
+        self.query_one("#making-note", Line).show(
+            f"{at.done} of {at.total} {at.unit} made; {key_of('sounds.cancel')} stops"
+        )
 
     def _finish(self, made: "Made | None") -> None:
         self._end(f"{fmt.count(self._made, 'sound')} made")
@@ -388,22 +390,6 @@ class SoundsScreen(Screen[None]):
             return
         self.action_stop()
         self.app.pop_screen()
-
-
-def _field(setting: Setting) -> ComposeResult:
-    """A line with the name and the value of a setting."""
-    with Horizontal(classes="making-line"):
-        yield Label(setting.name)
-        if setting.choices:
-            yield Select.from_values(
-                setting.choices,
-                value=setting.show(setting.default),
-                allow_blank=False,
-                compact=True,
-                id=f"make-{setting.name}",
-            )
-        else:
-            yield Input(setting.show(setting.default), compact=True, id=f"make-{setting.name}")
 
 
 def _empty() -> str:
