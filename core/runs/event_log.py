@@ -21,6 +21,7 @@ BLOCK_BYTES = 1 << 20
 READ_BYTES = 1 << 16  # at a time, of a log that is followed: some hundred lines
 LONGEST_LINE_BYTES = 4 * LONGEST_LINE
 LARGEST_LOG_BYTES = 16 << 30  # sixty million steps
+GONE = "Its log is gone: the run was deleted, renamed or moved. What is shown was read before."
 SEARCHED_BYTES = 64 << 20  # of what should be found within some kilobytes
 
 
@@ -176,7 +177,7 @@ class EventFollower:
     """Reads a log from its start and then whatever is added to it.
 
     `poll` returns quickly however long the log is; until `has_caught_up`, call it again for the rest.  When a
-    resume replaced the log, reading starts over and `generation` goes up.  `problem` is a message for the
+    resume replaced the log, or it became shorter, reading starts over and `generation` goes up.  `problem` is a message for the
     user if the log, or a line of it, cannot be read; such a line is left out.
     """
 
@@ -233,10 +234,14 @@ class EventFollower:
         try:
             status = os.lstat(self._path)
             identity = (status.st_dev, status.st_ino)
-            if self._file is not None and identity == self._identity:
+            is_same = self._file is not None and identity == self._identity
+            if is_same and self._file is not None and status.st_size >= self._file.tell():
+                self._refusal = ""
                 return True
             opened = open_log(self._path)
         except FileNotFoundError:
+            if self._file is not None:
+                self._refusal = GONE
             return False
         except OSError as error:
             self._refusal = f"The log cannot be read ({error.strerror})."

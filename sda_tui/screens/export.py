@@ -24,6 +24,7 @@ from sda_tui.look import show_path
 from sda_tui.pasted import read_paths
 from sda_tui.reveal import reveal
 from sda_tui.session import Session
+from sda_tui.until_left import UntilLeft
 from sda_tui.widgets.checklist import Check, Checklist
 from sda_tui.widgets.folder_picker import PathInput
 from sda_tui.widgets.footer import KeyFooter
@@ -53,7 +54,7 @@ MARKED_AT_FIRST = {"bundle", "sounds"}
 BESIDE = "A run trains here. It goes first: the export takes what it leaves of the CPU."
 
 
-class ExportScreen(Screen[None]):
+class ExportScreen(UntilLeft, Screen[None]):
     """Chooses what is written, writes it beside the screen, and says where it is."""
 
     SCOPE = "export"

@@ -22,9 +22,10 @@ from sda_tui.screens.export import ExportScreen
 from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.screens.resume import ResumeScreen
 from sda_tui.session import Session
+from sda_tui.until_left import UntilLeft
 
 
-class RunScreen(Screen[None]):
+class RunScreen(UntilLeft, Screen[None]):
     """Follows a run, offers what makes sense in its state, and does it."""
 
     SCOPE = "dashboard"

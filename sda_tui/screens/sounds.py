@@ -43,10 +43,11 @@ from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.rename import RenameScreen
 from sda_tui.session import Session
 from sda_tui.studio import Studio
+from sda_tui.until_left import UntilLeft
 from sda_tui.widgets.audition import Audition
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
-from sda_tui.widgets.making_field import making_field
+from sda_tui.widgets.making_field import MakingField
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.spectrogram import Spectrogram
 from sda_tui.widgets.table import Table
@@ -69,7 +70,7 @@ FORM: Sequence[tuple[type[MakingSettings], Sequence[str]]] = (
 )
 
 
-class SoundsScreen(Screen[None]):
+class SoundsScreen(UntilLeft, Screen[None]):
     """Of a run, or of the file of a model.  Posts `Explored` to walk through its latent space."""
 
     SCOPE = "sounds"
@@ -103,7 +104,7 @@ class SoundsScreen(Screen[None]):
                 yield Label("New sounds", classes="setting-group-title")
                 for config, names in FORM:
                     for name in names:
-                        yield from making_field(describe_settings(config)[name])
+                        yield MakingField(describe_settings(config)[name])
                 with Horizontal(classes="making-line"):
                     yield Label("checkpoint")
                     yield Select.from_values(

@@ -9,12 +9,13 @@ from core.text import printable
 from sda_tui.background import read_beside
 from sda_tui.listening import Listening
 from sda_tui.session import Session
+from sda_tui.until_left import UntilLeft
 from sda_tui.widgets.line import Line
 
 PLAYBACK_INTERVAL_S = 0.1
 
 
-class Audition(Line):
+class Audition(UntilLeft, Line):
     """Decodes one file at a time, and plays it; empty while nothing plays."""
 
     def __init__(self, session: Session, listening: Listening, id: str | None = None) -> None:

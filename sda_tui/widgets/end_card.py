@@ -14,9 +14,10 @@ from core.runs import RunDirectory, RunHistory, RunManifest
 from sda_tui.background import read_beside
 from sda_tui.ending import BETWEEN, MOST_LINES, Ending, Found, NextStep, keys_of, plan_card
 from sda_tui.look import STATES
+from sda_tui.until_left import UntilLeft
 
 
-class EndCard(Static):
+class EndCard(UntilLeft, Static):
     """Takes no room while this process trains the run.
 
     What only the disk knows is looked up once for each state, beside the screen.  Drawn again only when its

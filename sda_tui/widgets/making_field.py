@@ -1,4 +1,4 @@
-"""A field of the form for new sounds."""
+"""A line with the name and the value of a setting for making sounds."""
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -7,17 +7,19 @@ from textual.widgets import Input, Label, Select
 from core.config import Setting
 
 
-def making_field(setting: Setting) -> ComposeResult:
-    """A line with the name and the value of a setting."""
-    with Horizontal(classes="making-line"):
+class MakingField(Horizontal):
+    """The value is a choice or a text, whose id is that of the setting after "make-"."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(classes="making-line")
+        self._setting = setting
+
+    def compose(self) -> ComposeResult:
+        setting, value = self._setting, self._setting.show(self._setting.default)
         yield Label(setting.name)
         if setting.choices:
             yield Select.from_values(
-                setting.choices,
-                value=setting.show(setting.default),
-                allow_blank=False,
-                compact=True,
-                id=f"make-{setting.name}",
+                setting.choices, value=value, allow_blank=False, compact=True, id=f"make-{setting.name}"
             )
         else:
-            yield Input(setting.show(setting.default), compact=True, id=f"make-{setting.name}")
+            yield Input(value, compact=True, id=f"make-{setting.name}")

@@ -19,6 +19,7 @@ from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.background import read_beside
 from sda_tui.preview_layout import PreviewLayout
+from sda_tui.until_left import UntilLeft
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.spectrogram import Spectrogram
 from sda_tui.widgets.waveform import Waveform
@@ -42,7 +43,7 @@ class _Picture:
 NOTHING = _Picture(None, None, None)
 
 
-class PreviewDetails(Vertical):
+class PreviewDetails(UntilLeft, Vertical):
     """Reads the files of a preview beside the screen, a moment after it is shown."""
 
     class PlayWanted(Message):

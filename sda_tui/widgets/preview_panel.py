@@ -22,6 +22,7 @@ from sda_tui.preview_catalogue import PreviewFilter
 from sda_tui.preview_layout import plan_layout
 from sda_tui.session import Session
 from sda_tui.training_sound import TrainingSound
+from sda_tui.until_left import UntilLeft
 from sda_tui.widgets.epoch_input import EpochInput
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.preview_details import PreviewDetails
@@ -31,7 +32,7 @@ PLAYBACK_INTERVAL_S = 0.1
 DURING_EVOLUTION = {"evolve", "star"}  # actions whose keys do not end an evolution
 
 
-class PreviewPanel(Vertical):
+class PreviewPanel(UntilLeft, Vertical):
     """The list of previews, the spectrogram and outline of the chosen one, and how it is played.
 
     Plays files of the run's directory, and the training sounds that its samples are drawn around.  Bound to

@@ -16,6 +16,7 @@ from sda_tui.chart.panels import PANELS, Source
 from sda_tui.chart.view import ChartView
 from sda_tui.devices.reading import DeviceReading
 from sda_tui.keymap import KEYMAP
+from sda_tui.until_left import UntilLeft
 from sda_tui.widgets.chart import Chart
 from sda_tui.widgets.charts import LossChart
 from sda_tui.widgets.device_panel import DevicePanel
@@ -31,7 +32,7 @@ CHART_NAMES: Mapping[str, str] = {
 }
 
 
-class RunCharts(Grid, can_focus=True):
+class RunCharts(UntilLeft, Grid, can_focus=True):
     """The chosen charts in their order, all showing the same part of the run; those without room come by
     paging to the `selected` one.  Posts `ChoosingWanted`."""
 

@@ -23,6 +23,7 @@ from sda_tui.summary_columns import (
     matches,
     sort_runs,
 )
+from sda_tui.until_left import UntilLeft
 from sda_tui.widgets.table import Table
 
 MARK = "●"
@@ -39,7 +40,7 @@ class MarkCell(Text):
         self.run_name = run_name
 
 
-class RunTable(Table):
+class RunTable(UntilLeft, Table):
     """A row per run, by name.  The cursor stays on its run, whatever is added, sorted or filtered.
 
     `words` are what a run must have to be shown, `sorted_by` is the head of a column.

@@ -101,3 +101,26 @@ def test_history_clears_a_resolved_warning() -> None:
     assert list(history.warnings) == ["overfitting"]
     history.apply(Warned(WarningKind.OVERFITTING, "", 2), 0.0)
     assert not history.warnings
+
+
+def test_a_log_that_is_gone_is_reported_until_it_is_there_again(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    follower = EventFollower(path)
+    assert numbers(follower) == [] and not follower.problem  # the run may just begin
+    append(path, to_json(step(1), 0.0) + "\n")
+    assert numbers(follower) == [1]
+    path.rename(tmp_path / "elsewhere")
+    assert numbers(follower) == []
+    assert "deleted, renamed or moved" in follower.problem
+    (tmp_path / "elsewhere").rename(path)
+    assert numbers(follower) == [] and not follower.problem
+
+
+def test_a_log_that_another_program_made_shorter_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    append(path, to_json(step(1), 0.0) + "\n" + to_json(step(2), 0.0) + "\n")
+    follower = EventFollower(path)
+    assert numbers(follower) == [1, 2]
+    path.write_text(to_json(step(5), 0.0) + "\n")
+    assert numbers(follower) == [5]
+    assert follower.generation == 1
