@@ -276,20 +276,7 @@ RunEvent = (
     | Warned
 )
 
-EVENT_TYPES: dict[str, type[RunEvent]] = {
-    kind.event: kind
-    for kind in (
-        StateChanged,
-        LoadProgress,
-        StepFinished,
-        EpochFinished,
-        MemoryUsed,
-        PreviewReady,
-        CheckpointSaved,
-        SettingsChanged,
-        Warned,
-    )
-}
+EVENT_TYPES: dict[str, type[RunEvent]] = {kind.event: kind for kind in get_args(RunEvent)}
 
 
 Reader = Callable[[object], Any]

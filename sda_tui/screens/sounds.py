@@ -318,7 +318,7 @@ class SoundsScreen(UntilLeft, Screen[None]):
     ) -> None:
         """Make sounds of a kind with the values in these fields, or with those given."""
         if self._is_making:
-            self.notify("Sounds are being made; c stops that.")
+            self.notify(f"Sounds are being made; {key_of('sounds.cancel')} stops that.")
             return
         try:
             settings = kind.parse(given if given is not None else self._values(fields))
@@ -333,7 +333,7 @@ class SoundsScreen(UntilLeft, Screen[None]):
         bar = self.query_one(ProgressLine)
         bar.show(0, 0)
         bar.display = True
-        self.query_one("#making-note", Line).show("Loading the model… c stops")
+        self.query_one("#making-note", Line).show(f"Loading the model… {key_of('sounds.cancel')} stops")
         self._studio.do(partial(self._write, request, output), self._finish, self._stop)
 
     def _write(self, request: MakingRequest, output: OutputSettings, maker: "Maker") -> "Made | None":
@@ -357,7 +357,9 @@ class SoundsScreen(UntilLeft, Screen[None]):
 
     def _show_progress(self, at: "MakingProgress") -> None:
         self.query_one(ProgressLine).show(at.done, at.total)
-        self.query_one("#making-note", Line).show(f"{at.done} of {at.total} {at.unit} made; c stops")
+        self.query_one("#making-note", Line).show(
+            f"{at.done} of {at.total} {at.unit} made; {key_of('sounds.cancel')} stops"
+        )
 
     def _finish(self, made: "Made | None") -> None:
         self._end(f"{fmt.count(self._made, 'sound')} made")
