@@ -118,6 +118,12 @@ class DashboardScreen(RunScreen):
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-compact")
         self._must_draw = True
         self.call_after_refresh(self.poll)
+        self.call_after_refresh(self._focus_what_is_shown)
+
+    def _focus_what_is_shown(self) -> None:
+        """Textual moves the focus off what a narrow terminal hides; it comes back with the room."""
+        if self.pane is not Pane.CHARTS and self._charts.has_focus and self._previews.size:
+            self._previews.focus_list()
 
     @property
     def has_drawn(self) -> bool:
