@@ -177,8 +177,8 @@ class EventFollower:
     """Reads a log from its start and then whatever is added to it.
 
     `poll` returns quickly however long the log is; until `has_caught_up`, call it again for the rest.  When a
-    resume replaced the log, or it became shorter, reading starts over and `generation` goes up.  `problem` is a message for the
-    user if the log, or a line of it, cannot be read; such a line is left out.
+    resume replaced the log, or it became shorter, reading starts over and `generation` goes up.  `problem` is
+    a message for the user if the log, or a line of it, cannot be read; such a line is left out.
     """
 
     def __init__(self, path: Path) -> None:
