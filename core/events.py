@@ -363,6 +363,8 @@ def from_json(line: str) -> tuple[RunEvent, float] | None:
                 )
         if is_measuring:
             values["metrics"] = metrics
+        if kind is EpochFinished and values["best_epoch"] > values["epoch"]:
+            values["best_epoch"] = 0  # as if there were none: an epoch to come cannot have been the best
         return kind(**values), time_s
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
