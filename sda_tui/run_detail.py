@@ -8,8 +8,7 @@ from core.events import RunState
 from core.runs import RunManifest, RunSummary
 from core.text import printable
 from sda_tui import format as fmt
-from sda_tui.look import describe_parent, describe_sources, describe_state
-from sda_tui.summary_columns import STAR
+from sda_tui.look import STAR, describe_parent, describe_sources, describe_state
 
 SHOWN_CHANGES = 12
 NAMED = 5  # of several runs; the others are counted

@@ -39,6 +39,7 @@ from sda_tui import format as fmt
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listening import Listening
+from sda_tui.look import STAR
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.rename import RenameScreen
 from sda_tui.session import Session
@@ -62,7 +63,6 @@ OUTPUT_FIELDS = ("level", "format", "sample_rate", "quality")
 CHECKPOINTS = ("best", "newest")
 DRAWING_DELAY_S = 0.2  # after the last move of the cursor
 FINISH_TIMEOUT_S = 20.0
-STAR = "★"
 FORM: Sequence[tuple[type[MakingSettings], Sequence[str]]] = (
     (GenerateSettings, FIELDS),
     (VarySettings, VARY_FIELDS),

@@ -15,9 +15,10 @@ from textual.strip import Strip
 from core.events import PreviewKind, PreviewReady
 from core.text import printable
 from sda_tui.keymap import key_of
+from sda_tui.look import STAR
 from sda_tui.preview_catalogue import PreviewCatalogue, PreviewFilter, Row
 
-CURSOR, PLAYING, STARRED, BEST = "›", "▶", "★", "◆"
+CURSOR, PLAYING, BEST = "›", "▶", "◆"
 
 
 class PreviewList(ScrollView, inherit_bindings=False):
@@ -277,7 +278,7 @@ class PreviewList(ScrollView, inherit_bindings=False):
         marks = (
             CURSOR if row == self.cursor_row else " ",
             PLAYING if what.path == self.playing else " ",
-            STARRED if what.path in self.stars else " ",
+            STAR if what.path in self.stars else " ",
         )
         name = "".join(marks) + f" {printable(what.label)}"
         parts = [(name, "playing" if what.path == self.playing else "")]
