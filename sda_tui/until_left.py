@@ -1,17 +1,21 @@
-"""Calls that come too late: what they are about has left the screen."""
+"""Answers and calls that come too late: what they are about has left the screen."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from textual.await_complete import AwaitComplete
 from textual.css.query import NoMatches
 from textual.dom import NoScreen
 from textual.events import Timer
 
 if TYPE_CHECKING:
     from textual.message_pump import MessagePump as _Base
+    from textual.screen import Screen
     from textual.widget import Widget
+
+    _ScreenBase = Screen[Any]
 else:
-    _Base = object
+    _Base = _ScreenBase = object
 
 
 def is_left(node: object) -> bool:
@@ -24,6 +28,27 @@ def is_left(node: object) -> bool:
     except NoScreen:
         return True
     return screen not in app.screen_stack and not app.is_screen_installed(screen)
+
+
+class LeftOnce(_ScreenBase):
+    """For screens: they are left once, however many answers come, and only what they are is left.
+
+    Textual's own leaves whatever screen is on top: a second answer to a question closes what is below it.
+    """
+
+    _late: tuple[Any, ...] = ()  # the answer of a screen that another one covers
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        if self.is_active:
+            return super().dismiss(result)
+        if self in self.app.screen_stack:
+            self._late = (result,)
+        return AwaitComplete()
+
+    def on_screen_resume(self) -> None:
+        if self._late:
+            (result,), self._late = self._late, ()
+            self.dismiss(result)
 
 
 class UntilLeft(_Base):
