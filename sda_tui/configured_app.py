@@ -16,6 +16,7 @@ from sda_tui.keymap import KEYMAP, USER_KEYS, Command
 from sda_tui.palette import KeyCommands
 from sda_tui.remembered import recall, remember
 from sda_tui.themes import THEMES, TITLES, first_theme, next_theme
+from sda_tui.until_left import LeftOnce
 
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult
@@ -24,6 +25,10 @@ REMEMBERED_THEME = "theme"
 SHOWN_FAULTS = 3
 FAULTS_TIMEOUT_S = 15
 FEW_COLOURS = "standard"  # what Rich calls 16
+
+
+class Palette(LeftOnce, CommandPalette):
+    """Textual's palette, which a second enter does not take for the screen below it."""
 
 
 class ConfiguredApp(App[ReturnType]):
@@ -79,6 +84,10 @@ class ConfiguredApp(App[ReturnType]):
         if "page_" in str(action) and _is_empty_list(default_namespace):
             return True  # Textual's list raises a KeyError
         return await super().run_action(action, default_namespace, namespaces)
+
+    def action_command_palette(self) -> None:
+        if not CommandPalette.is_open(self):
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_next_theme(self) -> None:
         self.action_choose_theme(next_theme(self.theme))

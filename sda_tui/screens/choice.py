@@ -12,6 +12,8 @@ from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label
 
+from sda_tui.until_left import LeftOnce
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -22,7 +24,7 @@ class Choice:
     key: str
 
 
-class ChoiceScreen(ModalScreen[str | None]):
+class ChoiceScreen(LeftOnce, ModalScreen[str | None]):
     """Asks, and returns the id of the answer; None if the question was closed without one.
 
     The first answer has the focus, so it must be one that loses nothing.

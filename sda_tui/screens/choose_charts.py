@@ -9,11 +9,12 @@ from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
 from sda_tui.keymap import KEYMAP
+from sda_tui.until_left import LeftOnce
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.run_charts import CHART_NAMES
 
 
-class ChooseChartsScreen(ModalScreen[tuple[str, ...]]):
+class ChooseChartsScreen(LeftOnce, ModalScreen[tuple[str, ...]]):
     """Returns the names of those that are shown, one at least, in their order."""
 
     SCOPE = "choose-charts"

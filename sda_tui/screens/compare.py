@@ -24,7 +24,7 @@ from sda_tui.chart.panels import Curve, Glyph, Panel, Source
 from sda_tui.chart.view import ChartView, XAxis
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import Listening
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.chart import Chart
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.title_bar import TitleBar
@@ -54,7 +54,7 @@ class RunLine(Static):
         self.post_message(self.Clicked(self._index))
 
 
-class CompareScreen(UntilLeft, Screen[None]):
+class CompareScreen(LeftOnce, UntilLeft, Screen[None]):
     """`chosen` is the place of the run whose preview plays, `key` which preview that is."""
 
     SCOPE = "compare"
@@ -273,7 +273,7 @@ class CompareScreen(UntilLeft, Screen[None]):
         everything.scroll_relative(y=by * max(1, everything.size.height // 2), animate=False)
 
     def action_back(self) -> None:
-        self.app.pop_screen()
+        self.dismiss()
 
 
 def _series(run: ComparedRun, figure: str, axis: XAxis) -> Series:

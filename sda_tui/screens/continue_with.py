@@ -10,7 +10,7 @@ from textual.widgets import Button, Input, Static
 from core.config import SETTINGS, ResolvedConfig, SettingValue
 from core.text import printable
 from sda_tui.keymap import KEYMAP, key_of
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.setting_help import SETTINGS_WIDTHS, SettingHelp
 from sda_tui.widgets.setting_row import SettingRow
@@ -25,7 +25,7 @@ ABOUT = (
 )
 
 
-class ContinueScreen(UntilLeft, Screen[dict[str, SettingValue] | None]):
+class ContinueScreen(LeftOnce, UntilLeft, Screen[dict[str, SettingValue] | None]):
     """Returns the settings that are to change; None if the run is not to be continued."""
 
     SCOPE = "continue"

@@ -22,7 +22,7 @@ from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listening import Listening
 from sda_tui.look import describe_known_error, describe_sources, show_path, summary_lines
 from sda_tui.session import ScanDelivery, ScanFailed, Session
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.audition import Audition
 from sda_tui.widgets.folder_picker import FolderPicker
 from sda_tui.widgets.footer import KeyFooter
@@ -43,7 +43,7 @@ class FoundRuns:
     active: Sequence[str]
 
 
-class DatasetScreen(UntilLeft, Screen[None]):
+class DatasetScreen(LeftOnce, UntilLeft, Screen[None]):
     """The first screen.  Posts `Proceed` with a scan, `ShowRuns`, or `ChosenAnew`."""
 
     AUTO_FOCUS = ""

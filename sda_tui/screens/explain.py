@@ -12,10 +12,11 @@ from textual.widgets.option_list import Option
 
 from sda_tui.explanations import EXPLANATIONS
 from sda_tui.keymap import KEYMAP
+from sda_tui.until_left import LeftOnce
 from sda_tui.widgets.footer import KeyFooter
 
 
-class ExplainScreen(ModalScreen[None]):
+class ExplainScreen(LeftOnce, ModalScreen[None]):
     """What it is, what is good, what to do.  `values` are those of the run now, by the figure's id."""
 
     SCOPE = "explain"

@@ -22,7 +22,7 @@ from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import Listening
 from sda_tui.studio import Studio
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
 from sda_tui.widgets.sliders import LARGEST, Sliders
@@ -42,7 +42,7 @@ MOVE_DELAY_S = 0.15  # after the last key: each sound takes as long to make
 TO_PLAY = OutputSettings(format="wav16", level="peak")
 
 
-class ExploreScreen(UntilLeft, Screen[None]):
+class ExploreScreen(LeftOnce, UntilLeft, Screen[None]):
     """A training sound, moved along the strongest directions; each change sounds.
 
     On the map a step goes to another place, from the training sound nearest to it; the sliders move the same
@@ -211,7 +211,7 @@ class ExploreScreen(UntilLeft, Screen[None]):
 
     def action_back(self) -> None:
         self._listening.stop()
-        self.app.pop_screen()
+        self.dismiss()
 
 
 def _make(settings: ExploreSettings, output: OutputSettings, to: Path | None, maker: "Maker") -> "Made":

@@ -24,7 +24,7 @@ from sda_tui.look import show_path
 from sda_tui.pasted import read_paths
 from sda_tui.reveal import reveal
 from sda_tui.session import Session
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.checklist import Check, Checklist
 from sda_tui.widgets.folder_picker import PathInput
 from sda_tui.widgets.footer import KeyFooter
@@ -54,7 +54,7 @@ MARKED_AT_FIRST = {"bundle", "sounds"}
 BESIDE = "A run trains here. It goes first: the export takes what it leaves of the CPU."
 
 
-class ExportScreen(UntilLeft, Screen[None]):
+class ExportScreen(LeftOnce, UntilLeft, Screen[None]):
     """Chooses what is written, writes it beside the screen, and says where it is."""
 
     SCOPE = "export"
@@ -296,7 +296,7 @@ class ExportScreen(UntilLeft, Screen[None]):
         if self.is_writing:
             self.action_stop()
         else:
-            self.app.pop_screen()
+            self.dismiss()
 
     def on_unmount(self) -> None:
         if self._job is not None:

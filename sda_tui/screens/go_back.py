@@ -17,7 +17,7 @@ from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.session import Session
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 
 REASONS = {
     "start": "before the first step",
@@ -31,7 +31,7 @@ REASONS = {
 ABOUT = "A new run leaves this one as it is. Rewound, this one keeps what is newer in its folder."
 
 
-class GoBackScreen(UntilLeft, ModalScreen[RunDirectory | None]):
+class GoBackScreen(LeftOnce, UntilLeft, ModalScreen[RunDirectory | None]):
     """Lists the checkpoints of a run, and returns the run that continues from the chosen one.
 
     The first answer changes nothing of the run that there is; escape changes nothing at all, and waits for an

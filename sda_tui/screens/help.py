@@ -14,12 +14,13 @@ from textual.widgets.option_list import Option
 
 from sda_tui.advice import command
 from sda_tui.keymap import KEYMAP, Command, Scope, commands_by_id, key_of, show_keys
+from sda_tui.until_left import LeftOnce
 from sda_tui.widgets.footer import KeyFooter
 
 KEYS_WIDTH = 14
 
 
-class HelpScreen(ModalScreen[Command | None]):
+class HelpScreen(LeftOnce, ModalScreen[Command | None]):
     """Every key of every screen, those of the current screen first.
 
     A command of the current screen can be chosen, by key or mouse: it is the result.

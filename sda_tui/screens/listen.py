@@ -17,7 +17,7 @@ from sda_tui.advice import explain
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listen.tunnel import is_login, tunnel_line
 from sda_tui.listening import Listening
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
 
@@ -25,7 +25,7 @@ COPIED = "Copied, if your terminal takes copies; else select it with the mouse (
 OTHER_PORT = "Another sda-tui serves at the usual port {}, so this page has one of its own."
 
 
-class ListenScreen(UntilLeft, ModalScreen[None]):
+class ListenScreen(LeftOnce, UntilLeft, ModalScreen[None]):
     """Starts the listener page, and stays until a page may sound or it is left."""
 
     AUTO_FOCUS = ""

@@ -14,13 +14,13 @@ from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP
 from sda_tui.listening import AUTOMATIC, Listening
 from sda_tui.playback import Device, Player, probe_all
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.footer import KeyFooter
 
 RESCAN_INTERVAL_S = 3.0
 
 
-class PlayersScreen(UntilLeft, ModalScreen[None]):
+class PlayersScreen(LeftOnce, UntilLeft, ModalScreen[None]):
     """Lists what can play, looks again for devices while it is open, and takes the chosen one."""
 
     SCOPE = "players"

@@ -8,10 +8,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from sda_tui.keymap import KEYMAP
+from sda_tui.until_left import LeftOnce
 from sda_tui.widgets.footer import KeyFooter
 
 
-class RenameScreen(ModalScreen[str | None]):
+class RenameScreen(LeftOnce, ModalScreen[str | None]):
     """Returns what was written, None to leave it as it is."""
 
     SCOPE = "rename"

@@ -19,12 +19,12 @@ from sda_tui.keymap import KEYMAP
 from sda_tui.look import describe_sources
 from sda_tui.pasted import read_paths
 from sda_tui.session import Session
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.folder_picker import PathInput
 from sda_tui.widgets.line import Line
 
 
-class ResumeScreen(UntilLeft, ModalScreen[RunDirectory | None]):
+class ResumeScreen(LeftOnce, UntilLeft, ModalScreen[RunDirectory | None]):
     """Returns the run once it is being trained; None if it was left as it is."""
 
     SCOPE = "resume"

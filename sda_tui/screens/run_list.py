@@ -17,7 +17,7 @@ from core.runs import RunSummary
 from sda_tui import format as fmt
 from sda_tui.background import read_beside
 from sda_tui.session import Session
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.run_table import RunTable
 
 DELIVERY_INTERVAL_S = 0.3  # rows are shown as they are read, not each by itself
@@ -25,7 +25,7 @@ DELIVERY_GROWTH = 1.3  # and the more there are, the more must be new: each time
 FILTER_DELAY_S = 0.1  # after the last key
 
 
-class RunListScreen(UntilLeft, Screen[None]):
+class RunListScreen(LeftOnce, UntilLeft, Screen[None]):
     """What the list of runs shows.  A screen made from it composes a RunTable, a filter and a summary."""
 
     def __init__(self, session: Session, clock: Callable[[], float] = time.time) -> None:
@@ -153,4 +153,4 @@ class RunListScreen(UntilLeft, Screen[None]):
             written.value = ""
             self.table.focus()
         else:
-            self.app.pop_screen()
+            self.dismiss()

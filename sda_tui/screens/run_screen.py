@@ -22,10 +22,10 @@ from sda_tui.screens.export import ExportScreen
 from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.screens.resume import ResumeScreen
 from sda_tui.session import Session
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 
 
-class RunScreen(UntilLeft, Screen[None]):
+class RunScreen(LeftOnce, UntilLeft, Screen[None]):
     """Follows a run, offers what makes sense in its state, and does it."""
 
     SCOPE = "dashboard"
@@ -164,4 +164,4 @@ class RunScreen(UntilLeft, Screen[None]):
 
     def action_back(self) -> None:
         self._listening.stop()
-        self.app.pop_screen()
+        self.dismiss()

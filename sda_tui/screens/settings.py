@@ -38,7 +38,7 @@ from sda_tui.look import describe_sources
 from sda_tui.run_plan import plan_details, short_plan
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.session import Session
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.preset_chooser import PresetChooser
 from sda_tui.widgets.setting_help import SETTINGS_WIDTHS, SettingHelp, Subject
@@ -65,7 +65,7 @@ ABOUT = {
 GROUP_HELP = ("Settings", "⏎ or a click folds a group or unfolds it, a all of them; / filters by a word.")
 
 
-class SettingsScreen(UntilLeft, Screen[None]):
+class SettingsScreen(LeftOnce, UntilLeft, Screen[None]):
     """The settings of a run on the scanned folder, those of another run if one is given to begin with.
 
     Posts `Started` with the run, or `Queued` where another run trains.  `preset` and `device` are what the
@@ -356,4 +356,4 @@ class SettingsScreen(UntilLeft, Screen[None]):
         self.notify(f"All settings are back at the preset {self._preset.title}.")
 
     def action_back(self) -> None:
-        self.app.pop_screen()
+        self.dismiss()

@@ -44,7 +44,7 @@ from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.rename import RenameScreen
 from sda_tui.session import Session
 from sda_tui.studio import Studio
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.audition import Audition
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
@@ -70,7 +70,7 @@ FORM: Sequence[tuple[type[MakingSettings], Sequence[str]]] = (
 )
 
 
-class SoundsScreen(UntilLeft, Screen[None]):
+class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
     """Of a run, or of the file of a model.  Posts `Explored` to walk through its latent space."""
 
     SCOPE = "sounds"
@@ -390,7 +390,7 @@ class SoundsScreen(UntilLeft, Screen[None]):
             self.action_cancel()
             return
         self.action_stop()
-        self.app.pop_screen()
+        self.dismiss()
 
 
 def _empty() -> str:

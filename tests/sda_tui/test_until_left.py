@@ -6,10 +6,10 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.containers import Vertical
 from textual.css.query import NoMatches
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Label
 
-from sda_tui.until_left import UntilLeft
+from sda_tui.until_left import LeftOnce, UntilLeft
 
 
 class Panel(UntilLeft, Vertical):
@@ -67,3 +67,28 @@ async def test_calls_are_made_on_a_screen_that_is_covered_or_kept_for_later() ->
         screen.call_later(screen.show)
         await pilot.pause()
         assert screen.calls == 2
+
+
+class Question(LeftOnce, ModalScreen[str]):
+    pass
+
+
+async def test_a_second_answer_leaves_the_screen_below_and_a_covered_question_waits() -> None:
+    app, below, answers = App[None](), Screen[None](), list[str | None]()
+    async with app.run_test() as pilot:
+        await app.push_screen(below)
+        question = Question()
+        await app.push_screen(question, answers.append)
+        question.dismiss("yes")
+        question.dismiss("no")
+        await pilot.pause()
+        assert (app.screen, answers) == (below, ["yes"])
+        covered, above = Question(), Question()
+        await app.push_screen(covered, answers.append)
+        await app.push_screen(above)
+        covered.dismiss("late")
+        await pilot.pause()
+        assert app.screen is above
+        above.dismiss()
+        await pilot.pause()
+        assert (app.screen, answers) == (below, ["yes", "late"])
