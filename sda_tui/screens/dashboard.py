@@ -95,7 +95,6 @@ class DashboardScreen(RunScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self._previews.focus_list()
         names = tuple(str(name) for name in recall(CHARTS, tuple(CHART_NAMES)) if name in CHART_NAMES)
         self._charts.shown = names or tuple(CHART_NAMES)
         self._charts.view = ChartView(smoothing=recall(SMOOTHING, DEFAULT_SMOOTHING))
@@ -112,6 +111,7 @@ class DashboardScreen(RunScreen):
         width, height = self.size
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-compact")
         self._must_draw = True
+        self.call_after_refresh(self._focus)
         self.call_after_refresh(self.poll)
 
     @property
@@ -251,12 +251,18 @@ class DashboardScreen(RunScreen):
     def watch_pane(self, before: Pane, now: Pane) -> None:
         self.remove_class(f"-{before}").add_class(f"-{now}")
         self.query_one(PaneTabs).chosen = now
-        if now is Pane.CHARTS:
-            self._charts.focus()
-        elif before is Pane.CHARTS:
-            self._previews.focus_list()
         self._must_draw = True
+        self.call_after_refresh(self._focus)
         self.call_after_refresh(self.poll)
+
+    def _focus(self) -> None:
+        """Give the focus to what has keys of its own in this pane; the list loses it when it is hidden."""
+        if self.pane is Pane.CHARTS:
+            self._charts.focus()
+        elif self._previews.display and self._previews.size:
+            self._previews.focus_list()
+        else:
+            self.set_focus(None)
 
     def action_pane(self, name: str) -> None:
         self.pane = Pane(name)
