@@ -81,7 +81,7 @@ async def test_an_empty_chart_shows_why_at_every_size(
         screen = await open_dashboard(app, pilot, run)
         for size in SIZES:
             await pilot.resize_terminal(*size)
-            screen.pane = Pane.CHARTS if size == SIZES[-1] else Pane.OVERVIEW  # which has no room for one there
+            screen.pane = Pane.CHARTS if size == SIZES[-1] else Pane.OVERVIEW  # no room for one
             chart = screen.query_one(LossChart)
             await until(pilot, lambda: reason in " ".join(shown(chart).split()), f"the reason at {size}")  # noqa: B023
     elsewhere.lock.release()
