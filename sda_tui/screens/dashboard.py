@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, VerticalScroll
 from textual.reactive import reactive
 
 from core.events import CheckpointSaved, RunState, StateChanged, WarningKind
@@ -86,7 +86,7 @@ class DashboardScreen(RunScreen):
         yield RunBanner(id="banner")
         yield PaneTabs(id="panes")
         with Horizontal(id="dashboard"):
-            with Vertical(id="numbers"):
+            with VerticalScroll(id="numbers", can_focus=False):
                 yield EndCard(self.run, id="end")
                 yield RunCharts(id="charts")
                 yield QualityBar(id="quality")
@@ -99,7 +99,6 @@ class DashboardScreen(RunScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self._previews.focus_list()
         wanted = self._wanted_charts
         names = wanted.panels or recall(CHARTS, tuple(CHART_NAMES))
         self._charts.shown = tuple(name for name in names if name in CHART_NAMES) or tuple(CHART_NAMES)
@@ -117,13 +116,8 @@ class DashboardScreen(RunScreen):
         width, height = self.size
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-compact")
         self._must_draw = True
+        self.call_after_refresh(self._focus)
         self.call_after_refresh(self.poll)
-        self.call_after_refresh(self._focus_what_is_shown)
-
-    def _focus_what_is_shown(self) -> None:
-        """Textual moves the focus off what a narrow terminal hides; it comes back with the room."""
-        if self.pane is not Pane.CHARTS and self._charts.has_focus and self._previews.size:
-            self._previews.focus_list()
 
     @property
     def has_drawn(self) -> bool:
@@ -265,12 +259,24 @@ class DashboardScreen(RunScreen):
     def watch_pane(self, before: Pane, now: Pane) -> None:
         self.remove_class(f"-{before}").add_class(f"-{now}")
         self.query_one(PaneTabs).chosen = now
-        if now is Pane.CHARTS:
-            self._charts.focus()
-        elif before is Pane.CHARTS:
-            self._previews.focus_list()
         self._must_draw = True
+        self.call_after_refresh(self._focus)
         self.call_after_refresh(self.poll)
+
+    def _focus(self) -> None:
+        """Give the focus to what has keys of its own in this pane; the list loses it when it is hidden."""
+        numbers = self.query_one("#numbers")
+        numbers.can_focus = self.pane is Pane.FIGURES  # so that keys scroll them
+        if self.pane is Pane.CHARTS:
+            self._charts.focus()
+        elif self.pane is Pane.FIGURES:
+            numbers.focus()
+        elif self.pane is Pane.MESSAGES:
+            self.query_one(RunMessages).focus()
+        elif self._previews.display and self._previews.size:
+            self._previews.focus_list()
+        else:
+            self.set_focus(None)
 
     def action_pane(self, name: str) -> None:
         self.pane = Pane(name)

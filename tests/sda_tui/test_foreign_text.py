@@ -137,7 +137,8 @@ def test_every_command_escapes_what_comes_from_elsewhere(
     assert "n�[2J" in output("resume", f"n{STEERING}")
     assert "There is no run 'none�[2J" in output("resume", f"none{STEERING}")
     assert "There is no setting '�[2J" in output("resume", "run", "--set", f"{STEERING}=1")
-    assert "unrecognized arguments: �[2J" in output("runs", STEERING)
+    assert "There is no run '�[2J" in output("runs", STEERING)
+    assert "unrecognized arguments: �[2J" in output("doctor", STEERING)
     assert "gone�[2J" in output("runs", "--runs", tmp_path / f"gone{STEERING}")
 
 
