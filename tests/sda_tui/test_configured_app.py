@@ -165,3 +165,6 @@ async def test_keys_typed_ahead_of_a_screen_or_a_list_do_not_end_the_app(tmp_pat
         assert isinstance(app.screen, CommandPalette)
         await pilot.press("escape")
         assert app.screen is opened
+        app.pop_screen()
+        await pilot.pause()
+        await app.run_action("move", opened)  # nothing any more
