@@ -35,8 +35,7 @@ class WarningKind(StrEnum):
             raise ValueError(f"{value} has unknown flags {unknown}")
         kind = str.__new__(cls, value)
         kind._value_ = value
-        kind.is_advice = "advice" in flags
-        kind.is_counting = "counting" in flags
+        kind.is_advice, kind.is_counting = "advice" in flags, "counting" in flags
         kind.is_lasting = "lasting" in flags
         return kind
 
@@ -193,8 +192,7 @@ class PreviewReady:
     """A sound to listen to.  `kind` is a PreviewKind, and `path` is relative to the run directory.
 
     `envelope` holds the highest absolute sample of each of equally long stretches, 0 to 1, for drawing.
-    `near` is the file of the training sound that a sample is most like, `around` that of the one which its
-    latents were drawn around; both are empty in the logs of older versions.
+    `near` names the training sound that a sample is most like, `around` the one that it is drawn around.
     """
 
     event: ClassVar[str] = "preview"
@@ -278,20 +276,7 @@ RunEvent = (
     | Warned
 )
 
-EVENT_TYPES: dict[str, type[RunEvent]] = {
-    kind.event: kind
-    for kind in (
-        StateChanged,
-        LoadProgress,
-        StepFinished,
-        EpochFinished,
-        MemoryUsed,
-        PreviewReady,
-        CheckpointSaved,
-        SettingsChanged,
-        Warned,
-    )
-}
+EVENT_TYPES: dict[str, type[RunEvent]] = {kind.event: kind for kind in get_args(RunEvent)}
 
 
 Reader = Callable[[object], Any]
@@ -320,9 +305,9 @@ def _read_shown(value: object) -> str:
 
 
 def _read_message(value: object) -> str:
-    if isinstance(value, str):
-        return one_line(value)
-    raise ValueError("a message is a text")
+    if not isinstance(value, str):
+        raise ValueError("a message is a text")
+    return one_line(value)
 
 
 def _readers(kind: type[RunEvent]) -> dict[str, Reader]:

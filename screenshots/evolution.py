@@ -20,7 +20,7 @@ COLUMNS = 4
 TILE = (280, 200)
 GAP, MARGIN, LABEL = 16, 24, 34
 # A card of its own colours, as the page behind it may be light or dark.
-BACKGROUND, FAINT, BRIGHT, BEST = "#121212", "#a0a0a0", "#e0e0e0", "#8ad4a1"
+BACKGROUND, BRIGHT, ORIGINAL = "#121212", "#e0e0e0", "#8ad4a1"
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 
 
@@ -35,13 +35,16 @@ def write_evolution(run: RunDirectory, path: Path) -> None:
     through = [each for each in catalogue.through_epochs(last) if each.epoch <= last.epoch]
     original = catalogue.original_of(last)
     assert original is not None
-    tiles = []
+    tiles: list[tuple[PreviewReady, str, str]] = []
     for each in spread(through):
         label = f"epoch {each.epoch}" if each.epoch else "untrained"
         tiles.append((each, f"{label}, the best" if each.epoch == best else label, BRIGHT))
     clip = re.search(r"[^ ]+\.\w+", original.label)
-    tiles.append((original, f"original, {clip[0]}" if clip else "original", BEST))
-    path.write_text(_draw([(read_spectrogram(run, p.path), *rest) for p, *rest in tiles]), encoding="utf-8")
+    tiles.append((original, f"original, {clip[0]}" if clip else "original", ORIGINAL))
+    path.write_text(
+        _draw([(read_spectrogram(run, p.path), label, colour) for p, label, colour in tiles]),
+        encoding="utf-8",
+    )
     print(path)
 
 

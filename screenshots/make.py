@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from evolution import write_evolution
@@ -37,7 +38,7 @@ FINISHED = ("pca-unet", {**SETTINGS, "preview_interval": 5})
 CLIP = "string-3.wav"
 
 
-def train(sounds: Path, runs: Path, name: str, settings: dict[str, object], epochs: int) -> RunDirectory:
+def train(sounds: Path, runs: Path, name: str, settings: Mapping[str, object], epochs: int) -> RunDirectory:
     """Train a run, and stop it after so many epochs."""
     pairs = [f"--set={key}={value}" for key, value in {**settings, "preview_clip": sounds / CLIP}.items()]
     command = [sys.executable, "-m", "sda_tui", "train", str(sounds), "--preset=aggressive", *pairs]
@@ -66,6 +67,14 @@ def copy(run: Path, sounds: Path, runs: Path) -> RunDirectory:
     text = copied.run_file.read_text(encoding="utf-8")
     copied.run_file.write_text(text.replace(str(folder), str(own)), encoding="utf-8")
     return copied
+
+
+def name_clip_by_home(run: RunDirectory, home: str) -> None:
+    """Have the list of runs name the clip of the previews, of which the run has a copy, as the user would."""
+    text = run.run_file.read_text(encoding="utf-8")
+    run.run_file.write_text(
+        text.replace(f'"preview_clip": "{home}/', '"preview_clip": "~/'), encoding="utf-8"
+    )
 
 
 async def show(stopped: RunDirectory, finished: RunDirectory, out: Path, only: list[str]) -> None:
@@ -101,6 +110,8 @@ def main() -> None:
             demo = make_demo_sounds(sounds / "demo")
             stopped = train(demo, runs, *STOPPED, STOPPED_AFTER)
             finished = train(demo, runs, *FINISHED, EPOCHS)
+        for run in (stopped, finished):
+            name_clip_by_home(run, home)
         if not arguments.only or "evolution" in arguments.only:
             write_evolution(stopped, out / "evolution.svg")
         asyncio.run(show(stopped, finished, out, arguments.only))

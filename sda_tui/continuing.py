@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from textual.message_pump import MessagePump
@@ -44,9 +43,7 @@ class Continuation:
 
     @property
     def suggested_epochs(self) -> int:
-        """Epochs in all to suggest: twice as many of a run that has done its own."""
-        assert self.summary.manifest is not None
-        return self.summary.manifest.config.epochs * (2 if self.is_longer else 1)
+        return suggest_epochs(self.summary)
 
     def why_not(self, session: Session) -> str:
         """Why it cannot continue here now, as a sentence; empty if nothing is in the way."""
@@ -104,6 +101,13 @@ class Continuation:
         return f"{more}, about {fmt.duration(steps * last.elapsed_s / last.step)} at the speed so far."
 
 
+def suggest_epochs(summary: RunSummary) -> int:
+    """Epochs in all to suggest: twice as many of a run that has done its own."""
+    assert summary.manifest is not None
+    epochs = summary.manifest.config.epochs
+    return 2 * epochs if summary.state is RunState.FINISHED and summary.epoch >= epochs else epochs
+
+
 def continue_run(
     screen: MessagePump,
     session: Session,
@@ -116,9 +120,31 @@ def continue_run(
 ) -> None:
     """Train a run from its newest checkpoint with these settings changed.
 
-    Its sounds are looked for first, beside the screen, in `folder` if one is given: without them nothing of
-    the run may change.  Then `done` or `fail` is called, on the screen's thread; neither, and nothing
-    changes, if it is not wanted any more by then.
+    Its sounds are looked for first.  Then `done` or `fail` is called, on the screen's thread; neither, and
+    nothing changes, if it is not wanted any more by then.
+    """
+
+    def go(changed: RunManifest | None) -> None:
+        session.resume(summary.run, changed=changed)
+        done(summary.run)
+
+    find_sounds_first(screen, session, summary, changes, folder, go, fail, is_wanted)
+
+
+def find_sounds_first(
+    screen: MessagePump,
+    session: Session,
+    summary: RunSummary,
+    changes: Mapping[str, SettingValue],
+    folder: Path | None,
+    go: Callable[[RunManifest | None], object],
+    fail: Callable[[SdaError | str], object],
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> None:
+    """Look for the sounds of a run, beside the screen, in `folder` if one is given.
+
+    Without them nothing of the run may change.  Then `go`, with its description if that changes, or `fail` is
+    called on the screen's thread, neither if it is not wanted any more.  `go` may raise SdaError.
     """
     try:
         manifest = summary.continued(changes)
@@ -132,20 +158,18 @@ def continue_run(
         except SdaError as error:
             return error
 
-    def go(found: RunManifest | SdaError) -> None:
+    def take(found: RunManifest | SdaError) -> None:
         if not is_wanted():
             return
         if isinstance(found, SdaError):
             fail(found)
             return
         try:
-            session.resume(summary.run, changed=found if found != summary.manifest else None)
+            go(found if found != summary.manifest else None)
         except SdaError as error:
             fail(error)
-        else:
-            done(summary.run)
 
-    read_beside(screen, find, go, partial(fail))
+    read_beside(screen, find, take, fail)
 
 
 def explain_here(error: SdaError | str) -> str:

@@ -15,7 +15,7 @@ from sda_tui import format as fmt
 from sda_tui.keymap import KEYMAP, first_key
 from sda_tui.look import describe_settings_change, describe_state
 
-WIDTH, MOST_LINES = 58, 6
+MOST_LINES = 6
 SETTLED_FOR = 5  # epochs after the best one that say nothing yet
 CUT = "…"
 BETWEEN = " · "
@@ -106,13 +106,13 @@ class NextStep:
     action: str
 
 
-def end_lines(
-    ending: Ending, now_s: float, keys: Mapping[str, NextStep], width: int = WIDTH, most: int = MOST_LINES
-) -> list[str]:
-    """All lines, at most so many: how it went, then what can be done.  `keys` as from `keys_of`."""
+def plan_card(
+    ending: Ending, now_s: float, keys: Mapping[str, NextStep], width: int, most: int = MOST_LINES
+) -> tuple[list[str], list[list[NextStep]]]:
+    """At most so many lines: how it went, then the steps that can be taken, in rows.  `keys` as from
+    `keys_of`."""
     rows = step_rows(next_steps(ending, keys), width)
-    texts = [BETWEEN.join(f"{step.key} {step.label}" for step in row) for row in rows]
-    return [*body_lines(ending, now_s, width, max(1, most - len(rows))), *texts]
+    return body_lines(ending, now_s, width, max(1, most - len(rows))), rows
 
 
 def body_lines(ending: Ending, now_s: float, width: int, most: int) -> list[str]:
@@ -227,8 +227,8 @@ def describe_gain(ending: Ending) -> str:
     if not start or quality is None or not (quality <= 1 and math.isfinite(start) and math.isfinite(quality)):
         return ""
     left = math.sqrt(1 - quality)  # the inverse of `EpochFinished.quality`
-    change = round(100 * (1 - left))
-    amount = f"{abs(change)}{NO_BREAK}% {'less' if change > 0 else 'more'} than" if change else "the same as"
+    change = fmt.change(start, start * left).replace(" ", NO_BREAK, 1)
+    amount = f"{change} than" if change else "the same as"
     return f"Held-out error {start:.2f} → {start * left:.2f}, {amount} untrained."
 
 

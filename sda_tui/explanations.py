@@ -126,7 +126,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "ETA",
         "The time until the last epoch ends, from the newest epochs, with validation and previews.",
         "It counts down evenly.",
-        "A run may be stopped at any time: c saves it, and it continues from that step.",
+        "A run may be stopped at any time: it is saved then, and continues from that step.",
     ),
     "memory": Explanation(
         "Memory",
@@ -150,6 +150,6 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "Saved",
         "The step and the reason of the newest checkpoint: where the run would continue from.",
         "Not long ago.",
-        "s saves one now, which is kept.",
+        "“Save” writes one now, which is kept.",
     ),
 }

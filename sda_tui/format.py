@@ -79,6 +79,12 @@ def share(part: Metric) -> str:
     return f"{round(100 * part)}%".replace("-", MINUS, 1)
 
 
+def change(before: float, after: float) -> str:
+    """How far a number fell or rose, in whole per cent: "39 % less"; empty where that is none."""
+    per_cent = round(100 * (1 - after / before))
+    return f"{abs(per_cent)} % {'less' if per_cent > 0 else 'more'}" if per_cent else ""
+
+
 def age(then_s: float, now_s: float) -> str:
     """The time between two times since 1970: just now, 5 min ago, 3 h ago, 12 days ago."""
     passed = max(0.0, now_s - then_s)

@@ -47,10 +47,10 @@ def describe_gain(last: EpochFinished) -> str:
     now, start = last.validation_error, last.untrained_error
     if now is None or not start or not math.isfinite(now) or not math.isfinite(start):
         return ""
-    share = round(100 * (1 - now / start))
-    if share == 0:
+    change = fmt.change(start, now)
+    if not change:
         return "as much error on held-out sounds as untrained"
-    return f"{abs(share)} % {'less' if share > 0 else 'more'} error on held-out sounds than untrained"
+    return f"{change} error on held-out sounds than untrained"
 
 
 def _before_the_first_epoch(history: RunHistory, state: RunState, loading: str) -> str:

@@ -1,21 +1,21 @@
 """A run in a few lines: what the table of runs leaves out, and what changed since it was trained."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from core.config import SETTINGS
 from core.events import RunState
-from core.runs import RunSummary
+from core.runs import RunManifest, RunSummary
 from core.text import printable
 from sda_tui import format as fmt
-from sda_tui.look import describe_parent, describe_sources, describe_state
-from sda_tui.summary_columns import STAR
+from sda_tui.look import STAR, describe_parent, describe_sources, describe_state
 
 SHOWN_CHANGES = 12
 NAMED = 5  # of several runs; the others are counted
 
 
 def describe_run(summary: RunSummary) -> str:
-    """State, dataset, settings and losses, the user's note, and what is wrong."""
+    """State, dataset, settings and losses, the user's note, and why it failed."""
     manifest, last = summary.manifest, summary.last_epoch
     if manifest is None:
         return f"✗ {summary.problem}"
@@ -49,7 +49,7 @@ def describe_run(summary: RunSummary) -> str:
         lines.append(f"{'✓' if summary.state is RunState.FINISHED else '✗'} {summary.message}")
     if summary.queue_problem:
         lines.append(f"✗ It waited in the queue, and could not be trained: {summary.queue_problem}")
-    return "\n".join([*lines, *describe_troubles(summary)])
+    return "\n".join(lines)
 
 
 def describe_changes(summary: RunSummary) -> list[str]:
@@ -66,18 +66,25 @@ def describe_changes(summary: RunSummary) -> list[str]:
     return [printable(f"changed (in brackets the preset's): {', '.join(named)}{more}")]
 
 
-def describe_troubles(summary: RunSummary) -> list[str]:
-    """What changed since the run was trained: its sounds, the software."""
-    manifest = summary.manifest
-    if manifest is None:
-        return []
-    lines = [f"! {change}" for change in manifest.software_changes()]
-    if not manifest.has_folder:
-        return ["! The folder of its sounds is gone; to continue, write below where they are now.", *lines]
-    if changed := manifest.changed_files():
-        sounds = fmt.count(len(changed), "sound")
-        return [f"! {sounds} moved, touched or gone: looked for by content when the run continues.", *lines]
-    return lines
+@dataclass(frozen=True)
+class Troubles:
+    """What changed since a run was trained, a line each, and whether the folder of its sounds is there."""
+
+    lines: tuple[str, ...] = ()
+    has_folder: bool = True
+
+    @classmethod
+    def of(cls, manifest: RunManifest) -> "Troubles":
+        """Look at the sounds and the software, on any thread: each of the sounds is looked for."""
+        software = [f"! {change}" for change in manifest.software_changes()]
+        if not manifest.has_folder:
+            gone = "! The folder of its sounds is gone; to continue, write below where they are now."
+            return cls((gone, *software), has_folder=False)
+        if changed := manifest.changed_files():
+            sounds = fmt.count(len(changed), "sound")
+            moved = f"! {sounds} moved, touched or gone: looked for by content when the run continues."
+            return cls((moved, *software))
+        return cls(tuple(software))
 
 
 def describe_loss_of_runs(runs: Sequence[RunSummary]) -> str:

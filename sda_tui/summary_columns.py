@@ -8,10 +8,9 @@ from typing import Literal
 from core.runs import RunSummary
 from core.text import printable
 from sda_tui import format as fmt
-from sda_tui.look import STATES, Tone, describe_sources, describe_state
+from sda_tui.look import STAR, STATES, Tone, describe_sources, describe_state
 
 QUEUED = "◷ queued"  # with its place
-STAR = "★"
 LONGEST_NAME, LONGEST_TEXT = 32, 40  # characters of a cell; the whole is in the lines below the table
 GAP = 2  # columns of the terminal between two of the table
 

@@ -33,6 +33,7 @@ SONIC_PI = Path("/usr/share/sonic-pi/samples")
 # A single test elsewhere that takes more than half a second has the marker itself.
 SLOW_FIXTURES = {
     "command",
+    "look",
     "orphan",
     "sda_tui",
     "sound_server",

@@ -76,6 +76,6 @@ def blur_warning(detail: float, is_active: bool = False) -> str:
     if not detail < (NO_LONGER_BLURRED if is_active else BLURRED):
         return ""
     return (
-        "Blurred: reconstructions give back less than a fifth of the detail of held-out sounds. Longer "
+        "Blurred: reconstructions give back little of the detail of held-out sounds. Longer "
         "training sharpens them, or a smaller chunk_duration_s in a new run."
     )

@@ -23,34 +23,22 @@ class Quantity(StrEnum):
 
 @dataclass(frozen=True)
 class QuantityInfo:
-    """How a quantity is named and shown; `help` explains it in a sentence or two.
-
-    Values in "%" are from 0 to 100; those in "B" are bytes.
-    """
+    """How a quantity is named and shown.  Values in "%" are from 0 to 100; those in "B" are bytes."""
 
     label: str
     unit: str
-    help: str
 
 
 QUANTITIES: Mapping[Quantity, QuantityInfo] = MappingProxyType(
     {
-        Quantity.GPU_USE: QuantityInfo(
-            "GPU", "%", "Part of the time in which the GPU computed, by whatever program."
-        ),
-        Quantity.GPU_MEMORY: QuantityInfo("GPU memory", "B", "Memory of the GPU in use, by all programs."),
-        Quantity.GPU_TEMPERATURE: QuantityInfo(
-            "GPU temperature", "°C", "Most GPUs compute more slowly from 80 to 90 °C on."
-        ),
-        Quantity.GPU_POWER: QuantityInfo("GPU power", "W", "Power that the whole card takes."),
-        Quantity.PROCESS_CPU: QuantityInfo(
-            "CPU, this run", "%", "Part of all cores that the process which trains takes."
-        ),
-        Quantity.PROCESS_MEMORY: QuantityInfo(
-            "memory, this run", "B", "Memory of the process which trains, its sounds included."
-        ),
-        Quantity.HOST_CPU: QuantityInfo("CPU", "%", "Part of all cores in use, by all programs."),
-        Quantity.HOST_MEMORY: QuantityInfo("memory", "B", "Memory in use, by all programs."),
+        Quantity.GPU_USE: QuantityInfo("GPU", "%"),
+        Quantity.GPU_MEMORY: QuantityInfo("GPU memory", "B"),
+        Quantity.GPU_TEMPERATURE: QuantityInfo("GPU temperature", "°C"),
+        Quantity.GPU_POWER: QuantityInfo("GPU power", "W"),
+        Quantity.PROCESS_CPU: QuantityInfo("CPU, this run", "%"),
+        Quantity.PROCESS_MEMORY: QuantityInfo("memory, this run", "B"),
+        Quantity.HOST_CPU: QuantityInfo("CPU", "%"),
+        Quantity.HOST_MEMORY: QuantityInfo("memory", "B"),
     }
 )
 

@@ -1,6 +1,7 @@
 """Which process and which GPU are measured for a run."""
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.runs import RunDirectory, RunHistory
@@ -18,6 +19,25 @@ class Watched:
     device: str = ""
     gpu_uuid: str = ""
     problem: str = ""
+
+
+class RunWatch:
+    """Has what trains a run measured, again whenever the run begins or ends or its log names a device.
+
+    `watch` is called with what is to be measured: that of a `DeviceMonitor`.
+    """
+
+    def __init__(self, run: RunDirectory, watch: Callable[[Watched], object]) -> None:
+        self._run = run
+        self._watch = watch
+        self._trained: tuple[bool, str, str] | None = None
+
+    def update(self, history: RunHistory, is_active: bool) -> None:
+        """Take the state of the run into account."""
+        trained = is_active, history.device, history.gpu_uuid  # which the log has once training begins
+        if trained != self._trained:
+            self._trained = trained
+            self._watch(watched(self._run, history))
 
 
 def watched(run: RunDirectory, history: RunHistory) -> Watched:

@@ -44,6 +44,7 @@ from sda_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from sda_tui.devices.monitor import DeviceMonitor
+    from sda_tui.devices.watched import RunWatch
 
 TALL = 34  # rows, as in the app's breakpoints
 POLL_INTERVAL_S = 0.5
@@ -74,7 +75,7 @@ class DashboardScreen(RunScreen):
         self._must_draw = False
         self._drawn_s = -math.inf
         self._device: DeviceMonitor | None = None
-        self._is_watched = False
+        self._run_watch: RunWatch | None = None
 
     def compose(self) -> ComposeResult:
         yield TitleBar(printable(self.run.name))
@@ -117,6 +118,12 @@ class DashboardScreen(RunScreen):
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-compact")
         self._must_draw = True
         self.call_after_refresh(self.poll)
+        self.call_after_refresh(self._focus_what_is_shown)
+
+    def _focus_what_is_shown(self) -> None:
+        """Textual moves the focus off what a narrow terminal hides; it comes back with the room."""
+        if self.pane is not Pane.CHARTS and self._charts.has_focus and self._previews.size:
+            self._previews.focus_list()
 
     @property
     def has_drawn(self) -> bool:
@@ -310,14 +317,13 @@ class DashboardScreen(RunScreen):
         is_active = self.state.is_active
         if is_active and self._device is None:
             from sda_tui.devices.monitor import DeviceMonitor  # which loads psutil
+            from sda_tui.devices.watched import RunWatch
 
             self._device = DeviceMonitor()
             self._device.start()
-        if self._device is not None and is_active != self._is_watched:
-            from sda_tui.devices.watched import watched
-
-            self._is_watched = is_active
-            self._device.watch(watched(self.run, self.history))
+            self._run_watch = RunWatch(self.run, self._device.watch)
+        if self._run_watch is not None:
+            self._run_watch.update(self.history, is_active)
 
     # -- previews ---------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from rich.text import Text
 from textual import on
@@ -13,17 +14,17 @@ from textual.message import Message
 from textual.widgets import Button, DataTable, Input, Label, Static
 
 from core.config import SETTINGS, SettingValue
-from core.errors import ConfigError, SdaError
-from core.events import RunState
+from core.errors import ConfigError, SdaError, SoundsNotFoundError
 from core.runs import RunDirectory, RunManifest, RunSummary, delete_run, find_rival, rename_run
 from core.text import printable
 from sda_tui import format as fmt
 from sda_tui.advice import explain
 from sda_tui.background import read_beside
+from sda_tui.continuing import continue_run, explain_here, find_sounds_first, suggest_epochs
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.look import show_path
 from sda_tui.pasted import read_paths
-from sda_tui.run_detail import describe_loss_of_runs, describe_run
+from sda_tui.run_detail import Troubles, describe_loss_of_runs, describe_run
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.continue_with import ContinueScreen
 from sda_tui.screens.go_back import GoBackScreen
@@ -34,6 +35,7 @@ from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.run_table import RunTable
 from sda_tui.widgets.title_bar import TitleBar
 
+LOOK_DELAY_S = 0.15  # a cursor that only passes by looks for nothing
 MOST_COMPARED = 6  # runs at once, as many as are told apart in a chart
 
 
@@ -91,6 +93,18 @@ class RunsScreen(RunListScreen):
                 yield Button(f"Queue  {key_of('runs.queue')}", id="queue", disabled=True)
         yield KeyFooter()
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._look_timer = self.set_interval(LOOK_DELAY_S, self._look_for_sounds, pause=True)
+        self._looked_at: RunSummary | None = None  # the run whose sounds were looked for, and what was found
+        self._troubles = Troubles()
+        self._lost_sounds_of: Path | None = None  # the run that could not continue without its sounds
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all is shown of the list and of the chosen run."""
+        return super().is_ready and self._looked_at is self.table.chosen
+
     # -- the chosen run ---------------------------------------------------------------------------------
 
     @on(DataTable.RowHighlighted)
@@ -100,28 +114,50 @@ class RunsScreen(RunListScreen):
         manifest = summary.manifest if summary is not None else None
         is_idle = summary is not None and self._may_continue(summary)
         self.query_one("#run-epochs").display = manifest is not None
-        self.query_one("#run-folder").display = manifest is not None and not manifest.has_folder
         self.query_one("#folder", Input).value = printable(manifest.folder) if manifest is not None else ""
         self.query_one("#open", Button).disabled = summary is None
         self.query_one("#compare-runs", Button).disabled = summary is None
         self.query_one("#proceed", Button).disabled = not is_idle
         queue = self.query_one("#queue", Button)
         queue.disabled = not is_idle
-        queue.label = "Unqueue  a" if summary is not None and summary.queue_place else "Queue  a"
+        is_queued = summary is not None and bool(summary.queue_place)
+        queue.label = f"{'Unqueue' if is_queued else 'Queue'}  {key_of('runs.queue')}"
+        if self._looked_at is None or summary is None or summary.run.path != self._looked_at.run.path:
+            self._looked_at, self._troubles = None, Troubles()
         if summary is not None or self.has_read:
-            self.query_one("#run-summary", Static).update(Text(self._describe(summary)))
+            self._show_text(summary)
+        self._look_timer.reset()
+        self._look_timer.resume()
         self.query_one("#run-detail").scroll_home(animate=False)
         if summary is not None and summary.manifest is not None:
-            epochs = summary.manifest.config.epochs
-            is_complete = summary.state is RunState.FINISHED and summary.epoch >= epochs
-            wanted = 2 * epochs if is_complete else epochs
-            self.query_one("#epochs", Input).value = str(wanted)
+            self.query_one("#epochs", Input).value = str(suggest_epochs(summary))
+
+    def _look_for_sounds(self) -> None:
+        """Look what became of the sounds of the chosen run, beside the screen: the disk may be slow."""
+        self._look_timer.pause()
+        summary = self.table.chosen
+        if summary is None or summary.manifest is None:
+            self._looked_at = summary
+        else:
+            look = partial(Troubles.of, summary.manifest)
+            read_beside(self, look, partial(self._show_troubles, summary), self._show_problem)
+
+    def _show_troubles(self, summary: RunSummary, troubles: Troubles) -> None:
+        if summary is self.table.chosen:
+            self._looked_at, self._troubles = summary, troubles
+            self._show_text(summary)
+
+    def _show_text(self, summary: RunSummary | None) -> None:
+        is_asked = summary is not None and summary.run.path == self._lost_sounds_of
+        self.query_one("#run-folder").display = is_asked or not self._troubles.has_folder
+        text = "\n".join((self._describe(summary), *self._troubles.lines))
+        self.query_one("#run-summary", Static).update(Text(text))
 
     def _describe(self, summary: RunSummary | None) -> str:
         if summary is not None:
             return describe_run(summary)
         if self.table.summaries:
-            return "No run has these words. esc clears the filter."
+            return f"No run has these words. {key_of('runs.back')} clears the filter."
         return f"No runs here yet. Press {key_of('runs.back')}, choose a folder of sounds and start one."
 
     def _may_continue(self, summary: RunSummary) -> bool:
@@ -176,9 +212,9 @@ class RunsScreen(RunListScreen):
     def action_go_back(self) -> None:
         """Continue from an earlier checkpoint of the chosen run."""
         if (summary := self.table.chosen) is not None and summary.manifest is not None:
-            self.app.push_screen(GoBackScreen(self.session, summary.run), self._open_branch)
+            self.app.push_screen(GoBackScreen(self.session, summary.run), self._open_run)
 
-    def _open_branch(self, run: RunDirectory | None) -> None:
+    def _open_run(self, run: RunDirectory | None) -> None:
         if run is not None:
             self.post_message(self.Opened(run))
 
@@ -186,25 +222,26 @@ class RunsScreen(RunListScreen):
         self, summary: RunSummary, changes: dict[str, SettingValue], is_queued: bool = False
     ) -> None:
         try:
-            manifest = summary.continued(self._changes(summary) | changes)
+            changes = self._changes(summary) | changes
         except SdaError as error:
-            self.refuse(explain(error))
+            self._refuse_to_continue(error)
             return
-        paths = read_paths(self.query_one("#folder", Input).value)
-        is_moved = bool(paths) and not manifest.has_folder
+        written, manifest = self.query_one("#folder", Input).value, summary.manifest
+        is_gone = bool(self.query_one("#run-folder").display)
+        is_moved = manifest is not None and (is_gone or written != printable(manifest.folder))
+        paths = read_paths(written) if is_moved else []
         self.query_one("#run-summary", Static).update("Looking for its sounds…")
-        # First, since without them nothing of the run may change.
-        find = partial(self.session.find_sounds, summary.run, manifest, paths[0] if is_moved else None)
-        proceed = self._queue if is_queued else self._continue
-        read_beside(self, find, partial(proceed, summary), self.refuse)
-
-    def _continue(self, summary: RunSummary, manifest: RunManifest) -> None:
-        try:
-            self.session.resume(summary.run, changed=manifest if manifest != summary.manifest else None)
-        except SdaError as error:
-            self.refuse(explain(error))
+        about = (self, self.session, summary, changes, paths[0] if paths else None)
+        if is_queued:
+            find_sounds_first(*about, partial(self._queue, summary), self._refuse_to_continue)
         else:
-            self.post_message(self.Opened(summary.run))
+            continue_run(*about, self._open_run, self._refuse_to_continue)
+
+    def _refuse_to_continue(self, error: SdaError | str) -> None:
+        self.refuse(explain_here(error))
+        if isinstance(error, SoundsNotFoundError):
+            self._lost_sounds_of = error.path
+            self.query_one("#run-folder").display = True
 
     def _changes(self, summary: RunSummary) -> dict[str, SettingValue]:
         """Settings that the user changed here.  Raises ConfigError."""
@@ -226,33 +263,31 @@ class RunsScreen(RunListScreen):
         else:
             self._proceed(summary, {}, is_queued=True)
 
-    def _queue(self, summary: RunSummary, manifest: RunManifest) -> None:
-        try:
-            if manifest != summary.manifest:
-                summary.run.change(manifest)
-            place = self.session.queue.add(summary.name)
-        except SdaError as error:
-            self.refuse(explain(error))
-            return
-        begins = "it begins when the others have ended" if self.session.is_training else "Q begins with it"
-        self.notify(f"{printable(summary.name)} is number {place} in the queue; {begins}.")
+    def _queue(self, summary: RunSummary, changed: RunManifest | None) -> None:
+        """Put a run into the queue.  Raises RunError, QueueError."""
+        if changed is not None:
+            summary.run.change(changed)
+        place = self.session.queue.add(summary.name)
+        work = key_of("runs.work")
+        when = "when the others have ended" if self.session.is_training else f"when {work} is pressed"
+        self.notify(f"{printable(summary.name)} is number {place} in the queue; it begins {when}.")
         self.action_reload()
 
     def action_work(self) -> None:
         """Train the runs in the queue, one after another, or begin no more of them."""
-        session = self.session
+        session, work = self.session, key_of("runs.work")
         if session.works_queue:
             session.leave_queue()
-            self.notify("No more runs of the queue begin here; Q begins again.")
+            self.notify(f"No more runs of the queue begin here; {work} begins again.")
         elif not any(each.queue_place for each in self.table.summaries):
-            self.notify("No run waits; a puts the chosen one into the queue.")
+            self.notify(f"No run waits; {key_of('runs.queue')} puts the chosen one into the queue.")
         else:
             try:
                 session.work_queue()
             except SdaError as error:
                 self.refuse(explain(error))
                 return
-            self.notify("The runs in the queue are trained here, one after another; Q stops that.")
+            self.notify(f"The runs in the queue are trained here, one after another; {work} stops that.")
         self.show_count()
 
     # -- marks, stars, notes and names ------------------------------------------------------------------
@@ -310,7 +345,8 @@ class RunsScreen(RunListScreen):
         if len(runs) > 1:
             self.post_message(self.CompareWanted(runs[:MOST_COMPARED]))
         elif chosen is not None:
-            self.notify("There is no other run on these sounds; mark runs with space to compare them.")
+            mark = key_of("runs.mark")
+            self.notify(f"There is no other run on these sounds; mark runs with {mark} to compare them.")
 
     def action_delete(self) -> None:
         """Delete the marked runs, else the chosen one; asks."""

@@ -157,16 +157,19 @@ class SettingsScreen(LeftOnce, UntilLeft, Screen[None]):
         if name.value == self._suggested_name:
             self._suggested_name = suggest_name(self._session.root, self.report.source_paths)
             name.value = self._suggested_name
-        runs = self._session.summaries
-        read_beside(self, lambda: list(runs.read()), self._take_runs, lambda _: None)
+        read_beside(self, self._read_runs, self._take_runs, lambda _: None)
 
-    def _take_runs(self, summaries: Sequence[RunSummary]) -> None:
+    def _read_runs(self) -> tuple[list[RunSummary], list[RunSummary]]:
+        """On a thread: all runs, and those that have a model."""
+        runs = list(self._session.summaries.read())
+        return runs, [each for each in runs if is_file(each.run.checkpoints / BEST_FILE)]
+
+    def _take_runs(self, read: tuple[list[RunSummary], list[RunSummary]]) -> None:
         """Estimate times by earlier runs, and offer the models of those that have one."""
-        self._runs = summaries
+        self._runs, trained = read
         self._estimate_soon()
         if self._start_model is not None or self._is_opening:
             return
-        trained = [each for each in summaries if is_file(each.run.checkpoints / BEST_FILE)]
         self.query_one("#start-line").display = bool(trained)
         models = [
             (

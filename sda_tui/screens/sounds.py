@@ -20,7 +20,6 @@ from core.config import (
     MakingRequest,
     MakingSettings,
     OutputSettings,
-    Setting,
     VarySettings,
     describe_settings,
 )
@@ -40,6 +39,7 @@ from sda_tui import format as fmt
 from sda_tui.background import read_beside
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listening import Listening
+from sda_tui.look import STAR
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.rename import RenameScreen
 from sda_tui.session import Session
@@ -48,6 +48,7 @@ from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.audition import Audition
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
+from sda_tui.widgets.making_field import MakingField
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.spectrogram import Spectrogram
 from sda_tui.widgets.table import Table
@@ -62,7 +63,6 @@ OUTPUT_FIELDS = ("level", "format", "sample_rate", "quality")
 CHECKPOINTS = ("best", "newest")
 DRAWING_DELAY_S = 0.2  # after the last move of the cursor
 FINISH_TIMEOUT_S = 20.0
-STAR = "★"
 FORM: Sequence[tuple[type[MakingSettings], Sequence[str]]] = (
     (GenerateSettings, FIELDS),
     (VarySettings, VARY_FIELDS),
@@ -104,7 +104,7 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
                 yield Label("New sounds", classes="setting-group-title")
                 for config, names in FORM:
                     for name in names:
-                        yield from _field(describe_settings(config)[name])
+                        yield MakingField(describe_settings(config)[name])
                 with Horizontal(classes="making-line"):
                     yield Label("checkpoint")
                     yield Select.from_values(
@@ -318,7 +318,7 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
     ) -> None:
         """Make sounds of a kind with the values in these fields, or with those given."""
         if self._is_making:
-            self.notify("Sounds are being made; c stops that.")
+            self.notify(f"Sounds are being made; {key_of('sounds.cancel')} stops that.")
             return
         try:
             settings = kind.parse(given if given is not None else self._values(fields))
@@ -333,7 +333,7 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
         bar = self.query_one(ProgressLine)
         bar.show(0, 0)
         bar.display = True
-        self.query_one("#making-note", Line).show("Loading the model… c stops")
+        self.query_one("#making-note", Line).show(f"Loading the model… {key_of('sounds.cancel')} stops")
         self._studio.do(partial(self._write, request, output), self._finish, self._stop)
 
     def _write(self, request: MakingRequest, output: OutputSettings, maker: "Maker") -> "Made | None":
@@ -357,7 +357,9 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
 
     def _show_progress(self, at: "MakingProgress") -> None:
         self.query_one(ProgressLine).show(at.done, at.total)
-        self.query_one("#making-note", Line).show(f"{at.done} of {at.total} {at.unit} made; c stops")
+        self.query_one("#making-note", Line).show(
+            f"{at.done} of {at.total} {at.unit} made; {key_of('sounds.cancel')} stops"
+        )
 
     def _finish(self, made: "Made | None") -> None:
         self._end(f"{fmt.count(self._made, 'sound')} made")
@@ -389,22 +391,6 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
             return
         self.action_stop()
         self.dismiss()
-
-
-def _field(setting: Setting) -> ComposeResult:
-    """A line with the name and the value of a setting."""
-    with Horizontal(classes="making-line"):
-        yield Label(setting.name)
-        if setting.choices:
-            yield Select.from_values(
-                setting.choices,
-                value=setting.show(setting.default),
-                allow_blank=False,
-                compact=True,
-                id=f"make-{setting.name}",
-            )
-        else:
-            yield Input(setting.show(setting.default), compact=True, id=f"make-{setting.name}")
 
 
 def _empty() -> str:

@@ -30,8 +30,8 @@ class Curve:
     glyph: str
 
 
-TRAINING = Curve("training", "text-primary", "braille", "⣀")
-VALIDATION = Curve("validation", "text-accent", "hd", "▚")
+TRAINING = Curve("train", "text-primary", "braille", "⣀")
+VALIDATION = Curve("valid", "text-accent", "hd", "▚")
 
 
 class LossChart(Vertical):
@@ -46,8 +46,8 @@ class LossChart(Vertical):
     def compose(self) -> ComposeResult:
         legend = Content.assemble(
             "Loss by epoch",
-            *((f" {curve.glyph} {curve.name}", f"${curve.variable}") for curve in (TRAINING, VALIDATION)),
-            (f" {BEST_MARKER} best", f"${BEST_VARIABLE}"),
+            *((f" {curve.glyph}{curve.name}", f"${curve.variable}") for curve in (TRAINING, VALIDATION)),
+            (f" {BEST_MARKER}best", f"${BEST_VARIABLE}"),
         )
         yield Static(legend, classes="legend")
         yield Plot()

@@ -12,17 +12,7 @@ from textual.widgets import Static
 from core.events import RunState
 from core.runs import RunDirectory, RunHistory, RunManifest
 from sda_tui.background import read_beside
-from sda_tui.ending import (
-    BETWEEN,
-    MOST_LINES,
-    Ending,
-    Found,
-    NextStep,
-    body_lines,
-    keys_of,
-    next_steps,
-    step_rows,
-)
+from sda_tui.ending import BETWEEN, MOST_LINES, Ending, Found, NextStep, keys_of, plan_card
 from sda_tui.look import STATES
 from sda_tui.until_left import UntilLeft
 
@@ -94,8 +84,7 @@ class EndCard(UntilLeft, Static):
             self.update(shown)
 
     def _content(self, ending: Ending, width: int) -> Content:
-        rows = step_rows(next_steps(ending, self._keys), width)
-        body = body_lines(ending, self._clock(), width, max(1, self._most_lines - len(rows)))
+        body, rows = plan_card(ending, self._clock(), self._keys, width, self._most_lines)
         tone = self.app.theme_variables[STATES[ending.state][1]]
         lines = [Content.styled(body[0], f"bold {tone}"), *map(Content, body[1:])]
         return Content("\n").join([*lines, *map(_row, rows)])

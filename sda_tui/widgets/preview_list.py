@@ -14,9 +14,11 @@ from textual.strip import Strip
 
 from core.events import PreviewKind, PreviewReady
 from core.text import printable
+from sda_tui.keymap import key_of
+from sda_tui.look import STAR
 from sda_tui.preview_catalogue import PreviewCatalogue, PreviewFilter, Row
 
-CURSOR, PLAYING, STARRED, BEST = "›", "▶", "★", "◆"
+CURSOR, PLAYING, BEST = "›", "▶", "◆"
 
 
 class PreviewList(ScrollView, inherit_bindings=False):
@@ -276,7 +278,7 @@ class PreviewList(ScrollView, inherit_bindings=False):
         marks = (
             CURSOR if row == self.cursor_row else " ",
             PLAYING if what.path == self.playing else " ",
-            STARRED if what.path in self.stars else " ",
+            STAR if what.path in self.stars else " ",
         )
         name = "".join(marks) + f" {printable(what.label)}"
         parts = [(name, "playing" if what.path == self.playing else "")]
@@ -288,11 +290,12 @@ class PreviewList(ScrollView, inherit_bindings=False):
         return self.get_component_rich_style(f"preview-list--{name}", partial=True) if name else Style()
 
     def _why_empty(self) -> str:
+        others = key_of("dashboard.filter")
         if not len(self.catalogue):
             return ""
         if self.shown is PreviewFilter.STARRED:
-            return "None is starred: f shows all, * stars one."
-        return "There are none of these: f shows others."
+            return f"None is starred: {others} shows all, {key_of('dashboard.star')} stars one."
+        return f"There are none of these: {others} shows others."
 
     def _refresh_row(self, row: int | None) -> None:
         if row is not None:

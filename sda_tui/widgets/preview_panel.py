@@ -15,6 +15,7 @@ from core.runs import RunDirectory, read_stars, star_preview
 from core.text import printable
 from sda_tui.background import read_beside
 from sda_tui.evolution import Evolution
+from sda_tui.keymap import key_of
 from sda_tui.listening import Listening
 from sda_tui.playback import Playing
 from sda_tui.preview_catalogue import PreviewFilter
@@ -142,7 +143,8 @@ class PreviewPanel(UntilLeft, Vertical):
         nearest = self._list.nearest(best)
         if nearest is None or nearest.epoch != best:
             hidden = any(each.epoch == best for each in self._list.catalogue.previews)
-            why = "f shows them" if hidden else "they are rendered when the run ends"
+            others = key_of("dashboard.filter")
+            why = f"{others} shows them" if hidden else "they are rendered when the run ends"
             self.notify(f"Epoch {best} is the best so far; its previews are not in the list: {why}.")
         else:
             self._go_to(nearest)
@@ -332,7 +334,8 @@ class PreviewPanel(UntilLeft, Vertical):
             times = f"▶ {playing.position_s:.1f} / {playing.duration_s:.1f} s"
             if self._evolution is not None:
                 return f"{times}  evolves, {self._evolution.number} of {self._evolution.count}  any key stops"
-            return f"{times}  {around}  a back to the sample" if around else f"{times}  ← stops"
+            back, stop = key_of("dashboard.compare"), key_of("dashboard.stop")
+            return f"{times}  {around}  {back} back to the sample" if around else f"{times}  {stop} stops"
         if chosen is not None:
             return f"■ {chosen.duration_s:.1f} s  {printable(Path(chosen.path).name)}"
         return self._why_none

@@ -7,6 +7,7 @@ from rich.text import Text
 from core.events import RunState, WarningKind
 from core.runs import RunHistory
 from sda_tui import format as fmt
+from sda_tui.keymap import key_of
 from sda_tui.widgets.line import Line
 
 HINTS = {WarningKind.NEW_SOUNDS: "“Start from” in the settings of a new run trains on all."}
@@ -30,7 +31,8 @@ def banner(messages: Sequence[str], width: int, most: int) -> Text:
     hidden = len(messages) - len(shown)
     lines = [fmt.shorten(message, width) for message in shown]
     if hidden or lines != list(shown):
-        more = f"  +{hidden} more, w shows all" if hidden else "  w shows all"
+        all_shown = f"{key_of('dashboard.warnings')} shows all"
+        more = f"  +{hidden} more, {all_shown}" if hidden else f"  {all_shown}"
         lines[-1] = fmt.shorten(shown[-1], max(1, width - len(more))) + more
     return Text("\n".join(lines), no_wrap=True)
 
@@ -46,7 +48,8 @@ def messages_of(state: RunState, history: RunHistory, extra: Mapping[WarningKind
     elif state is RunState.FINISHED and history.message:
         messages.insert(0, f"✓ {history.message}")
     elif state is RunState.INTERRUPTED:
-        messages.insert(0, "! Its process is gone; r continues it from the newest checkpoint.")
+        resume = key_of("dashboard.resume")
+        messages.insert(0, f"! Its process is gone; {resume} continues it from the newest checkpoint.")
     return messages
 
 

@@ -47,6 +47,6 @@ def describe_incident(incident: Incident) -> str:
         case SettingsChanged() as change:
             return f"step {change.step}: settings now {change.now} (before: {change.before})"
         case Warned(message="") as warning:
-            return f"step {warning.step}: over: {warning.kind.value.replace('_', ' ')}"
+            return f"step {warning.step}: resolved ({warning.kind.value.replace('_', ' ')})"
         case Warned() as warning:
             return f"step {warning.step}: ! {warning.message}"

@@ -12,11 +12,11 @@ from textual.widgets.data_table import ColumnKey
 
 from core.runs import RunSummary
 from sda_tui import format as fmt
+from sda_tui.look import STAR
 from sda_tui.summary_columns import (
     BY_AGE,
     GAP,
     LONGEST_NAME,
-    STAR,
     SUMMARY_COLUMNS,
     SummaryColumn,
     fit_columns,

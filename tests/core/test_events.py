@@ -138,5 +138,6 @@ def test_a_best_epoch_that_is_yet_to_come_is_none() -> None:
     epoch = next(event for event in EVENTS if isinstance(event, EpochFinished))
     for best_epoch, read_epoch in ((epoch.epoch, epoch.epoch), (epoch.epoch + 1, 0)):
         read = from_json(to_json(replace(epoch, best_epoch=best_epoch), 0.0))
-        assert read is not None and isinstance(read[0], EpochFinished)
+        assert read is not None
+        assert isinstance(read[0], EpochFinished)
         assert read[0].best_epoch == read_epoch

@@ -319,7 +319,7 @@ def test_runs_with_long_names_are_readable_at_any_width(make_run, tmp_path: Path
     assert all(len(line) <= width for line in lines)
     assert len(lines) == (3 if width == 200 else 5)
     for name in names:
-        (row,) = (number for number, line in enumerate(lines) if line.startswith(name))
+        (row,) = (number for number, line in enumerate(lines) if line.lstrip().startswith(name))
         assert "0/5000" in lines[row if width == 200 else row + 1]
 
 

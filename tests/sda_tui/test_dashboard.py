@@ -46,7 +46,7 @@ async def test_from_a_folder_to_a_cancelled_run_and_on_by_keys(tmp_path: Path, s
             assert metrics[label] != "–", label
         assert metrics["Latents"].endswith("/4")
         assert screen.query_one(QualityBar).reading is not None
-        assert "training" in str(screen.query_one(LossChart).query_one(".legend", Static).render())
+        assert "train" in str(screen.query_one(LossChart).query_one(".legend", Static).render())
         assert screen.query_one(PreviewList).row_count >= 5
 
         await pilot.press("s")

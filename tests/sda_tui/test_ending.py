@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,17 @@ from textual.screen import Screen
 from core.events import LoadProgress, RunState, SettingsChanged, StateChanged
 from core.runs import RunDirectory, RunHistory
 from sda_tui.ending import (
+    BETWEEN,
+    MOST_LINES,
     Ending,
     Found,
     NextStep,
     advise,
     describe_best_epoch,
     describe_gain,
-    end_lines,
     keys_of,
     next_steps,
+    plan_card,
 )
 from sda_tui.keymap.ending import ending_commands
 from sda_tui.widgets.end_card import EndCard
@@ -29,6 +32,7 @@ from tests.conftest import MakeRun
 from tests.sda_tui.driving import an_epoch
 
 NOW_S = 1_750_000_000.0
+WIDTH = 58
 KEYS = keys_of("dashboard") | {
     command.id.partition(".")[2]: NextStep(command.keys, command.label, command.action)
     for command in ending_commands("dashboard")
@@ -56,8 +60,15 @@ def ending(state: RunState, **changes: object) -> Ending:
     return Ending(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def end_lines(
+    each: Ending, keys: Mapping[str, NextStep] = KEYS, width: int = WIDTH, most: int = MOST_LINES
+) -> list[str]:
+    body, rows = plan_card(each, NOW_S, keys, width, most)
+    return [*body, *(BETWEEN.join(f"{step.key} {step.label}" for step in row) for row in rows)]
+
+
 def lines(each: Ending) -> list[str]:
-    shown = end_lines(each, NOW_S, KEYS)
+    shown = end_lines(each)
     assert len(shown) <= 6
     assert all(len(line) <= 58 for line in shown)
     return shown
@@ -146,12 +157,12 @@ def test_what_changed_since_is_said_or_counted() -> None:
     )
     each = ending(RunState.FINISHED, settings=change, found=found)
     assert lines(each)[0] == "✓ finished 3 h ago after 2:15:09, all 40 epochs (+3 more)"
-    everything = " ".join(end_lines(each, NOW_S, KEYS, most=20))
+    everything = " ".join(end_lines(each, most=20))
     assert "3 sounds moved or touched since: found by content." in everything
     assert "Since step 80: kl_weight=3 (before: kl_weight=1)." in everything
     assert "torch was 1" in everything
     gone = dataclasses.replace(each, found=dataclasses.replace(found, has_folder=False))
-    assert "The folder of its sounds is gone" in " ".join(end_lines(gone, NOW_S, KEYS, most=20))
+    assert "The folder of its sounds is gone" in " ".join(end_lines(gone, most=20))
 
 
 def test_only_keys_of_the_screen_are_offered_and_no_line_is_too_long() -> None:
@@ -160,7 +171,7 @@ def test_only_keys_of_the_screen_are_offered_and_no_line_is_too_long() -> None:
     assert next_steps(each, keys) == [NextStep("ctrl+m", "make sounds", "sounds")]
     for width in (1, 5, 20, 58, 200):
         for most in (1, 2, 4, 6):
-            shown = end_lines(each, NOW_S, keys, width, most)
+            shown = end_lines(each, keys, width, most)
             assert len(shown) <= max(most, 2)
             assert max(map(len, shown[:-1])) <= max(width, 2)
 

@@ -314,6 +314,13 @@ def test_the_parts_fit_and_the_list_comes_first() -> None:
         assert plan.figures or not plan.picture
 
 
+def test_a_wide_panel_has_the_list_beside_two_pictures_of_its_height() -> None:
+    plan = plan_layout(116, 26)
+    assert plan.details_width > 0
+    assert plan.has_original
+    assert plan.picture > 26 / 2
+
+
 @pytest.mark.parametrize(
     ("size", "has_picture"), [((30, 6), False), ((58, 10), True), ((44, 30), True), ((120, 50), True)]
 )

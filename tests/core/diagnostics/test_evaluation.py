@@ -84,9 +84,7 @@ def test_blur_is_reported_with_advice() -> None:
     assert blur_warning(0.16) == ""
     assert blur_warning(float("nan")) == ""
     assert blur_warning(float("-inf"))
-    assert blur_warning(0.149).startswith(
-        "Blurred: reconstructions give back less than a fifth of the detail"
-    )
+    assert blur_warning(0.149).startswith("Blurred: reconstructions give back little of the detail")
     assert blur_warning(0.16, is_active=True) == blur_warning(0.01)
     assert not blur_warning(0.19, is_active=True)
 

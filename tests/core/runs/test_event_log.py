@@ -106,14 +106,16 @@ def test_history_clears_a_resolved_warning() -> None:
 def test_a_log_that_is_gone_is_reported_until_it_is_there_again(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     follower = EventFollower(path)
-    assert numbers(follower) == [] and not follower.problem  # the run may just begin
+    assert numbers(follower) == []
+    assert not follower.problem
     append(path, to_json(step(1), 0.0) + "\n")
     assert numbers(follower) == [1]
     path.rename(tmp_path / "elsewhere")
     assert numbers(follower) == []
     assert "deleted, renamed or moved" in follower.problem
     (tmp_path / "elsewhere").rename(path)
-    assert numbers(follower) == [] and not follower.problem
+    assert numbers(follower) == []
+    assert not follower.problem
 
 
 def test_a_log_that_another_program_made_shorter_is_read_again(tmp_path: Path) -> None:
