@@ -77,7 +77,8 @@ class ConfiguredApp(App[ReturnType]):
     ) -> bool:
         """Perform an action, unless what it is of has nothing in it yet.
 
-        Over a slow line several keys come at once; those after the one that opens or leaves a screen find it empty.
+        Over a slow line several keys come at once; those after the one that opens or leaves a screen find it
+        empty.
         """
         if isinstance(default_namespace, Widget) and (
             is_left(default_namespace) or not default_namespace.screen.is_mounted
@@ -89,7 +90,7 @@ class ConfiguredApp(App[ReturnType]):
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(Palette(id="--command-palette"))
+            self.push_screen(Palette())  # without its id, which one that is being left still has
 
     def action_next_theme(self) -> None:
         self.action_choose_theme(next_theme(self.theme))

@@ -201,7 +201,8 @@ def test_work_on_a_queue_that_cannot_be_read_ends_and_says_why(tmp_path: Path) -
     session.work_queue()
     session.queue.add("run")
     (tmp_path / "queue.json").write_text("[")
-    assert session.tend_queue() is None and not session.works_queue
+    assert session.tend_queue() is None
+    assert not session.works_queue
     assert "is damaged" in session.queue_problem
 
 
