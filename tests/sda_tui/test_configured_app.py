@@ -161,8 +161,8 @@ async def test_keys_typed_ahead_of_a_screen_or_a_list_do_not_end_the_app(tmp_pat
         await app.run_action("move", opened)  # it has nothing on it yet
         await pilot.press("down")
         assert opened.query_one("#moved").has_class("-moved")
-        app.action_command_palette()
-        app.pop_screen()  # its parts are removed later
+        await pilot.press("ctrl+p")
+        app.screen.dismiss()  # its parts are removed later
         app.action_command_palette()
         await pilot.press("escape")
         await pilot.press("ctrl+p", *"no such command", "pageup", "pagedown")
