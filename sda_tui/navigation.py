@@ -44,6 +44,10 @@ class Navigation(ConfiguredApp[ReturnType]):
         self._duplicated: RunManifest | None = None  # whose settings the next new run on its sounds gets
 
     def on_dataset_screen_proceed(self, message: "DatasetScreen.Proceed") -> None:
+        from sda_tui.screens.settings import SettingsScreen
+
+        if any(isinstance(screen, SettingsScreen) for screen in self.screen_stack):
+            return  # a second enter, typed ahead
         self.session.load_engine()
         self.push_screen(self._settings_of(message.report))
 

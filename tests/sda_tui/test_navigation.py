@@ -9,7 +9,7 @@ from sda_tui.app import SdaApp
 from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.settings import SettingsScreen
-from tests.conftest import MakeRun
+from tests.conftest import MakeRun, scan_folder
 from tests.sda_tui.driving import running, until
 
 
@@ -24,3 +24,13 @@ async def test_a_run_that_starts_after_its_settings_were_left_replaces_no_other_
         await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
         await pilot.press("escape")
         assert isinstance(app.screen, DatasetScreen)
+
+
+async def test_settings_are_shown_once_however_often_they_are_asked_for(
+    tmp_path: Path, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Runner, "load", lambda _: None)
+    async with running(tmp_path) as (app, _):
+        for chunk_duration_s in (1.0, 0.5):
+            app.on_dataset_screen_proceed(DatasetScreen.Proceed(scan_folder(sounds, chunk_duration_s)))
+        assert sum(isinstance(screen, SettingsScreen) for screen in app.screen_stack) == 1
