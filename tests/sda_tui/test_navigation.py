@@ -30,7 +30,8 @@ async def test_settings_are_shown_once_however_often_they_are_asked_for(
     tmp_path: Path, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Runner, "load", lambda _: None)
-    async with running(tmp_path) as (app, _):
+    async with running(tmp_path) as (app, pilot):
         for chunk_duration_s in (1.0, 0.5):
             app.on_dataset_screen_proceed(DatasetScreen.Proceed(scan_folder(sounds, chunk_duration_s)))
+        await until(pilot, lambda: app.screen.is_mounted)
         assert sum(isinstance(screen, SettingsScreen) for screen in app.screen_stack) == 1
