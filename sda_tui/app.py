@@ -259,6 +259,9 @@ class SdaApp(Navigation[Leave]):
         if run is not None:
             self.notify(f"{printable(run.name)} begins: it was the next in the queue.")
             self._update_runs()
+        if problem := self.session.queue_problem:
+            self.session.queue_problem = ""
+            self.notify(problem, title="The queue is left", severity="error", timeout=30)
 
     def _update_runs(self) -> None:
         """Read the list of runs again where it is on the screen."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from textual.app import App, ReturnType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
-from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import OptionList
 
 from sda_tui.advice import command
@@ -16,7 +16,7 @@ from sda_tui.keymap import KEYMAP, USER_KEYS, Command
 from sda_tui.palette import KeyCommands
 from sda_tui.remembered import recall, remember
 from sda_tui.themes import THEMES, TITLES, first_theme, next_theme
-from sda_tui.until_left import LeftOnce
+from sda_tui.until_left import LeftOnce, is_left
 
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult
@@ -77,17 +77,20 @@ class ConfiguredApp(App[ReturnType]):
     ) -> bool:
         """Perform an action, unless what it is of has nothing in it yet.
 
-        Over a slow line several keys come at once; those after the one that opens a screen find it empty.
+        Over a slow line several keys come at once; those after the one that opens or leaves a screen find it
+        empty.
         """
-        if isinstance(default_namespace, Screen) and not default_namespace.is_mounted:
+        if isinstance(default_namespace, Widget) and (
+            is_left(default_namespace) or not default_namespace.screen.is_mounted
+        ):
             return True
         if "page_" in str(action) and _is_empty_list(default_namespace):
             return True  # Textual's list raises a KeyError
         return await super().run_action(action, default_namespace, namespaces)
 
     def action_command_palette(self) -> None:
-        if not CommandPalette.is_open(self):
-            self.push_screen(Palette(id="--command-palette"))
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(Palette())  # without its id, which one that is being left still has
 
     def action_next_theme(self) -> None:
         self.action_choose_theme(next_theme(self.theme))

@@ -2,9 +2,10 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ReturnType
+from textual.screen import Screen
 
 from sda_tui.configuration.reading import Read
 from sda_tui.configured_app import ConfiguredApp
@@ -43,6 +44,10 @@ class Navigation(ConfiguredApp[ReturnType]):
         self._duplicated: RunManifest | None = None  # whose settings the next new run on its sounds gets
 
     def on_dataset_screen_proceed(self, message: "DatasetScreen.Proceed") -> None:
+        from sda_tui.screens.settings import SettingsScreen
+
+        if any(isinstance(screen, SettingsScreen) for screen in self.screen_stack):
+            return  # a second enter, typed ahead
         self.session.load_engine()
         self.push_screen(self._settings_of(message.report))
 
@@ -67,16 +72,26 @@ class Navigation(ConfiguredApp[ReturnType]):
 
         self.push_screen(RunsScreen(self.session))
 
+    def _show_instead(self, screen: Screen[Any], of: type[Screen[Any]]) -> None:
+        """Show a screen in place of the one that asked for it, if that was not left meanwhile."""
+        if isinstance(self.screen, of):
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
+
     def on_settings_screen_started(self, message: "SettingsScreen.Started") -> None:
-        self.switch_screen(self.dashboard(message.run))
+        from sda_tui.screens.settings import SettingsScreen
+
+        self._show_instead(self.dashboard(message.run), SettingsScreen)
 
     def on_settings_screen_queued(self, message: "SettingsScreen.Queued") -> None:
         from core.text import printable
         from sda_tui.screens.runs import RunsScreen
+        from sda_tui.screens.settings import SettingsScreen
 
         place = f"number {message.place} in the queue"
         self.notify(f"{printable(message.run.name)} is {place}; it begins when the others have ended.")
-        self.switch_screen(RunsScreen(self.session))
+        self._show_instead(RunsScreen(self.session), SettingsScreen)
 
     def on_runs_screen_compare_wanted(self, message: "RunsScreen.CompareWanted") -> None:
         from sda_tui.screens.compare import CompareScreen
@@ -123,7 +138,9 @@ class Navigation(ConfiguredApp[ReturnType]):
         self.push_screen(ExploreScreen(message.model, self.listening))
 
     def on_run_screen_went_back(self, message: "RunScreen.WentBack") -> None:
-        self.switch_screen(self.dashboard(message.run))
+        from sda_tui.screens.run_screen import RunScreen
+
+        self._show_instead(self.dashboard(message.run), RunScreen)
 
     def dashboard(self, run: "RunDirectory") -> "DashboardScreen":
         from sda_tui.screens.dashboard import DashboardScreen

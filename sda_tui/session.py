@@ -117,6 +117,7 @@ class Session:
         self.summaries = SummaryCache(root)
         self.queue = RunQueue(root)
         self.works_queue = False  # this process trains the runs in the queue, one after another
+        self.queue_problem = ""  # why the work on the queue ended before its end
         self._has_trained = False  # a run trained here, and the queue was not looked at since
         self._on_train = on_train
         self._stopped: set[Path] = set()  # runs that the user stopped here
@@ -244,8 +245,9 @@ class Session:
                 run = self.queue.run(entry)
                 self.resume(run, entry.device)
                 return run
-        except SdaError:
+        except SdaError as error:
             logger.exception("the queue cannot be worked through")
+            self.queue_problem = explain(error)
         self.leave_queue()
         return None
 

@@ -161,7 +161,14 @@ async def test_keys_typed_ahead_of_a_screen_or_a_list_do_not_end_the_app(tmp_pat
         await app.run_action("move", opened)  # it has nothing on it yet
         await pilot.press("down")
         assert opened.query_one("#moved").has_class("-moved")
+        await pilot.press("ctrl+p")
+        app.screen.dismiss()  # its parts are removed later
+        app.action_command_palette()
+        await pilot.press("escape")
         await pilot.press("ctrl+p", *"no such command", "pageup", "pagedown")
         assert isinstance(app.screen, CommandPalette)
         await pilot.press("escape")
         assert app.screen is opened
+        app.pop_screen()
+        await pilot.pause()
+        await app.run_action("move", opened)  # nothing any more

@@ -196,6 +196,16 @@ def test_queued_runs_follow_the_one_that_trains_here(make_run: MakeRun, tmp_path
     assert session.queue.worker() is None
 
 
+def test_work_on_a_queue_that_cannot_be_read_ends_and_says_why(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    session.work_queue()
+    session.queue.add("run")
+    (tmp_path / "queue.json").write_text("[")
+    assert session.tend_queue() is None
+    assert not session.works_queue
+    assert "is damaged" in session.queue_problem
+
+
 def test_a_run_that_was_stopped_with_the_program_stays_in_the_queue(
     make_run: MakeRun, tmp_path: Path
 ) -> None:
