@@ -13,6 +13,7 @@ from textual.widgets.option_list import Option
 
 from core.config import Setting, SettingValue, TrainingConfig
 from core.text import printable
+from sda_tui.until_left import UntilLeft
 from sda_tui.widgets.setting_group import SettingGroup
 from sda_tui.widgets.setting_row import SettingRow
 from sda_tui.widgets.settings_filter import SettingsFilter
@@ -20,7 +21,7 @@ from sda_tui.widgets.settings_filter import SettingsFilter
 TITLE = "CollapsibleTitle"
 
 
-class SettingsForm(Vertical):
+class SettingsForm(UntilLeft, Vertical):
     """Holds what the user changed, and what is not valid.  Posts `Edited` when either is another.
 
     Values are compared with those given to `show`: a preset's, or those that a run has now.  `changes` are

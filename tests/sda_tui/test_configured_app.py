@@ -59,7 +59,7 @@ def shown(app: App) -> str:
 
 async def test_a_rebound_key_works_and_is_shown_everywhere(tmp_path: Path) -> None:
     app = App(tmp_path, '[keys]\n"dashboard.save" = ["f5", "ctrl+s"]\n"app.help" = "f1"\n')
-    async with app.run_test(size=(120, 36)) as pilot:
+    async with app.run_test(size=(180, 36)) as pilot:
         await pilot.pause()
         assert "f5 Save" in shown(app)
         await pilot.press("f5", "ctrl+s", "s", "question_mark")
