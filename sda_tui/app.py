@@ -298,6 +298,7 @@ class SdaApp(Navigation[Leave]):
     def _offer_page(self) -> None:
         """Show how to listen on another machine, when the first sound is to be played; later l shows it."""
         if not self.has_offered_page:
+            self.notify("This machine has no sound output; your own computer can play instead.")
             self.action_listen()
         else:
             key = key_of("dashboard.listen")

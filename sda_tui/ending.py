@@ -238,8 +238,10 @@ def advise(ending: Ending) -> str:
         return ""
     if ending.is_overfitting:
         return "More sounds will help; training longer will not."
-    if ending.epochs_since_best <= SETTLED_FOR:
+    if ending.epochs_since_best == 0:
         return "Training longer may make it better still."
+    if ending.epochs_since_best <= SETTLED_FOR:
+        return "Training longer may help or not; listen to the best epoch."
     return "Training longer will hardly help; more sounds may."
 
 

@@ -23,16 +23,18 @@ class Judgement:
         return {Tone.GOOD: "↗", Tone.CAUTION: "!", Tone.BAD: "✗"}.get(self.tone, "·")
 
 
-def judge(history: RunHistory, state: RunState, loading: str = "") -> Judgement:
-    """What a person would say who looked at the curves.  `loading` describes work before the first step.
+def judge(history: RunHistory, state: RunState) -> Judgement:
+    """What a person would say who looked at the curves.
 
     From validation alone, as the detectors judge it; orange or red only when something is wrong.
     """
     last = history.last_epoch
     if history.last_step is not None and history.last_step.train_loss is None:
         return Judgement("The newest step gave no number and was left out.", Tone.CAUTION)
+    if state is RunState.TRAINING and 0 < history.total_steps <= history.step:
+        return Judgement("All steps are done; the last previews and the checkpoint are being written.")
     if last is None or last.best_epoch == 0:
-        return Judgement(_before_the_first_epoch(history, state, loading))
+        return Judgement(_before_the_first_epoch(history, state))
     if state.is_active:
         return _judge_training(history, last)
     return _judge_ended(history, last, state)
@@ -53,11 +55,11 @@ def describe_gain(last: EpochFinished) -> str:
     return f"{change} error on held-out sounds than untrained"
 
 
-def _before_the_first_epoch(history: RunHistory, state: RunState, loading: str) -> str:
+def _before_the_first_epoch(history: RunHistory, state: RunState) -> str:
     if not state.is_active:
         return "It ended before its first epoch did, so there is nothing to judge."
     if history.step == 0:
-        return loading or "Getting ready; training begins when the sounds are loaded."
+        return "Getting ready; training begins when the sounds are loaded."
     return "Learning; the first judgement comes at the end of epoch 1."
 
 
@@ -74,8 +76,10 @@ def _judge_training(history: RunHistory, last: EpochFinished) -> Judgement:
         return Judgement("Worse on held-out sounds than before training; give it some epochs.", Tone.CAUTION)
     if history.is_improving:
         gain = describe_gain(last)
-        best = "this epoch is the best so far" if ago == 0 else f"best so far {since}"
-        return Judgement(f"Still improving: {best}{f', {gain}' if gain else ''}.", Tone.GOOD)
+        if "less" not in gain and last.quality is not None:
+            return Judgement("Learning; on held-out sounds no better than untrained yet.")
+        best = "this is the best epoch so far" if ago == 0 else f"best so far {since}"
+        return Judgement(f"Still improving; {best}{f', with {gain}' if gain else ''}.", Tone.GOOD)
     return Judgement(f"No better since epoch {last.best_epoch}, {since}: it may have learnt what it can.")
 
 

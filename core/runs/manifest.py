@@ -125,7 +125,7 @@ class RunManifest:
         config = self.config.with_settings(values).resolved(self.split.training_chunks)
         begun = -(-steps_done // self.steps_per_epoch)
         if config.epochs < begun:
-            raise ConfigError(f"epochs must be at least {begun}, which are begun, not {config.epochs}.")
+            raise ConfigError(f"epochs must be at least {begun}, as many as have begun, not {config.epochs}.")
         return dataclasses.replace(self, config=config)
 
     def with_sources_of(self, other: Self) -> Self:

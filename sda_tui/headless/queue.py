@@ -63,15 +63,19 @@ def _list(queue: RunQueue, as_json: bool) -> int:
     if worker is not None:
         print_line(console, f"Process {worker.pid} on {worker.host} works through them.")
     elif place:
-        print_line(
-            console, f"Nobody works through them; {command('queue', 'run', '--runs', queue.root)} does."
-        )
+        begin = command("queue", "run", "--runs", queue.root)
+        if has_live_run(queue.root):
+            print_line(console, f"They follow the run that the app trains; {begin} works without the app.")
+        else:
+            print_line(console, f"No process works through them; {begin} does.")
     return 0
 
 
 def _state(queue: RunQueue, entry: QueueEntry) -> str:
     try:
-        return summarise(queue.run(entry)).state.value
+        summary = summarise(queue.run(entry))
+        is_new = summary.step == 0 and summary.state is RunState.INTERRUPTED
+        return "not begun" if is_new else summary.state.value
     except SdaError:
         return RunState.INTERRUPTED.value
 

@@ -37,7 +37,7 @@ def ending_commands(scope: str) -> tuple[Command, ...]:
             "r",
             "resume",
             "Continue",
-            "Continue the run here: from where it stopped, or for longer than it was to take.",
+            "Continue the run here, from where it stopped, or train a finished one for longer.",
         ),
         Command(
             f"{scope}.export", "E", "export", "Export", "Write the model as files that other programs load."

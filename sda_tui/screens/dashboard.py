@@ -58,6 +58,8 @@ SMALLEST = (60, 18)  # columns and rows; a smaller terminal gets lines of text a
 class DashboardScreen(RunScreen):
     """Polls a followed run on a timer and draws what changed; the training never waits for it."""
 
+    AUTO_FOCUS = ""  # each pane has its own, also when another screen is left
+
     pane: reactive[Pane] = reactive(Pane.OVERVIEW, init=False)
 
     def __init__(
@@ -111,6 +113,9 @@ class DashboardScreen(RunScreen):
     def on_unmount(self) -> None:
         if self._device is not None:
             self._device.close()
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self._focus)
 
     def on_resize(self) -> None:
         width, height = self.size
@@ -241,7 +246,7 @@ class DashboardScreen(RunScreen):
             return READING
         if not self.state.is_active:
             return "This run has none."
-        return "They come with the epochs." if self.history.step else "The first come before the first step."
+        return "The first are being rendered." if self.history.step else "They come before the first step."
 
     def _best(self) -> str:
         """Since when validation got no better, and how far to trust it."""

@@ -119,7 +119,7 @@ class RunScreen(LeftOnce, UntilLeft, Screen[None]):
     def action_cancel(self) -> None:
         question = ChoiceScreen(
             "Stop training?",
-            f"The state at step {self.history.step} is saved; Runs continues from there.",
+            f"It is saved at this very step; {key_of('dashboard.resume')} continues it from there.",
             (Choice("stay", "Keep training", "n"), Choice("stop", "Stop and save", "y")),
         )
         self.app.push_screen(question, lambda answer: self._request("cancel") if answer == "stop" else None)

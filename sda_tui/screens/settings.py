@@ -344,6 +344,10 @@ class SettingsScreen(LeftOnce, UntilLeft, Screen[None]):
     def action_advanced(self) -> None:
         self._form.toggle_groups()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer does not offer the filter where its key would be typed into a field."""
+        return not (action == "filter" and isinstance(self.focused, Input))
+
     def action_filter(self) -> None:
         self.query_one("#filter", Input).focus()
 
@@ -356,4 +360,8 @@ class SettingsScreen(LeftOnce, UntilLeft, Screen[None]):
         self.notify(f"All settings are back at the preset {self._preset.title}.")
 
     def action_back(self) -> None:
-        self.dismiss()
+        """Leave the field, then the screen."""
+        if isinstance(self.focused, Input) and self.focused.id != "filter":
+            self.set_focus(None)
+        else:
+            self.dismiss()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     ChartData = CurvesData | BarsData
 
 WHEEL_FACTOR, WHEEL_FRACTION = 1.25, 0.1
-NOTHING_HERE = "Nothing in this part of the run: show all of it again."
+NOTHING_HERE = "Nothing in this part of the run; 0 in the charts shows all of it."
 
 
 class Chart(Widget):

@@ -13,6 +13,13 @@ MORE = " … "
 HELP = "help"  # the action that is always shown: it lists what was left out
 
 
+class MoreKeys(Label):
+    """Stands for the keys that have no room; a click shows all."""
+
+    async def on_click(self) -> None:
+        await self.app.run_action("help")
+
+
 class KeyFooter(Footer):
     """Textual's footer scrolls sideways where there is no room, which nobody sees.  This one leaves out the
     last keys, and an ellipsis says so; the key for help stays."""
@@ -28,7 +35,7 @@ class KeyFooter(Footer):
         count = fitting([_width([each], KEY_PADDING) for each in rest], room, len(MORE))
         yield from rest[:count]
         if count < len(rest):
-            yield Label(MORE, id="more-keys")
+            yield MoreKeys(MORE, id="more-keys")
         yield from helps
         yield from palette
 

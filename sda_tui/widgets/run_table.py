@@ -67,6 +67,9 @@ class RunTable(UntilLeft, Table):
         self._rows: dict[str, tuple[str, ...]] = {}  # what is drawn, by run
         self._cells: dict[str, tuple[RunSummary, dict[str, str]]] = {}
 
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, self._draw_again)
+
     # -- what is shown ----------------------------------------------------------------------------------
 
     def show(self, summaries: Iterable[RunSummary], now_s: float) -> None:
@@ -159,6 +162,11 @@ class RunTable(UntilLeft, Table):
             if names[: len(drawn)] != drawn:
                 self._reorder(names)
         self._heads, self._rows = heads, rows
+
+    def _draw_again(self, _: object) -> None:
+        """In the colours of another theme, which cells hold."""
+        self._heads = ()
+        self._fill()
 
     def _fitting(self, runs: Sequence[RunSummary]) -> list[SummaryColumn]:
         widths = [

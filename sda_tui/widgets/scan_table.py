@@ -26,6 +26,9 @@ ORDERS: dict[str, Callable[[FileReport], Any]] = {
 }
 
 
+FALLING = {"Length", "Peak", "LUFS", HELD_OUT}  # the largest first
+
+
 class ScanTable(Table):
     """A row per file; sorted by a click on a column's header, or by `sort_by_next`."""
 
@@ -38,6 +41,7 @@ class ScanTable(Table):
 
     def on_mount(self) -> None:
         self._label_columns()
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._sort_by(self._order, self._reversed))
 
     @property
     def chosen(self) -> FileReport | None:
@@ -104,7 +108,8 @@ class ScanTable(Table):
         """Mark the column sorted by with an arrow; DataTable cannot rename columns in place."""
         self.clear(columns=True)
         for name in self._columns:
-            arrow = (" ▼" if self._reversed else " ▲") if name == self._order else ""
+            is_falling = self._reversed != (name in FALLING)
+            arrow = (" ▼" if is_falling else " ▲") if name == self._order else ""
             self.add_column(name + arrow, key=name)
 
     def _cells(self, file: FileReport) -> tuple[Text, ...]:

@@ -47,7 +47,7 @@ class SettingsForm(UntilLeft, Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal(id="filter-line"):
             yield Label("Filter")
-            yield SettingsFilter(placeholder="any words, as noise", id="filter", compact=True)
+            yield SettingsFilter(placeholder="words, such as noise", id="filter", compact=True)
             yield Label("", id="filter-count")
         yield Static(id="filter-none")
         yield OptionList(id="changed")

@@ -29,8 +29,8 @@ def epoch(number: int, best: int, error: float = 0.5) -> EpochFinished:
 @pytest.mark.parametrize(
     ("history", "state", "sentence", "tone"),
     [
-        (history_of(epoch(7, 7)), RunState.TRAINING, "Still improving: this epoch is the best", Tone.GOOD),
-        (history_of(epoch(9, 7)), RunState.TRAINING, "Still improving: best so far 2 epochs ago", Tone.GOOD),
+        (history_of(epoch(7, 7)), RunState.TRAINING, "best epoch so far, with 50 % less error", Tone.GOOD),
+        (history_of(epoch(9, 7)), RunState.TRAINING, "Still improving; best so far 2 epochs ago", Tone.GOOD),
         (history_of(epoch(60, 41)), RunState.TRAINING, "No better since epoch 41, 19 epochs", Tone.NEUTRAL),
         (
             history_of(epoch(60, 41), overfits=True),
@@ -51,6 +51,18 @@ def test_one_sentence_says_how_a_run_goes(
     found = judge(history, state)
     assert sentence in found.sentence
     assert found.tone is tone
+
+
+def test_no_gain_on_held_out_sounds_is_not_called_improving() -> None:
+    found = judge(history_of(epoch(2, 2, error=1.0)), RunState.TRAINING)
+    assert "no better than untrained yet" in found.sentence
+    assert found.tone is Tone.NEUTRAL
+
+
+def test_the_end_that_is_being_written_is_said() -> None:
+    history = history_of(epoch(7, 7))
+    history.apply(replace(a_step(100, 1.0), total_steps=100), 4.0)
+    assert "are being written" in judge(history, RunState.TRAINING).sentence
 
 
 def test_a_wide_gap_alone_is_nothing_wrong() -> None:
