@@ -66,7 +66,18 @@ def _open_closed_streams() -> None:
 def _parse(words: list[str]) -> argparse.Namespace:
     parser, commands = build_parser()
     is_for_parser = words and (words[0] in commands or words[0] in {"-h", "--help", "--version"})
+    if words and not is_for_parser and (near := _meant(words[0], commands)):
+        parser.error(f"there is no command and no folder '{words[0]}'; did you mean '{near}'?")
     return parser.parse_args(words if is_for_parser else ["open", *words])
+
+
+def _meant(word: str, commands: set[str]) -> str:
+    """The command that was mistyped; empty for what may be a folder, or is like none."""
+    if word.startswith("-") or os.path.lexists(word) or "/" in word:
+        return ""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, sorted(commands), n=1, cutoff=0.75)), "")
 
 
 def _configure(parsed: argparse.Namespace) -> "Read | None":

@@ -7,7 +7,7 @@ from pathlib import Path
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
-from textual.events import Key
+from textual.events import Click, Key
 
 from core.errors import RunError
 from core.events import PreviewKind, PreviewReady
@@ -59,6 +59,11 @@ class PreviewPanel(UntilLeft, Vertical):
         yield EpochInput(id="preview-epoch")
         yield Line(id="playback")
         yield Line(id="way")
+
+    async def on_click(self, event: Click) -> None:
+        """What plays leads to how to listen elsewhere."""
+        if event.widget is not None and event.widget.id == "way":
+            await self.app.run_action("listen")
 
     def on_mount(self) -> None:
         self._playback_timer = self.set_interval(PLAYBACK_INTERVAL_S, self._show_playback, pause=True)

@@ -328,3 +328,10 @@ def test_help_names_every_command(sda_tui: Command) -> None:
     assert done.returncode == 0
     for word in ("--demo", "scan", "train", "resume", "runs"):
         assert word in done.stdout
+
+
+def test_a_mistyped_command_is_not_taken_for_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["attac"])
+    assert ended.value.code == 2
+    assert "did you mean 'attach'?" in capsys.readouterr().err
