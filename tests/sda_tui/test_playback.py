@@ -1,6 +1,7 @@
 """Playback: a keypress in the app, recorded from the monitor of a real sound server's sink."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -113,6 +114,9 @@ def correlation_after_alignment(recorded: np.ndarray, played: np.ndarray) -> flo
     return float(np.max(products / norms) / np.linalg.norm(played))
 
 
+PLAYS = re.compile(r"▶ +original")  # the line of the list
+
+
 @pytest.fixture
 def start(make_run: MakeRun, tmp_path: Path) -> Callable[..., AbstractContextManager[Terminal]]:
     """Opens the app on a run that keeps training, with the previews of the untrained model."""
@@ -144,8 +148,10 @@ def test_a_keypress_is_heard(
         terminal.press("up", "up")
         terminal.wait_for("original.wav")
         terminal.press("right")
-        terminal.wait_for("▶ original")
-        terminal.wait_until(lambda: "▶ original" not in terminal.text, "the mark goes when the sound is over")
+        terminal.wait_until(lambda: PLAYS.search(terminal.text) is not None, "the mark of what plays")
+        terminal.wait_until(
+            lambda: PLAYS.search(terminal.text) is None, "the mark goes when the sound is over"
+        )
         time.sleep(0.3)
         recorded = recording.stop()
     played, sample_rate = soundfile.read(tmp_path / "runs" / "tones" / "previews" / "original.wav")

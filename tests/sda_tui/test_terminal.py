@@ -47,14 +47,16 @@ def begin_training(terminal: Terminal) -> None:
 def start_training(terminal: Terminal) -> None:
     """The same, until the first epoch is over."""
     begin_training(terminal)
-    terminal.wait_until(lambda: re.search("Best (is|was) epoch", terminal.text) is not None, "an epoch")
+    terminal.wait_until(lambda: re.search(r"Best +\S+ @\d", terminal.text) is not None, "an epoch")
 
 
 def test_the_whole_path_by_keys(sounds: Path, tmp_path: Path) -> None:
     run = tmp_path / RUN
     with Terminal(sounds, cwd=tmp_path, size=(80, 24)) as terminal:
         start_training(terminal)
-        terminal.wait_for("reconstruction", "Quality")
+        terminal.wait_for("Quality")
+        terminal.press("3")
+        terminal.wait_for("reconstruction")
         plot = terminal.text
         terminal.wait_until(lambda: terminal.text != plot, "movement on the screen")
         terminal.press("s")
@@ -168,7 +170,9 @@ def test_a_lost_connection_does_not_lose_the_run(sounds: Path, tmp_path: Path) -
             Terminal("attach", run.path, cwd=tmp_path, size=(80, 24)) as other,
         ):
             for each in (attached, other):
-                each.wait_for("sounds-001", "▶ training", "reconstruction")
+                each.wait_for("sounds-001", "▶ training")
+                each.press("3")
+                each.wait_for("reconstruction")
             attached.press("s")
             for each in (attached, other):
                 each.wait_for("Saved at step")
