@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.style import Style
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual._compositor import LayoutUpdate
@@ -28,6 +29,7 @@ from tests.sounds import write_tone
 
 SIZES = ((200, 60), (120, 36), (80, 24), (60, 18))
 
+ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike")
 LATER_S = NOW_S + 7200.0
 READING = DeviceReading(
     series={
@@ -120,5 +122,19 @@ def draw(app: SdaApp) -> str:
     stack = app._background_screens  # Textual's own screenshots use these two as well
     update = app.screen._compositor.render_update(full=True, screen_stack=stack)
     assert isinstance(update, LayoutUpdate)
-    lines = ("".join(strip.render(app.console) for strip in line) for line in update.strips)
+    system = app.console._color_system
+    lines = (
+        "".join(
+            fresh(style).render(text, color_system=system) if style else text
+            for strip in line
+            for text, style, _ in strip
+        )
+        for line in update.strips
+    )
     return "".join(f"{line}\n" for line in lines)
+
+
+def fresh(style: Style) -> Style:
+    """The same style without codes: Rich keeps those of the first kind of terminal that it is drawn on."""
+    attributes = {name: getattr(style, name) for name in ATTRIBUTES}
+    return Style(color=style.color, bgcolor=style.bgcolor, **attributes)

@@ -42,7 +42,7 @@ async def test_a_filter_shows_hits_and_gives_back_what_was_folded(tmp_path: Path
     async with running(tmp_path, sounds) as (app, pilot):
         screen = await to_settings(app, pilot)
         await pilot.click(f"{TRAINING} CollapsibleTitle")
-        assert len(visible_rows(screen)) == 8
+        assert len(visible_rows(screen)) == 9
         await pilot.press("slash", *"noise")
         assert visible_rows(screen) == ["augmentation_strength", "noise_probability"]
         assert text(app, "#filter-count") == f"2 of {len(SETTINGS)}"
@@ -50,7 +50,7 @@ async def test_a_filter_shows_hits_and_gives_back_what_was_folded(tmp_path: Path
         assert visible_rows(screen) == []
         assert "No setting has “noiseless”" in text(app, "#filter-none")
         await pilot.press("escape")
-        assert len(visible_rows(screen)) == 8, "the group that was open"
+        assert len(visible_rows(screen)) == 9, "the group that was open"
         assert not screen.query_one("#filter-none").display
         await pilot.press(*"bits", "space", *"loss", "enter")
         assert app.focused is screen.query_one("#setting-free_bits Input"), "words of its name and its group"
