@@ -30,7 +30,7 @@ async def test_a_run_is_branched_from_the_best_by_one_key_and_enter(
     async with running(tmp_path) as (app, pilot):
         await open_dashboard(app, pilot, run)
         await until(pilot, lambda: f"Best epoch {best}" in text(app, "#end"), "best")
-        assert "go back" in text(app, "#end")
+        assert "g back to the best" in text(app, "#end")
         await pilot.press("g")
         await until(
             pilot, lambda: isinstance(app.screen, GoBackScreen) and app.screen.is_ready, "checkpoints"

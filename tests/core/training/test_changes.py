@@ -21,7 +21,7 @@ MAY_CHANGE = {
     *("deterministic", "dropout", "kl_weight", "kl_warmup_fraction", "free_bits", "augmentation_strength"),
     *("random_crop_probability", "gain_probability", "time_shift_probability", "pitch_shift_probability"),
     *("speed_probability", "noise_probability", "preview_interval", "preview_samples", "preview_inversion"),
-    *("detail", "checkpoint_interval", "checkpoint_minutes"),
+    *("detail", "checkpoint_interval", "checkpoint_minutes", "early_stopping"),
 }
 
 # Each has an effect on the weights by itself.

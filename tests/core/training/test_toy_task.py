@@ -235,9 +235,10 @@ def test_damaged_checkpoints_do_not_take_the_place_of_good_ones(make_run: MakeRu
 
 
 def test_a_disk_that_is_full_for_a_while_costs_nothing_but_that_time(
-    make_run: MakeRun, whole: RunDirectory
+    make_run: MakeRun, whole: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither log nor checkpoints can be written from step 10 to step 30 of 48."""
+    monkeypatch.setattr("core.runs.event_log.FLUSH_INTERVAL_S", 0.0)  # the rest of the steps may be quicker
     run = make_run(**TOY)
     received: list[RunEvent] = []
     seen_while_full: list[int] = []
