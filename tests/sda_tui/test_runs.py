@@ -231,7 +231,7 @@ def test_the_queue_is_trained_by_a_command(make_run: MakeRun, tmp_path: Path, sd
     queued = sda_tui("resume", "last", "--queue", "--set", "epochs=1")
     assert "last waits for its turn: number 3 in the queue." in queued.stdout
     listed = sda_tui("queue")
-    assert " 3  last: interrupted" in listed.stdout
+    assert " 3  last: not begun" in listed.stdout
     assert "`sda-tui queue run" in listed.stdout
     ended = sda_tui("queue", "run")
     assert ended.returncode == 0, ended.stderr
