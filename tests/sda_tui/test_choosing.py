@@ -73,7 +73,7 @@ async def test_the_table_is_sorted_by_key_and_by_head(tmp_path: Path, sounds: Pa
         assert str(table.get_row_at(0)[0]) == "tone-0.wav"
         await pilot.press("o", "o")
         assert str(table.get_row_at(0)[0]) == "zz-long.wav"
-        assert [str(column.label) for column in table.columns.values()][2] == "Length ▲"
+        assert [str(column.label) for column in table.columns.values()][2] == "Length ▼"
         await pilot.click(ScanTable, offset=(3, 0))
         assert str(table.get_row_at(0)[0]) == "tone-0.wav"
         await pilot.click(ScanTable, offset=(3, 0))
@@ -104,7 +104,7 @@ async def test_errors_of_files_that_a_run_held_out_are_shown_and_sorted(
         await until(pilot, lambda: len(table.columns) == 8, "the column")
         for _ in range(6):
             await pilot.press("o")
-        assert [str(column.label) for column in table.columns.values()][6] == "Held out ▲"
+        assert [str(column.label) for column in table.columns.values()][6] == "Held out ▼"
         assert [str(table.get_row_at(row)[6]) for row in range(5)] == ["2.3×", "1.0×", "1.0×", "0.5×", ""]
         table.focus()
         await pilot.press("home")
