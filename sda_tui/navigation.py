@@ -1,6 +1,6 @@
 """Which screen comes after which."""
 
-from functools import cached_property
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,15 @@ class Navigation(ConfiguredApp[ReturnType]):
     Screens are imported when they are shown: the first paint does not wait for them.
     """
 
-    @cached_property
+    @property
+    @abstractmethod
     def session(self) -> "Session":
-        raise NotImplementedError
+        """What the app does, without any screen."""
 
-    @cached_property
+    @property
+    @abstractmethod
     def listening(self) -> "Listening":
-        raise NotImplementedError
+        """How sounds reach the user."""
 
     def __init__(self, read: Read, **options: object) -> None:
         super().__init__(read, **options)

@@ -84,7 +84,7 @@ class TrainingConfig:
     )
     mel_bands: int = setting_field(
         "Model", 128,
-        "Frequency bands: more tell closer pitches apart; twice as many make a step twice as long.",
+        "Frequency bands: more resolve closer pitches; twice as many make a step twice as long.",
         minimum=64, maximum=160, multiple_of=16, fixed=_WEIGHTS,
     )
     reference_gain: float = setting_field(

@@ -60,7 +60,7 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def labels(ticks: Sequence[float]) -> list[str]:
-    """With as many digits as tell them apart: 0.12, −2, 10k, 2.5M; tiny and huge ones in powers of ten."""
+    """With as many digits as make them differ: 0.12, −2, 10k, 2.5M; tiny and huge ones in powers of ten."""
     if not ticks:
         return []
     largest = max(map(abs, ticks))

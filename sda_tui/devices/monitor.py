@@ -38,21 +38,19 @@ class DeviceMonitor:
         self,
         load_nvml: Callable[[], Any] = lambda: importlib.import_module("pynvml"),
         interval_s: float = INTERVAL_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rings = Rings(LENGTH)
         self._watched = NOTHING
         self._stop = threading.Event()
         self._interval_s = interval_s
-        self._threads: list[threading.Thread] = []
-        self._gpu = GpuState(load_nvml)
+        self._gpu = GpuState(load_nvml, clock)
         self._host_limits: Mapping[Quantity, float] = {}
 
     def start(self) -> None:
         """Begin to measure; once."""
         for name, work in (("device monitor", self._measure_host), ("GPU monitor", self._measure_gpu)):
-            thread = threading.Thread(target=work, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            threading.Thread(target=work, name=name, daemon=True).start()
 
     def watch(self, watched: Watched) -> None:
         """Measure this from now on; points of another process or GPU are dropped."""

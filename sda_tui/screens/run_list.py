@@ -2,6 +2,7 @@
 
 import os
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -39,9 +40,9 @@ class RunListScreen(LeftOnce, UntilLeft, Screen[None]):
     def on_mount(self) -> None:
         self.table.focus()
 
+    @abstractmethod
     def show_chosen(self) -> None:
         """Show what there is to say of the run under the cursor."""
-        raise NotImplementedError
 
     def refuse(self, problem: str) -> None:
         """Show why something cannot be done."""

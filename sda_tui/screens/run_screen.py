@@ -99,7 +99,8 @@ class RunScreen(LeftOnce, UntilLeft, Screen[None]):
 
     def show_possible(self) -> None:
         """Have the footer offer what makes sense in this state."""
-        possible = (self.followed.is_reading, self.state.is_active, self.run.has_checkpoint())
+        has_checkpoint = self.history.checkpoint is not None or self.run.has_checkpoint()
+        possible = (self.followed.is_reading, self.state.is_active, has_checkpoint)
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()

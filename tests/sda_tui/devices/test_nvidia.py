@@ -36,6 +36,7 @@ class FakeNvml:
         self.has_power = True
         self.hang = threading.Event()
         self.hang.set()
+        self.asked = threading.Event()
         self.lookups = 0
 
     def nvmlInit(self) -> None:
@@ -64,6 +65,7 @@ class FakeNvml:
         return "NVIDIA \x1b[31mTest"
 
     def nvmlDeviceGetUtilizationRates(self, handle: int) -> Any:
+        self.asked.set()
         self.hang.wait()
         if self.failure:
             raise self.failure
@@ -189,13 +191,12 @@ def test_without_a_driver_it_is_not_asked_again() -> None:
 def test_a_hanging_driver_holds_up_neither_the_host_nor_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml, clock = FakeNvml(), Clock()
     nvml.hang.clear()
-    monitor = DeviceMonitor(lambda: nvml, interval_s=0.01)
-    monitor._gpu = GpuState(lambda: nvml, clock)
+    monitor, others = DeviceMonitor(lambda: nvml, 0.01, clock), threading.enumerate()
     monitor.watch(Watched(PID, "cuda:0"))
     monitor.start()
     try:
         deadline_s = time.monotonic() + 20
-        while Quantity.HOST_CPU not in monitor.reading.series or monitor._gpu._asked_s is None:
+        while Quantity.HOST_CPU not in monitor.reading.series or not nvml.asked.is_set():
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
         assert monitor.reading.gpu_problem == ""
@@ -203,8 +204,11 @@ def test_a_hanging_driver_holds_up_neither_the_host_nor_the_end(monkeypatch: pyt
         assert monitor.reading.gpu_problem == "The GPU driver does not answer, for 0:07."
         assert Quantity.GPU_USE not in monitor.reading.series
         monitor.close()
-        assert all(thread.daemon for thread in monitor._threads), "the process ends in time"
-        monitor._threads[0].join(20)
-        assert not monitor._threads[0].is_alive()
+        threads = {each.name: each for each in threading.enumerate() if each not in others}
+        assert all(thread.daemon for thread in threads.values()), "the process ends in time"
+        if host := threads.get("device monitor"):
+            host.join(20)
+            assert not host.is_alive()
+        assert "GPU monitor" in threads, "it hangs"
     finally:
         nvml.hang.set()
