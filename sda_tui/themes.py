@@ -1,4 +1,4 @@
-"""The app's colours.  Tests compute that every text is readable and every series told apart, in each theme.
+"""The app's colours.  Tests compute that every text is readable and all series differ, in each theme.
 
 A theme's colours are, but for dark tints, ones that the palette of 256 colours has: with fewer colours than
 all, a terminal then shows the same.

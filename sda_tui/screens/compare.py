@@ -30,7 +30,7 @@ from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.title_bar import TitleBar
 
 PLAYBACK_INTERVAL_S = 0.5
-# How the curve of each run is drawn: never told apart by colour alone.
+# How the curve of each run is drawn: they differ by more than colour.
 COLOURS, GLYPHS = ("text-primary", "text-accent", "text-success"), (Glyph.THIN, Glyph.THICK, Glyph.DOTTED)
 LOOKS = tuple((COLOURS[(index + index // 3) % 3], GLYPHS[index % 3]) for index in range(9))
 LOSS, RMSE = "loss", "rmse"

@@ -225,12 +225,12 @@ class ExportScreen(LeftOnce, UntilLeft, Screen[None]):
             self.query_one(Checklist).focus()
 
     def _refuse(self, problem: str) -> None:
-        self._show_note(f"✗ {problem}")
+        self._show_note(f"✗ {problem}", is_error=True)
 
-    def _show_note(self, note: str) -> None:
+    def _show_note(self, note: str, is_error: bool = False) -> None:
         line = self.query_one("#export-note", Line)
         line.show(note)
-        line.set_class(note.startswith("✗"), "-error")
+        line.set_class(is_error, "-error")
 
     def _show_phase(self) -> None:
         """Show what belongs to choosing, to writing, or to what is written."""

@@ -81,25 +81,25 @@ class ResumeScreen(LeftOnce, UntilLeft, ModalScreen[RunDirectory | None]):
         self.query_one("#resume-epochs", Input).value = str(found.suggested_epochs)
         if not found.has_folder:
             sources = describe_sources(manifest.source_paths)
-            self._ask_for_folder(f"! The folder of its sounds is gone: {sources}. Write where they are now.")
+            self._ask_for_folder()
+            self._show_note(f"! The folder of its sounds is gone: {sources}. Write where they are now.")
         start = self.query_one("#resume-start", Button)
         start.label = Text.assemble(found.label(), (" n", "dim"))
         start.disabled = False
         (self.query_one("#resume-folder") if not found.has_folder else start).focus()
 
-    def _ask_for_folder(self, note: str) -> None:
+    def _ask_for_folder(self) -> None:
         self.query_one("#resume-folder-line").display = True
-        self._show_note(note)
 
     def _show_problem(self, problem: str) -> None:
-        self._show_note(f"✗ {problem}")
+        self._show_note(f"✗ {problem}", is_error=True)
         if not self._is_starting:
             self.query_one("#resume-back").focus()
 
-    def _show_note(self, note: str) -> None:
+    def _show_note(self, note: str, is_error: bool = False) -> None:
         line = self.query_one("#resume-note", Line)
         line.show(note)
-        line.set_class(note.startswith("✗"), "-error")
+        line.set_class(is_error, "-error")
 
     @on(Input.Changed, "#resume-epochs")
     def _show_estimate(self, event: Input.Changed) -> None:
@@ -144,12 +144,10 @@ class ResumeScreen(LeftOnce, UntilLeft, ModalScreen[RunDirectory | None]):
 
     def _refuse(self, error: SdaError | str) -> None:
         self._let_answer(True)
-        message = f"✗ {explain_here(error)}"
+        self._show_note(f"✗ {explain_here(error)}", is_error=True)
         if isinstance(error, SoundsNotFoundError):
-            self._ask_for_folder(message)
+            self._ask_for_folder()
             self.query_one("#resume-folder").focus()
-        else:
-            self._show_note(message)
 
     def _let_answer(self, may: bool) -> None:
         self._is_starting = not may

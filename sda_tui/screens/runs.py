@@ -36,7 +36,7 @@ from sda_tui.widgets.run_table import RunTable
 from sda_tui.widgets.title_bar import TitleBar
 
 LOOK_DELAY_S = 0.15  # a cursor that only passes by looks for nothing
-MOST_COMPARED = 6  # runs at once, as many as are told apart in a chart
+MOST_COMPARED = 6  # runs at once, as many curves as a chart can show
 
 
 class RunsScreen(RunListScreen):
