@@ -61,8 +61,8 @@ async def test_what_looks_like_markup_is_shown_as_it_is(tmp_path: Path, make_run
         assert f"'{name}'" in toasts(app)[-1]
         await pilot.pause(0.2)
         assert name[:6] in screen_text(app)
-        await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, DatasetScreen))
+        await pilot.press("escape", "escape")  # leaves the name that was refused, then the screen
+        await until(pilot, lambda: isinstance(app.screen, DatasetScreen), "datasets")
         assert shown in screen_text(app)
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)

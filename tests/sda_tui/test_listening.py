@@ -220,7 +220,9 @@ async def test_after_the_first_offer_a_play_key_without_a_page_says_what_to_do(
         await until(pilot, lambda: isinstance(app.screen, ListenScreen), "the offer")
         await pilot.press("escape", "right")
         assert app.screen is screen
-        assert toasts(app) == ["No page is open to play it; l shows how to listen on your own computer."]
+        offer, advice = toasts(app)
+        assert offer == "This machine has no sound output; your own computer can play instead."
+        assert advice == "No page is open to play it; l shows how to listen on your own computer."
 
 
 async def test_tmux_copies_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -236,7 +236,7 @@ def test_an_estimate_has_the_relative_work_of_sizes(make_run: MakeRun) -> None:
 def test_a_run_cannot_get_fewer_epochs_than_are_begun(make_run: MakeRun) -> None:
     run = make_run(epochs=10)
     write_events(run, state(RunState.CANCELLED, 17))
-    with pytest.raises(ConfigError, match="epochs must be at least 3, which are begun, not 2"):
+    with pytest.raises(ConfigError, match="epochs must be at least 3, as many as have begun, not 2"):
         summarise(run).continued({"epochs": 2})
     assert summarise(run).continued({"epochs": 3}).total_steps == 24
 
