@@ -16,7 +16,7 @@ from sda_tui import format as fmt
 
 SHOWN_SOURCES = 2  # of several files and folders; the others are counted
 HARDEST = 3  # held-out files that are named
-STAR = "★"  # of what the user starred
+STAR, NO_STAR = "★", "☆"  # of what the user starred, and where a click does
 
 
 class Tone(StrEnum):

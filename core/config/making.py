@@ -70,7 +70,7 @@ class SeriesSettings(MakingSettings):
     """Several sounds of one kind, each of its own number and the same seed."""
 
     # fmt: off
-    count: int = setting_field("Sounds", 10, "How many sounds.", minimum=1, maximum=10_000)
+    count: int = setting_field("Sounds", 10, "How many sounds.", title="How many", minimum=1, maximum=10_000)
     first: int = setting_field(
         "Sounds", 1, "Number of the first in the series of this seed.", minimum=1, maximum=10**6
     )
@@ -90,7 +90,7 @@ class GenerateSettings(SeriesSettings, kind="generate"):
     detail: float | None = setting_field("Sounds", None, _DETAIL_HELP, **_DETAIL)
     seconds: float | None = setting_field(
         "Sounds", None, "Length of each; auto is that of the training sounds near it.",
-        unit="s", minimum=0.05, maximum=LONGEST_S, automatic=True,
+        title="Length", unit="s", minimum=0.05, maximum=LONGEST_S, automatic=True,
     )
     # fmt: on
 
@@ -102,7 +102,7 @@ class VarySettings(SeriesSettings, kind="vary"):
     # fmt: off
     amount: float = setting_field(
         "Sounds", 0.5, "0 is a near-copy, 1 as free as new sounds near the same place.",
-        minimum=0.0, maximum=1.0,
+        title="Variation", minimum=0.0, maximum=1.0,
     )
     # fmt: on
 

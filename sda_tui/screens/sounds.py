@@ -100,20 +100,21 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
                 yield Line(_empty(), id="made-note")
                 yield Spectrogram(id="made-picture")
                 yield Audition(self._session, self._listening, id="audition")
-            with VerticalScroll(id="making", can_focus=False):
+            with Vertical(id="making"):
                 yield Label("New sounds", classes="setting-group-title")
-                for config, names in FORM:
-                    for name in names:
-                        yield MakingField(describe_settings(config)[name])
-                with Horizontal(classes="making-line"):
-                    yield Label("checkpoint")
-                    yield Select.from_values(
-                        CHECKPOINTS,
-                        value=CHECKPOINTS[0],
-                        allow_blank=False,
-                        compact=True,
-                        id="make-checkpoint",
-                    )
+                with VerticalScroll(id="making-fields", can_focus=False):
+                    for config, names in FORM:
+                        for name in names:
+                            yield MakingField(describe_settings(config)[name])
+                    with Horizontal(classes="making-line"):
+                        yield Label("Checkpoint")
+                        yield Select.from_values(
+                            CHECKPOINTS,
+                            value=CHECKPOINTS[0],
+                            allow_blank=False,
+                            compact=True,
+                            id="make-checkpoint",
+                        )
                 yield Button(f"Make sounds  {key_of('sounds.make')}", id="make", variant="primary")
                 yield ProgressLine(id="making-progress")
                 yield Line(id="making-note")

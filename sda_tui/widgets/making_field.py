@@ -16,7 +16,7 @@ class MakingField(Horizontal):
 
     def compose(self) -> ComposeResult:
         setting, value = self._setting, self._setting.show(self._setting.default)
-        yield Label(setting.name)
+        yield Label(setting.title)
         if setting.choices:
             yield Select.from_values(
                 setting.choices, value=value, allow_blank=False, compact=True, id=f"make-{setting.name}"

@@ -15,10 +15,11 @@ from textual.strip import Strip
 from core.events import PreviewKind, PreviewReady
 from core.text import printable
 from sda_tui.keymap import key_of
-from sda_tui.look import STAR
+from sda_tui.look import NO_STAR, STAR
 from sda_tui.preview_catalogue import PreviewCatalogue, PreviewFilter, Row
 
 CURSOR, PLAYING, BEST = "›", "▶", "◆"
+STAR_COLUMN = 2  # after those of cursor and playing
 
 
 class PreviewList(ScrollView, inherit_bindings=False):
@@ -64,6 +65,9 @@ class PreviewList(ScrollView, inherit_bindings=False):
 
     class Opened(Message):
         """The chosen preview is to be played: it was clicked twice."""
+
+    class StarClicked(Message):
+        """The chosen preview is to be starred, or not: the mark before it was clicked."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -170,8 +174,11 @@ class PreviewList(ScrollView, inherit_bindings=False):
     def on_click(self, event: Click) -> None:
         row = self.scroll_offset.y + event.y
         if row < len(self._rows) and not isinstance(self._rows[row], int):
+            is_star = event.x == STAR_COLUMN and row == self.cursor_row
             self._move_to(row)
-            if event.chain == 2:
+            if is_star:
+                self.post_message(self.StarClicked())
+            elif event.chain == 2:
                 self.post_message(self.Opened())
 
     def _step(self, direction: int, rows: int) -> None:
@@ -275,10 +282,11 @@ class PreviewList(ScrollView, inherit_bindings=False):
         if isinstance(what, int):
             heading = [(f"epoch {what}" if what else "epoch 0, untrained", "heading")]
             return [*heading, (f" {BEST} best", "best")] if what and what == self.best_epoch else heading
+        is_cursor = row == self.cursor_row
         marks = (
-            CURSOR if row == self.cursor_row else " ",
+            CURSOR if is_cursor else " ",
             PLAYING if what.path == self.playing else " ",
-            STAR if what.path in self.stars else " ",
+            STAR if what.path in self.stars else NO_STAR if is_cursor else " ",
         )
         name = "".join(marks) + f" {printable(what.label)}"
         parts = [(name, "playing" if what.path == self.playing else "")]

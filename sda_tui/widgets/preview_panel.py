@@ -171,6 +171,7 @@ class PreviewPanel(UntilLeft, Vertical):
 
     # -- stars ------------------------------------------------------------------------------------------
 
+    @on(PreviewList.StarClicked)
     def star(self) -> None:
         """Star the chosen preview, or take its star away; an evolution continues."""
         chosen = self._list.chosen

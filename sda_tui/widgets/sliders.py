@@ -18,7 +18,10 @@ VALUE_WIDTH = 6
 
 
 class Sliders(Widget, can_focus=True):
-    """A line for each of `values`; `labels` are the words at its two ends.  Posts `Moved`."""
+    """A line for each of `values`; `labels` are the words at its two ends, else it has its number.
+
+    Posts `Moved`.
+    """
 
     COMPONENT_CLASSES = {"sliders--chosen", "sliders--label", "sliders--knob"}
     BINDINGS = [
@@ -74,7 +77,7 @@ class Sliders(Widget, can_focus=True):
             at = max(0, min(self._bar_width - 1, at))
             is_chosen = number == self.chosen
             line = Text(f"{'▸' if is_chosen else ' '} ")
-            line.append(less.rjust(WORD_WIDTH) + " ", label)
+            line.append((less or str(number + 1)).rjust(WORD_WIDTH) + " ", label)
             line.append("─" * at).append("●", knob).append("─" * (self._bar_width - at - 1))
             line.append(" " + more.ljust(WORD_WIDTH), label).append(
                 f"{value:+.2f}".replace("-", MINUS).rjust(VALUE_WIDTH)

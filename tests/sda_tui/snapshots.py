@@ -117,6 +117,16 @@ def look(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch) -> Iterat
     time.tzset()
 
 
+def on_first_screen(ready: Ready) -> Ready:
+    """Wait for the app's first screen, then do as told."""
+
+    async def wait(app: SdaApp, pilot: Pilot[Leave]) -> None:
+        await until(pilot, lambda: bool(app.screen.query("#scan-status")), "first screen")
+        await ready(app, pilot)
+
+    return wait
+
+
 def draw(app: SdaApp) -> str:
     """The screen as a terminal gets it, a line each."""
     stack = app._background_screens  # Textual's own screenshots use these two as well

@@ -22,7 +22,7 @@ from sda_tui.screens.runs import RunsScreen
 from tests.conftest import MakeRun, write_tones
 from tests.sda_tui.driving import a_step, running, to_settings, toasts, until
 
-LOOKS_LIKE_MARKUP = ("[old] box", "[/x]", "[red]", "[@click=app.quit]x[/]", "[bold")
+LOOKS_LIKE_MARKUP = ("[/x]", "[red]", "[@click=app.quit]x[/]", "[bold")
 STEERING = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202eevil\u2028\r\n"
 FORBIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"

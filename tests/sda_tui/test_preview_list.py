@@ -36,6 +36,9 @@ class ListApp(App[None]):
     def on_preview_list_opened(self) -> None:
         self.events.append("opened")
 
+    def on_preview_list_star_clicked(self) -> None:
+        self.events.append("star")
+
     def screen_row(self) -> int:
         """Of the cursor, from the top of the list."""
         assert self.list.cursor_row is not None
@@ -62,7 +65,7 @@ async def test_a_new_preview_does_not_move_the_cursor() -> None:
             await pilot.pause()
             chosen, row = app.list.chosen, app.screen_row()
             drawn = app.list.render_line(row).text
-            assert drawn.startswith("›   reconstruction")
+            assert drawn.startswith("› ☆ reconstruction")
             app.list.show(epochs(*range(22)))
             await pilot.pause()
             assert (app.list.chosen, app.screen_row()) == (chosen, row)
@@ -117,6 +120,17 @@ async def test_a_click_chooses_two_play_and_the_wheel_scrolls() -> None:
         assert app.list.cursor_row == 31
 
 
+async def test_a_click_on_the_mark_of_the_chosen_preview_stars_it() -> None:
+    app = ListApp(epochs(0, 5))
+    async with app.run_test(size=(60, 20)) as pilot:
+        await pilot.click(PreviewList, offset=(2, 2))
+        assert app.list.chosen == preview(5, "sample", 1, "a/kick.wav")
+        assert "star" not in app.events, "a click on another one chooses it"
+        assert app.list.line(2).startswith("› ☆ sample 1")
+        await pilot.click(PreviewList, offset=(2, 2))
+        assert app.events[-1] == "star"
+
+
 async def test_keys_move_over_headings_and_to_both_ends() -> None:
     app = ListApp(epochs(0, 5, 10))
     async with app.run_test(size=(60, 20)) as pilot:
@@ -126,7 +140,7 @@ async def test_keys_move_over_headings_and_to_both_ends() -> None:
             rows.append(app.list.cursor_row)
         assert rows == [1, 2, 4, 2, 8, 8, 1, 8, 1]
         assert [app.list.line(row) for row in range(3)] == [
-            "epoch 10", "›   reconstruction", "    sample 1  near kick.wav"
+            "epoch 10", "› ☆ reconstruction", "    sample 1  near kick.wav"
         ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""How each screen but the dashboard looks, in the states that it can be in.
+"""How each screen but the dashboard and those of sounds looks, in the states that it can be in.
 
 After a change of looks that is meant: `pytest --snapshot-update tests/sda_tui/test_snapshots.py`, then look
 at what changed in `__snapshots__`.
@@ -9,13 +9,11 @@ test's own, and the engine is never loaded.
 
 from pathlib import Path
 
-import numpy as np
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from core.events import CheckpointSaved, DeviceInfo, RunState, StateChanged
-from core.runs import read_picture, summarise
-from core.runs.generated import append_provenance
+from core.runs import summarise
 from sda_tui.app import Leave, SdaApp
 from sda_tui.screens.choice import Choice, ChoiceScreen
 from sda_tui.screens.choose_charts import ChooseChartsScreen
@@ -28,10 +26,7 @@ from sda_tui.screens.help import HelpScreen
 from sda_tui.screens.resume import ResumeScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.screens.settings import SettingsScreen
-from sda_tui.screens.sounds import SoundsScreen
 from sda_tui.widgets.chart import Chart
-from sda_tui.widgets.spectrogram import Spectrogram
-from sda_tui.widgets.table import Table
 from tests.sda_tui.driving import text, until
 from tests.sda_tui.logged_runs import (
     CHECKPOINT_BYTES,
@@ -45,7 +40,7 @@ from tests.sda_tui.logged_runs import (
     trained,
     training,
 )
-from tests.sda_tui.snapshots import Look, Ready
+from tests.sda_tui.snapshots import Look, Ready, on_first_screen
 from tests.sounds import write_tone
 
 # -- datasets and settings --------------------------------------------------------------------------------
@@ -91,14 +86,6 @@ async def test_advanced_settings(look: Look, home: Path) -> None:
     await look(lambda: SdaApp(home / "runs", [home / "sounds" / "drums"]), on_first_screen(ready))
 
 
-def on_first_screen(ready: Ready) -> Ready:
-    async def wait(app: SdaApp, pilot: Pilot[Leave]) -> None:
-        await until(pilot, lambda: bool(app.screen.query("#scan-status")), "first screen")
-        await ready(app, pilot)
-
-    return wait
-
-
 async def until_scanned(app: SdaApp, pilot: Pilot[Leave]) -> None:
     await until(pilot, lambda: "Suggested preset" in text(app, "#totals"), "scan")
 
@@ -138,27 +125,6 @@ def on_runs_screen(words: str) -> Ready:
         await until(pilot, lambda: words in str(app.screen.query_one("#run-summary", Static).render()), words)
 
     return on_first_screen(ready)
-
-
-async def test_sounds_made_from_a_run(look: Look, home: Path) -> None:
-    run = make_run(home, "drums-001", finished())
-    run.generated.mkdir()
-    for number, (near, seconds) in enumerate((("kick.wav", 0.4), ("hat-open.wav", 0.9), ("tom.wav", 1.0)), 1):
-        name = f"drums-001-e0040-s7-{number:03}.wav"
-        write_tone(run.generated / name, 100.0 * number, seconds)
-        about = {"file": name, "kind": "generate", "duration_s": seconds, "near": {"number": 1, "path": near}}
-        append_provenance(run.generated, {**about, "starred": number == 2})
-
-    async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
-        await app.push_screen(SoundsScreen(app.session, run.path, app.listening))
-        table = app.screen.query_one(Table)
-        await until(pilot, lambda: table.row_count == 3, "sounds")
-        await pilot.press("down")
-        wanted = read_picture(run.generated / "drums-001-e0040-s7-002.wav")
-        picture = app.screen.query_one("#made-picture", Spectrogram)
-        await until(pilot, lambda: np.array_equal(picture.levels, wanted), "picture")
-
-    await look(lambda: SdaApp(home / "runs"), on_first_screen(ready))
 
 
 async def test_two_runs_compared(look: Look, home: Path) -> None:
