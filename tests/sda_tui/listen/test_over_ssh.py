@@ -175,7 +175,7 @@ async def play_and_compare(
     assert await page.wait_for(PLAYING) == "epoch-0004-reconstruction.wav"
     position = await page.evaluate("position()")
     assert await page.wait_for(f"position() > {position} + 0.1")
-    await asyncio.to_thread(terminal.wait_for, "▶  reconstruction")
+    await asyncio.to_thread(terminal.wait_for, "▶☆ reconstruction")
     number = next(n for n, each in enumerate(previews) if each.path.endswith("0004-reconstruction.wav"))
     samples, _ = read_wav(path_of(run, previews[number]))
     browser = await decoded(page, await page.evaluate("chosen"))
