@@ -19,9 +19,10 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -49,6 +50,7 @@ MODULATION_OCTAVES_HZ = (0.5, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 100.0)
 NEIGHBOURS = (1, 2, 3, 5, 8)  # how many bands apart
 
 Points = npt.NDArray[np.float32]
+Judge = Callable[[Sequence[Samples], int], Points]  # of sounds and their sample rate
 
 
 class NetworkJudge:
@@ -60,7 +62,8 @@ class NetworkJudge:
         network = _network()
         spectrograms = torch.from_numpy(np.stack([self._spectrogram(each, sample_rate) for each in sounds]))
         with torch.no_grad():
-            return torch.cat([network(batch) for batch in spectrograms.split(BATCH)]).numpy()
+            points: Points = torch.cat([network(batch) for batch in spectrograms.split(BATCH)]).numpy()
+        return points
 
     def _spectrogram(self, sound: Samples, sample_rate: int) -> npt.NDArray[np.float32]:
         """[frames, bands], as the network was trained on."""
@@ -85,7 +88,8 @@ class ModulationJudge:
 
     def __call__(self, sounds: Sequence[Samples], sample_rate: int) -> Points:
         found = np.stack([self._statistics(each, sample_rate) for each in sounds])
-        return ((found - self._mean) / self._deviation).clip(-8, 8).astype(np.float32)
+        points: Points = ((found - self._mean) / self._deviation).clip(-8, 8).astype(np.float32)
+        return points
 
     def _statistics(self, sound: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
         power = librosa.feature.melspectrogram(
@@ -176,7 +180,7 @@ def _weights() -> dict[str, npt.NDArray[np.float32]]:
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
-        np.savez(buffer, **_convert(_fetch()))
+        np.savez(buffer, allow_pickle=False, **_convert(_fetch()))
         write_atomically(kept, buffer.getvalue())
     with np.load(kept, allow_pickle=False) as archive:
         return dict(archive)
@@ -196,7 +200,7 @@ def _fetch() -> bytes:
 
 def _convert(checkpoint: bytes) -> dict[str, npt.NDArray[np.float32]]:
     """Its arrays by name.  Nothing in it is executed but what makes a number of numpy's."""
-    allowed = [
+    allowed: list[Any] = [
         (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
         np.dtype,
         type(np.dtype(np.int64)),

@@ -40,13 +40,15 @@ def make(maker: Maker, to: Path, settings: MakingSettings, *sources: str) -> lis
 
 
 def read(path: Path) -> np.ndarray:
-    return soundfile.read(path, dtype="float32")[0]
+    samples: np.ndarray = soundfile.read(path, dtype="float32")[0]
+    return samples
 
 
 def log_mel(maker: Maker, samples: np.ndarray) -> torch.Tensor:
     """[mels, frames] at the level of training."""
     waveform = torch.from_numpy(samples * maker.bundle.level.gain)[None]
-    return LogMelSpectrogram(maker.bundle.spectrogram)(waveform)[0, 0]
+    found: torch.Tensor = LogMelSpectrogram(maker.bundle.spectrogram)(waveform)[0, 0]
+    return found
 
 
 def sounds(maker: Maker, folder: Path) -> None:

@@ -14,7 +14,7 @@ class MelSpecVAE(VAE):
 
     def __init__(self, n_mels: int, n_frames: int, latents: int, lowest: float, highest: float) -> None:
         super().__init__(ModelConfig(n_mels, n_frames, latents, 0.0))
-        filters, strides = (512, 256, 128, 64, 32), (2, 2, 2, 2, (2, 1))
+        filters, strides = (512, 256, 128, 64, 32), (*((2, 2),) * 4, (2, 1))
         self.padding = -n_frames % 16
         self.band_mean.fill_(lowest)
         self.scale.fill_(highest - lowest)
@@ -27,7 +27,7 @@ class MelSpecVAE(VAE):
         decoder: list[nn.Module] = [nn.Linear(latents, math.prod(bottom)), nn.Unflatten(1, bottom)]
         for index in reversed(range(1, 5)):
             width, stride = filters[index], strides[index]
-            extra = (1, 0) if stride == (2, 1) else 1
+            extra = (1, 0) if stride == (2, 1) else (1, 1)
             inputs = filters[min(index + 1, 4)]
             decoder += [
                 nn.ConvTranspose2d(inputs, width, 3, stride, padding=1, output_padding=extra),

@@ -90,8 +90,8 @@ def train(folder: Path, runs: Path, *settings: str) -> dict[str, LogMel]:
     """Log-mel spectrograms [mels, frames] of the last previews of a run on these sounds, by label."""
     name = f"run-{next(numbers)}"
     assignments = [f"--set={each}" for each in (*SETTINGS, *settings)]
-    command = (sys.executable, "-m", "sda_tui", "train", folder, "--runs", runs, "--name", name, *assignments)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = (sys.executable, "-m", "sda_tui", "train", str(folder), "--runs", str(runs), "--name", name)
+    subprocess.run([*words, *assignments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     run = RunDirectory(runs / name)
     last = max(file.name for file in run.previews.glob("epoch-*.npy"))[: len("epoch-0000")]
     files = {"resynthesis": run.previews / "resynthesis.npy"}

@@ -208,7 +208,9 @@ def engine(preset: str, **settings: SettingValue) -> Fit:
             trainer = Trainer(run, manifest, VaeTask.set_up(context), control, Silent())
             trainer.train()
             trainer.close()
-        return trainer.state.ema_model
+        model = trainer.state.ema_model
+        assert isinstance(model, VAE)
+        return model
 
     return fit
 
@@ -239,7 +241,8 @@ def melspecvae(sounds: Sounds, steps: int, device: torch.device) -> VAE:
     """Adam at 5e-4, batches of 64, one million times the mean squared error plus KL; no augmentation."""
     torch.manual_seed(sounds.seed)
     train = sounds.train(SPECTROGRAM).to(device)
-    model = MelSpecVAE(*train.shape[-2:], LATENTS, float(train.min()), float(train.max())).to(device)
+    *_, mels, frames = train.shape
+    model = MelSpecVAE(mels, frames, LATENTS, float(train.min()), float(train.max())).to(device)
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))  # as ours
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
     for step in range(steps):
@@ -258,7 +261,9 @@ def melspecvae(sounds: Sounds, steps: int, device: torch.device) -> VAE:
 
 def before() -> Row:
     """The default before levels, the reference gain, latents that follow the folder, and detail."""
-    settings = {"reference_gain": 1.0, "latent_dim": 64, "level": "off", "detail": 0.0, "train_pca": True}
+    settings: dict[str, SettingValue] = {
+        "reference_gain": 1.0, "latent_dim": 64, "level": "off", "detail": 0.0, "train_pca": True,
+    }  # fmt: skip
     return Row(engine("balanced", **settings), BEFORE, 0.0, "off", "pca-before", FormerDistribution)
 
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import quality
+import quality_measures
 import quality_models
 
 from core.model.reconstruction import Reconstruction, reconstruct
@@ -47,7 +48,7 @@ def main() -> None:
     for seed in range(arguments.seeds):
         sounds = task.sounds(arguments.row, seed)
         model = task.model(arguments.row, sounds)
-        panel = quality.Panel(sounds)
+        panel = quality_measures.Panel(sounds)
         held_out = reconstruct(model, sounds.held_out(row.spectrogram))
         bundle, training = quality.bundle_of(model, row, sounds)
         for name, each in ways(bundle, training):

@@ -18,7 +18,8 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from quality import prepare_job, rmse
+from quality import prepare_job
+from quality_measures import rmse
 from quality_models import BATCH, CPU, SONIC_PI, SPECTROGRAM, engine, linear, scan_folder, split_sounds
 
 from core.config import SettingValue, suggest_preset

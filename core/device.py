@@ -109,7 +109,7 @@ def synchroniser(device: torch.device) -> Callable[[], object]:
     """
     if device.type != "cuda":
         return lambda: None
-    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event = torch.cuda.Event()
     event.record(torch.cuda.current_stream(device))
     return event.synchronize
 

@@ -1,4 +1,4 @@
-"""Textual's driver of a terminal, more tolerant of what terminals send."""
+"""Textual's driver of a terminal, more tolerant of what terminals send, and briefer."""
 
 import codecs
 import contextlib
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.drivers import linux_driver
 
+from sda_tui.sgr import shorten
 from sda_tui.terminal import swallow_reports
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class TerminalDriver(linux_driver.LinuxDriver):
             # lost, and the rest is read by a new parser.
             with contextlib.suppress(ValueError, OverflowError):
                 super().run_input_thread()
+
+    def write(self, data: str) -> None:
+        super().write(shorten(data))
 
     def stop_application_mode(self) -> None:
         self.disable_input()  # otherwise the input thread reads the answer

@@ -47,8 +47,10 @@ def charts() -> None:
 
 
 def draw(data: BarsData | CurvesData, styles: list[Style], view: ChartView) -> None:
-    is_bars = isinstance(data, BarsData)
-    picture = draw_bars(data, WIDTH, HEIGHT) if is_bars else draw_curves(data, view, WIDTH, HEIGHT)
+    if isinstance(data, BarsData):
+        picture = draw_bars(data, WIDTH, HEIGHT)
+    else:
+        picture = draw_curves(data, view, WIDTH, HEIGHT)
     assert picture is not None
     to_strips(picture, styles)
 
@@ -56,11 +58,13 @@ def draw(data: BarsData | CurvesData, styles: list[Style], view: ChartView) -> N
 def history() -> None:
     """Draw one chart of a short history and of a long one."""
     panel = PANELS["gradient"]
-    data = [find_data(panel, long_history(count, is_plain=True)) for count in (SHORT, LONG)]
-    short_s, long_s = (
-        min(seconds(partial(draw_curves, each, ChartView(), WIDTH, HEIGHT)) for _ in range(ROUNDS))
-        for each in data
-    )
+    taken_s = []
+    for count in (SHORT, LONG):
+        data = find_data(panel, long_history(count, is_plain=True))
+        assert isinstance(data, CurvesData)
+        drawing = partial(draw_curves, data, ChartView(), WIDTH, HEIGHT)
+        taken_s.append(min(seconds(drawing) for _ in range(ROUNDS)))
+    short_s, long_s = taken_s
     at_most("(h) redraw of a chart of 1 000 000 steps relative to one of 1 000", long_s / short_s, 1.5)
 
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,7 @@ def relative_to_bare(
     bare_s: list[float] = []
     for _ in range(starts):
         with Engine(folder, report, settings) as engine:
-            bare, batch = BareStep(engine), engine.batch()
-            ours, others = alternate(engine, lambda bare=bare, batch=batch: bare.take(batch))
+            ours, others = alternate(engine, partial(BareStep(engine).take, engine.batch()))
             ours_s += ours
             bare_s += others
     return statistics.median(bare_s) / statistics.median(ours_s)

@@ -60,7 +60,7 @@ class Program:
         """Until it writes this, or has: seconds since its start."""
         with self._came:
             if not self._came.wait_for(lambda: text in self.written, PATIENCE_S):
-                raise SystemExit(f"{self.process.args} did not write {text!r}")
+                raise SystemExit(f"{self.process.args!r} did not write {text!r}")
         return time.perf_counter() - self.started_s
 
     def press(self, keys: bytes) -> None:

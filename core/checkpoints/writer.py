@@ -64,6 +64,10 @@ class CheckpointWriter:
         self.problem = ""
 
     @property
+    def is_writing(self) -> bool:
+        return self._writing is not None
+
+    @property
     def age_s(self) -> float:
         """Seconds since a checkpoint was last requested."""
         return time.monotonic() - self._requested_s

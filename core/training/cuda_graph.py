@@ -100,7 +100,7 @@ class CudaGraphStep:
         """
         device = self.eager_step.device
         with torch.cuda.device(device):
-            usual, stream = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            usual, stream = torch.cuda.current_stream(), torch.cuda.Stream()
             stream.wait_stream(usual)
             graph: Any = torch.cuda.CUDAGraph()
             try:

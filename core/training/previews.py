@@ -87,6 +87,10 @@ class Previewer:
         self._problem = ""
 
     @property
+    def is_rendering(self) -> bool:
+        return self._rendering is not None
+
+    @property
     def begun_epoch(self) -> int:
         """The last one whose previews are there or pending."""
         pending = self._pending
@@ -232,4 +236,4 @@ def _make_all(previews: PendingPreviews, cancelled: Callable[[], bool]) -> _Made
 
 def _new_stream(device: torch.device) -> Any:
     """A stream of the device's own for previews; None where there are none."""
-    return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+    return torch.cuda.Stream(device) if device.type == "cuda" else None

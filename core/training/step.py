@@ -58,7 +58,7 @@ class TrainingStep:
         state.optimizer.zero_grad()
         loss = self._task.step(inputs.batch, dict(zip(inputs.names, weights, strict=True)))
         check()
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        loss.total.backward()
         check()
         norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), self._clip_norm)
         self.metric_names = ("train_loss", *loss.parts, "gradient_norm")

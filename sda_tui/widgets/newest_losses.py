@@ -2,20 +2,22 @@
 
 from collections.abc import Iterable
 
+from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.widgets import Sparkline
 
 TITLE = "Training loss, newest steps"
 
 
-class NewestLosses(Sparkline):
-    """A sparkline; where there is no loss yet, its title says why.  Drawn only when it looks different."""
+class NewestLosses(Vertical):
+    """A sparkline, and a title that is not drawn again with it: where there is no loss, it says why."""
 
-    def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._shown_title = ""
+    def compose(self) -> ComposeResult:
+        yield Sparkline()
 
     def show(self, losses: Iterable[float], why_none: str) -> None:
-        self.data = list(losses)
-        title = TITLE if self.data else why_none
-        if title != self._shown_title:
-            self._shown_title = self.border_title = title
+        sparkline = self.query_one(Sparkline)
+        sparkline.data = list(losses)
+        title = TITLE if sparkline.data else why_none
+        if title != self.border_title:
+            self.border_title = title

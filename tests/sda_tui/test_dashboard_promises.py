@@ -43,7 +43,7 @@ async def test_numbers_of_the_dashboard_are_those_of_the_run(tmp_path: Path, mak
             screen = await open_dashboard(app, pilot, run)
             await until(pilot, lambda: screen.history.last_epoch is not None)
             await until(pilot, lambda: screen.state is RunState.TRAINING)
-            newest = screen.query_one("#newest-losses", Sparkline)
+            newest = screen.query_one("#newest-losses Sparkline", Sparkline)
             await until(pilot, lambda: bool(newest.data))
             assert newest.data == pytest.approx([2.0 - 0.01 * number for number in range(1, 101)])
             metrics = figures_of(screen)

@@ -69,6 +69,7 @@ def test_the_whole_path_by_keys(sounds: Path, tmp_path: Path) -> None:
         terminal.wait_for("■ cancelled")
         terminal.press("q")
         assert terminal.wait_for_exit() == 0
+        assert re.search(rb"\x1b\[0m\x1b\[[\d;]+m", terminal.output) is None, "styles are sent whole"
     done = steps(run)
     assert done == list(range(1, len(done) + 1))
     assert read_checkpoint(run / "checkpoints" / f"step-{done[-1]:09}.pt")["step"] == done[-1]

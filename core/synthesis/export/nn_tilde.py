@@ -83,7 +83,7 @@ def _instrument(bundle: ModelBundle, sounds: bool) -> "Instrument":
 
 def _trace(module: nn.Module, examples: Mapping[str, Tensor | tuple[Tensor, ...]]) -> Any:
     """A module with these methods, traced with examples of their arguments, for any number of sounds."""
-    return torch.jit.trace_module(module, dict(examples), check_trace=False)  # type: ignore[no-untyped-call]
+    return torch.jit.trace_module(module, dict(examples), check_trace=False)
 
 
 class _Network(nn.Module):
