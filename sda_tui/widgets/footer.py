@@ -16,8 +16,8 @@ HELP = "help"  # the action that is always shown: it lists what was left out
 class MoreKeys(Label):
     """Stands for the keys that have no room; a click shows all."""
 
-    async def on_click(self) -> None:
-        await self.app.run_action("help")
+    def on_click(self) -> None:
+        self.app.call_later(self.app.run_action, "help")  # which outlives this label and gets the answer
 
 
 class KeyFooter(Footer):

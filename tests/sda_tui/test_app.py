@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input, OptionList, Static
 
 from core.engine import QueuedRun
 from core.errors import RunError
@@ -20,8 +20,10 @@ from sda_tui.screens.datasets import DatasetScreen
 from sda_tui.screens.help import HelpScreen
 from sda_tui.screens.runs import RunsScreen
 from sda_tui.session import Session
+from sda_tui.widgets.footer import MoreKeys
 from tests.conftest import MakeRun
 from tests.sda_tui.driving import (
+    NARROW,
     a_step,
     open_dashboard,
     running,
@@ -100,6 +102,22 @@ async def test_help_shows_every_key_of_the_table(tmp_path: Path) -> None:
             assert command.help.split()[0] in shown
         await pilot.press("escape")
         assert isinstance(app.screen, DatasetScreen)
+
+
+async def test_keys_that_the_footer_leaves_out_are_reached_by_mouse(tmp_path: Path, make_run: MakeRun) -> None:
+    make_run("run")
+    async with running(tmp_path, size=NARROW) as (app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready, "runs")
+        await pilot.click(MoreKeys)
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen), "help")
+        keys = app.screen.query_one(OptionList)
+        back = keys.get_option_index("runs.back")
+        keys.highlighted = back  # in sight
+        await pilot.pause()
+        line = next(y for y in range(keys.size.height) if "Clear the filter" in keys.render_line(y).text)
+        await pilot.click(keys, offset=(5, line))
+        await until(pilot, lambda: isinstance(app.screen, DatasetScreen), "the screen before")
 
 
 async def test_the_palette_offers_the_commands_of_the_screen(tmp_path: Path) -> None:
