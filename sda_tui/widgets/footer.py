@@ -10,7 +10,7 @@ from textual.widgets._footer import FooterKey
 
 KEY_PADDING, PALETTE_PADDING = 3, 5  # cells around key and label
 MORE = " … "
-HELP = "help"  # the action that is always shown: it lists what was left out
+KEPT = ("back", "app.help")  # actions that are always shown: the way out, and what lists the others
 
 
 class MoreKeys(Label):
@@ -22,21 +22,21 @@ class MoreKeys(Label):
 
 class KeyFooter(Footer):
     """Textual's footer scrolls sideways where there is no room, which nobody sees.  This one leaves out the
-    last keys, and an ellipsis says so; the key for help stays."""
+    last keys, and an ellipsis says so; the keys for leaving and for help stay."""
 
     def compose(self) -> ComposeResult:
         keys = [each for each in super().compose() if isinstance(each, FooterKey)]
         palette = [each for each in keys if each.has_class("-command-palette")]
         others = [each for each in keys if not each.has_class("-command-palette")]
-        helps = [each for each in others if each.action == HELP]
-        rest = [each for each in others if each.action != HELP]
+        kept = [each for each in others if each.action in KEPT]
+        rest = [each for each in others if each.action not in KEPT]
         width = self.size.width or self.app.size.width
-        room = width - _width(helps, KEY_PADDING) - _width(palette, PALETTE_PADDING)
+        room = width - _width(kept, KEY_PADDING) - _width(palette, PALETTE_PADDING)
         count = fitting([_width([each], KEY_PADDING) for each in rest], room, len(MORE))
         yield from rest[:count]
         if count < len(rest):
             yield MoreKeys(MORE, id="more-keys")
-        yield from helps
+        yield from kept
         yield from palette
 
     def on_resize(self, event: Resize) -> None:

@@ -104,7 +104,9 @@ async def test_help_shows_every_key_of_the_table(tmp_path: Path) -> None:
         assert isinstance(app.screen, DatasetScreen)
 
 
-async def test_keys_that_the_footer_leaves_out_are_reached_by_mouse(tmp_path: Path, make_run: MakeRun) -> None:
+async def test_keys_that_the_footer_leaves_out_are_reached_by_mouse(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
     make_run("run")
     async with running(tmp_path, size=NARROW) as (app, pilot):
         await pilot.press("r")
@@ -118,6 +120,21 @@ async def test_keys_that_the_footer_leaves_out_are_reached_by_mouse(tmp_path: Pa
         line = next(y for y in range(keys.size.height) if "Clear the filter" in keys.render_line(y).text)
         await pilot.click(keys, offset=(5, line))
         await until(pilot, lambda: isinstance(app.screen, DatasetScreen), "the screen before")
+
+
+@pytest.mark.parametrize("key", ["ctrl+p", "question_mark"])
+async def test_what_is_everywhere_is_done_from_the_palette_and_the_help(tmp_path: Path, key: str) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press(key)
+        await pilot.pause(0.5)
+        if isinstance(app.screen, HelpScreen):
+            keys = app.screen.query_one(OptionList)
+            keys.highlighted = keys.get_option_index("app.quit")
+        else:
+            await pilot.press(*"quit")
+            await pilot.pause(0.5)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.return_value is Leave.STOP, "the end")
 
 
 async def test_the_palette_offers_the_commands_of_the_screen(tmp_path: Path) -> None:
