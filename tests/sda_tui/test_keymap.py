@@ -1,13 +1,21 @@
 """The table of keys: the names in it, and what Textual makes of them."""
 
+import pkgutil
 from collections import Counter
+from importlib import import_module
 
+import pytest
+from textual.actions import parse
 from textual.app import App
 from textual.binding import Binding
 from textual.widgets import Button
 
+from sda_tui import screens
+from sda_tui.app import SdaApp
 from sda_tui.keymap import KEYMAP
 from sda_tui.screens.choice import Choice, ChoiceScreen
+from sda_tui.screens.dashboard import DashboardScreen
+from sda_tui.widgets.run_charts import RunCharts
 
 COMMANDS = [command for scope in KEYMAP.values() for command in scope.commands]
 
@@ -17,6 +25,21 @@ def test_command_ids_are_unique_and_begin_with_their_scope() -> None:
     assert [id for id, count in counts.items() if count > 1] == []
     for name, scope in KEYMAP.items():
         assert all(command.id.startswith(f"{name}.") for command in scope.commands)
+
+
+@pytest.mark.parametrize("name", KEYMAP)
+def test_each_command_is_done_by_its_screen_or_where_its_action_says(name: str) -> None:
+    """By a key, Textual looks for an action along all that has the focus; palette and help do not."""
+    doing: dict[str, type] = {"app": SdaApp, "dashboard": DashboardScreen, "charts": RunCharts}
+    for module in pkgutil.iter_modules(screens.__path__):
+        for each in vars(import_module(f"{screens.__name__}.{module.name}")).values():
+            if isinstance(each, type) and "SCOPE" in vars(each):
+                doing.setdefault(vars(each)["SCOPE"], each)
+    for command in KEYMAP[name].commands:
+        namespace, action, _ = parse(command.action)
+        methods = dir(SdaApp if namespace == "app" else doing[name])
+        assert {f"action_{action}", f"_action_{action}"} & {*methods}, command.id
+        assert namespace or name != "app", command.id
 
 
 def test_no_key_of_a_screen_does_two_things() -> None:
