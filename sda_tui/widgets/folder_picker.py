@@ -80,7 +80,7 @@ class FolderPicker(Vertical):
 
     def compose(self) -> ComposeResult:
         yield PathInput(
-            placeholder="Path of a folder of sounds", suggester=FolderSuggester(), id="path", compact=True
+            placeholder="Path of a folder", suggester=FolderSuggester(), id="path", compact=True
         )
         yield OptionList(Option("Demo sounds", id=DEMO), id="recent", compact=True)
         yield FolderTree(self._root, id="tree")
