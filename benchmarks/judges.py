@@ -180,7 +180,7 @@ def _weights() -> dict[str, npt.NDArray[np.float32]]:
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **_convert(_fetch()))
+        np.savez(buffer, **_convert(_fetch()))  # type: ignore[arg-type]
         write_atomically(kept, buffer.getvalue())
     with np.load(kept, allow_pickle=False) as archive:
         return dict(archive)

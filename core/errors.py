@@ -25,6 +25,15 @@ class ConfigError(SdaError):
     """A setting, preset or device name that cannot be used."""
 
 
+class SettingError(ConfigError):
+    """A value that a setting does not accept; `requirement` is what comes after its name."""
+
+    def __init__(self, setting: str, requirement: str) -> None:
+        super().__init__(f"{setting} {requirement}")
+        self.setting = setting
+        self.requirement = requirement
+
+
 class AudioFileError(SdaError):
     """A sound file that cannot be read; the message does not repeat its path."""
 

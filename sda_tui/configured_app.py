@@ -84,7 +84,7 @@ class ConfiguredApp(App[ReturnType]):
             is_left(default_namespace) or not default_namespace.screen.is_mounted
         ):
             return True
-        if "page_" in str(action) and _is_empty_list(default_namespace):
+        if "page_" in str(action) and _has_no_lines(default_namespace):
             return True  # Textual's list raises a KeyError
         return await super().run_action(action, default_namespace, namespaces)
 
@@ -114,7 +114,10 @@ class ConfiguredApp(App[ReturnType]):
             await self.screen.run_action(command.action)
 
 
-def _is_empty_list(node: DOMNode | None) -> bool:
-    """Whether this is a list without a line, or the palette, which hands keys on to its list."""
+def _has_no_lines(node: DOMNode | None) -> bool:
+    """Whether this list, or that of the palette, which gets its keys, has no line or no room for one."""
     lists = node.query(OptionList) if isinstance(node, CommandPalette) else [node]
-    return any(isinstance(each, OptionList) and not each.option_count for each in lists)
+    return any(
+        isinstance(each, OptionList) and not (each.option_count and each.scrollable_content_region)
+        for each in lists
+    )

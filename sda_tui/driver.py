@@ -1,4 +1,4 @@
-"""Textual's driver of a terminal, more tolerant of what terminals send, and briefer."""
+"""Textual's driver of a terminal, more tolerant of what terminals send, and which writes fewer bytes."""
 
 import codecs
 import contextlib

@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, cast, get_type_hints
 
-from core.errors import ConfigError
+from core.errors import SettingError
 
 SettingValue = int | float | bool | str | None
 AUTO = "auto"
@@ -54,7 +54,7 @@ class Setting:
         return f"{bounds} or {AUTO}" if self.automatic else bounds
 
     def parse(self, text: str) -> SettingValue:
-        """Read a value as the user typed it.  Raises ConfigError with the value and the range in it."""
+        """Read a value as the user typed it.  Raises SettingError with the value and the range in it."""
         if self.kind == "file":
             return self.check(text.strip())
         word = text.strip().lower()
@@ -67,16 +67,16 @@ class Setting:
                 return True
             if word in {"no", "false", "off", "0"}:
                 return False
-            raise ConfigError(f"{self.name} must be yes or no, not '{text}'.")
+            raise SettingError(self.name, f"must be yes or no, not '{text}'.")
         try:
             return self.check(int(word) if self.kind == "int" else float(word))
         except ValueError:
             kind = "a whole number" if self.kind == "int" else "a number"
-            raise ConfigError(f"{self.name} must be {kind} from {self.range}, not '{text}'.") from None
+            raise SettingError(self.name, f"must be {kind} from {self.range}, not '{text}'.") from None
 
     def check(self, value: SettingValue) -> SettingValue:
-        """Return `value` in the field's type if it is acceptable, else raise ConfigError."""
-        refusal = ConfigError(f"{self.name} must be {self.range}, not {self.show(value)}.")
+        """Return `value` in the field's type if it is acceptable, else raise SettingError."""
+        refusal = SettingError(self.name, f"must be {self.range}, not {self.show(value)}.")
         if value is None:
             if not self.automatic:
                 raise refusal

@@ -1,7 +1,7 @@
 """The sounds made from a model: make new ones, listen, name, mark and delete them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,11 @@ from core.config import (
     MakingRequest,
     MakingSettings,
     OutputSettings,
+    Setting,
     VarySettings,
     describe_settings,
 )
-from core.errors import ConfigError, FileTakenError
+from core.errors import FileTakenError, SettingError
 from core.runs import (
     GeneratedSound,
     delete_generated,
@@ -103,9 +104,7 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
             with Vertical(id="making"):
                 yield Label("New sounds", classes="setting-group-title")
                 with VerticalScroll(id="making-fields", can_focus=False):
-                    for config, names in FORM:
-                        for name in names:
-                            yield MakingField(describe_settings(config)[name])
+                    yield from map(MakingField, self._form.values())
                     with Horizontal(classes="making-line"):
                         yield Label("Checkpoint")
                         yield Select.from_values(
@@ -302,6 +301,11 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
         self.action_stop()
         self.post_message(self.Explored(self._model))
 
+    @cached_property
+    def _form(self) -> Mapping[str, Setting]:
+        """The settings in the form, by name."""
+        return {name: describe_settings(config)[name] for config, names in FORM for name in names}
+
     def _values(self, names: Sequence[str]) -> dict[str, str]:
         fields = (self.query_one(f"#make-{name}") for name in names)
         return {
@@ -324,8 +328,9 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
         try:
             settings = kind.parse(given if given is not None else self._values(fields))
             output = OutputSettings.parse(self._values(OUTPUT_FIELDS))
-        except ConfigError as error:
-            self._refuse(str(error))
+        except SettingError as error:
+            self.query_one(f"#make-{error.setting}").focus()
+            self._refuse(f"{self._form[error.setting].title} {error.requirement}")
             return
         self.query_one(Table).focus()  # else the keys of the list would be typed into a field
         self._studio.which = self._values(("checkpoint",))["checkpoint"]
@@ -381,8 +386,7 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
         """Show what the field is for that has the focus."""
         focused = self.focused
         name = (focused.id or "").removeprefix("make-") if focused is not None else ""
-        known = {name: describe_settings(config)[name] for config, names in FORM for name in names}
-        setting = known.get(name)
+        setting = self._form.get(name)
         text = f"{setting.help} {setting.range}." if setting is not None else ""
         self.query_one("#field-help", Line).show(text)
 

@@ -79,9 +79,7 @@ class FolderPicker(Vertical):
         self._recent: list[Sequence[Path]] = []
 
     def compose(self) -> ComposeResult:
-        yield PathInput(
-            placeholder="Path of a folder", suggester=FolderSuggester(), id="path", compact=True
-        )
+        yield PathInput(placeholder="Path of a folder", suggester=FolderSuggester(), id="path", compact=True)
         yield OptionList(Option("Demo sounds", id=DEMO), id="recent", compact=True)
         yield FolderTree(self._root, id="tree")
 

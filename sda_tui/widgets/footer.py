@@ -10,7 +10,7 @@ from textual.widgets._footer import FooterKey
 
 KEY_PADDING, PALETTE_PADDING = 3, 5  # cells around key and label
 MORE = " … "
-KEPT = ("back", "app.help")  # actions that are always shown: the way out, and what lists the others
+KEPT = ("back", "app.help")  # actions that are always shown: the way back, and what lists the others
 
 
 class MoreKeys(Label):
@@ -22,7 +22,7 @@ class MoreKeys(Label):
 
 class KeyFooter(Footer):
     """Textual's footer scrolls sideways where there is no room, which nobody sees.  This one leaves out the
-    last keys, and an ellipsis says so; the keys for leaving and for help stay."""
+    last keys, and an ellipsis says so; the keys for going back and for help stay."""
 
     def compose(self) -> ComposeResult:
         keys = [each for each in super().compose() if isinstance(each, FooterKey)]

@@ -176,7 +176,7 @@ class PreviewList(ScrollView, inherit_bindings=False):
         if row < len(self._rows) and not isinstance(self._rows[row], int):
             is_star = event.x == STAR_COLUMN and row == self.cursor_row
             self._move_to(row)
-            if is_star:
+            if event.chain == 1 and is_star:
                 self.post_message(self.StarClicked())
             elif event.chain == 2:
                 self.post_message(self.Opened())

@@ -18,7 +18,7 @@ VALUE_WIDTH = 6
 
 
 class Sliders(Widget, can_focus=True):
-    """A line for each of `values`; `labels` are the words at its two ends, else it has its number.
+    """A line for each of `values`; `labels` are the words at its two ends.  Without words it has a number.
 
     Posts `Moved`.
     """

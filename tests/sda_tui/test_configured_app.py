@@ -172,3 +172,15 @@ async def test_keys_typed_ahead_of_a_screen_or_a_list_do_not_end_the_app(tmp_pat
         app.pop_screen()
         await pilot.pause()
         await app.run_action("move", opened)  # nothing any more
+
+
+async def test_keys_of_a_list_without_room_do_no_harm(tmp_path: Path) -> None:
+    app = App(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        for size in ((1, 1), (5, 2), (20, 5)):
+            await pilot.press("ctrl+p")
+            await pilot.pause(0.2)
+            await pilot.resize_terminal(*size)
+            await pilot.press("pagedown", "pageup", "down", "up", "end", "home", "escape", "escape")
+            await pilot.press("question_mark", "pagedown", "pageup", "escape")
+        assert app.is_running

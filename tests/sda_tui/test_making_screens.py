@@ -89,7 +89,8 @@ async def test_values_that_cannot_be_used_are_refused_in_one_sentence(
         screen = await to_sounds(app, pilot)
         screen.query_one("#make-count", Input).value = "0"
         await pilot.press("n")
-        await until(pilot, lambda: "count must be 1 to 10000, not 0." in toasts(app), "refusal")
+        await until(pilot, lambda: "How many must be 1 to 10000, not 0." in toasts(app), "refusal")
+        assert screen.query_one("#make-count").has_focus
         assert screen.is_ready
         assert not run.generated.exists()
 

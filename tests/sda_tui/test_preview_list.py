@@ -129,6 +129,8 @@ async def test_a_click_on_the_mark_of_the_chosen_preview_stars_it() -> None:
         assert app.list.line(2).startswith("› ☆ sample 1")
         await pilot.click(PreviewList, offset=(2, 2))
         assert app.events[-1] == "star"
+        await pilot.click(PreviewList, offset=(2, 1), times=2)
+        assert app.events[-2:] == [preview(5), "opened"], "two clicks play, there as well"
 
 
 async def test_keys_move_over_headings_and_to_both_ends() -> None:

@@ -180,12 +180,12 @@ async def test_players(look: Look, home: Path, monkeypatch: pytest.MonkeyPatch) 
     async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
         monkeypatch.setattr(app.listening.card, "devices", list)
         await app.push_screen(PlayersScreen(app.listening))
-        await until(pilot, lambda: "is not installed" in draw_text(app), "the reasons")
+        await until(pilot, lambda: "is not installed" in player_list_text(app), "the reasons")
 
     await look(lambda: SdaApp(home / "runs"), on_first_screen(ready))
 
 
-def draw_text(app: SdaApp) -> str:
+def player_list_text(app: SdaApp) -> str:
     return "\n".join(str(option.prompt) for option in app.screen.query_one("#player-list").options)  # type: ignore[attr-defined]
 
 
