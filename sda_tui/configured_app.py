@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from textual.app import App, ReturnType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
+from textual.errors import NoWidget
+from textual.events import Event, MouseDown
 from textual.widget import Widget
 from textual.widgets import OptionList
 
@@ -68,6 +70,22 @@ class ConfiguredApp(App[ReturnType]):
             if len(faults) > SHOWN_FAULTS:
                 shown.append(f"{len(faults) - SHOWN_FAULTS} more: {command('config')} lists them.")
             self.notify("\n".join(shown), title="Configuration", severity="warning", timeout=FAULTS_TIMEOUT_S)
+
+    async def on_event(self, event: Event) -> None:
+        """Let Textual handle it, but for a click on something that is drawn still and was removed.
+
+        It would begin to select text in what that lies in, which is nothing any more.
+        """
+        if isinstance(event, MouseDown) and self._is_on_removed(event):
+            return
+        await super().on_event(event)
+
+    def _is_on_removed(self, event: MouseDown) -> bool:
+        try:
+            widget, _ = self.screen.get_widget_at(event.x, event.y)
+        except NoWidget:
+            return False
+        return widget.parent is None
 
     async def run_action(
         self,

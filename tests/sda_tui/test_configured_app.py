@@ -1,13 +1,15 @@
 """The app with a configuration: keys and themes of the user's own, and what is said of faults."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
 from textual.app import ComposeResult
 from textual.command import CommandPalette
+from textual.events import MouseDown
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Select
+from textual.widgets import Footer, OptionList, Select, Static
 
 from sda_tui.app import SdaApp
 from sda_tui.configuration.fields import Configuration
@@ -183,4 +185,21 @@ async def test_keys_of_a_list_without_room_do_no_harm(tmp_path: Path) -> None:
             await pilot.resize_terminal(*size)
             await pilot.press("pagedown", "pageup", "down", "up", "end", "home", "escape", "escape")
             await pilot.press("question_mark", "pagedown", "pageup", "escape")
+        assert app.is_running
+
+
+async def test_a_click_on_what_is_being_removed_does_no_harm(tmp_path: Path) -> None:
+    app = App(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        removed = Static("it was here")
+        await app.screen.mount(removed)
+        await pilot.pause()
+        at = removed.region.offset
+        with app.batch_update():  # what was drawn stays where it was
+            removed.remove()
+            while removed.parent is not None:
+                await asyncio.sleep(0)
+            assert app.screen.get_widget_at(*at)[0] is removed
+            await app.on_event(MouseDown(None, at.x, at.y, 0, 0, 1, False, False, False, at.x, at.y))
+        await pilot.pause()
         assert app.is_running
