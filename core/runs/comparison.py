@@ -18,6 +18,8 @@ from core.text import printable
 LOSS_SETTINGS = ("loss", "kl_weight", "free_bits", "chunk_duration_s", "latent_dim")
 SCALE_SETTINGS = ("reference_gain", "mel_bands", "level", "chunk_duration_s")  # what an error is measured in
 
+MOST_NAMED = 3  # of the sounds that not all runs have
+
 
 class CurvePoint(NamedTuple):
     """The validation of an epoch; None where a number was not finite."""
@@ -77,8 +79,9 @@ class Comparison:
     def differences(self) -> Mapping[str, tuple[str, ...]]:
         """Settings, dataset and preset that are not the same, with the value in each run."""
         manifests = [each.manifest for each in self.runs]
-        sounds = tuple(f"{len(each.files)} in {printable(each.source_paths[0].name)}" for each in manifests)
         rows = dict(differing_settings(manifests))
+        shared = frozenset.intersection(*map(_hashes, manifests)) if manifests else frozenset()
+        sounds = tuple(_describe_sounds(each, shared) for each in manifests)
         return {"sounds": sounds, **rows} if len(set(map(_hashes, manifests))) > 1 else rows
 
     @property
@@ -175,6 +178,18 @@ def _or_last(value: float | None) -> float:
 
 def _hashes(manifest: RunManifest) -> frozenset[str]:
     return frozenset(file.content_hash for file in manifest.files)
+
+
+def _describe_sounds(manifest: RunManifest, shared: frozenset[str]) -> str:
+    """How many in which folder, and the first of those that not all runs have."""
+    others = sorted(file.path for file in manifest.files if file.content_hash not in shared)
+    text = f"{len(manifest.files)} in {printable(manifest.source_paths[0].name)}"
+    if not others or len(others) == len(manifest.files):
+        return text
+    named = ", ".join(map(printable, others[:MOST_NAMED]))
+    return f"{text}; not in all: {named}" + (
+        f" and {len(others) - MOST_NAMED} more" * (len(others) > MOST_NAMED)
+    )
 
 
 def _held_out(manifest: RunManifest) -> frozenset[str]:

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
+from textual.events import Click
 from textual.reactive import reactive
 
 from core.events import CheckpointSaved, RunState, StateChanged, WarningKind
@@ -299,6 +300,10 @@ class DashboardScreen(RunScreen):
     @on(MetricTable.Clicked)
     def _explain_clicked(self, message: MetricTable.Clicked) -> None:
         self._explain(message.metric.id)
+
+    @on(Click, "#judgement, #quality")
+    def _explain_quality(self) -> None:
+        self._explain("quality")
 
     def _explain(self, figure: str) -> None:
         """Show what figures mean, this one first."""

@@ -269,7 +269,11 @@ class RunsScreen(RunListScreen):
             summary.run.change(changed)
         place = self.session.queue.add(summary.name)
         work = key_of("runs.work")
-        when = "when the others have ended" if self.session.is_training else f"when {work} is pressed"
+        when = f"when {work} is pressed"
+        if self.session.is_training:
+            when = "when the others have ended"
+        elif any(each.state.is_active for each in self.table.summaries):  # whose app may go on with the queue
+            when = f"when the others have ended, or here after that when {work} is pressed"
         self.notify(f"{printable(summary.name)} is number {place} in the queue; it begins {when}.")
         self.action_reload()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.text import Text, TextType
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.events import Paste
 from textual.message import Message
@@ -24,7 +25,13 @@ DEMO = "demo"
 
 
 class PathInput(Input):
-    """Takes all lines that are pasted: terminals and file managers put a path on each."""
+    """Takes all lines that are pasted: terminals and file managers put a path on each.  Escape leaves it."""
+
+    BINDINGS = [Binding("escape", "leave", show=False)]
+
+    def action_leave(self) -> None:
+        self.clear()
+        self.screen.set_focus(None)
 
     def on_paste(self, event: Paste) -> None:
         event.prevent_default()  # Input's own takes the first line alone

@@ -23,7 +23,7 @@ class Line(Static):
 
     def show(self, content: Text | str) -> None:
         text = Text(content) if isinstance(content, str) else content
-        if text != self._shown:
+        if text != self._shown or text.style != self._shown.style:
             self._shown = text
             self.set_class(not text, "-empty")
             self.update(text, layout=self.styles.is_auto_height)

@@ -262,7 +262,7 @@ class PreviewList(ScrollView, inherit_bindings=False):
     # -- drawing ----------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        width, row = self.size.width, self.scroll_offset.y + y
+        width, row = self.scrollable_content_region.width, self.scroll_offset.y + y
         plain = self.rich_style
         if row >= len(self._rows):
             text = self._why_empty() if y == 0 and not self._rows else ""

@@ -149,6 +149,13 @@ async def test_a_path_is_typed_with_completion(
         assert "8 files" in text(app, "#scan-status")
 
 
+async def test_escape_leaves_the_path_and_takes_back_what_was_typed(tmp_path: Path) -> None:
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("slash", "x", "space", "escape")
+        field = app.screen.query_one("#path", Input)
+        assert (field.value, field.has_focus) == ("", False)
+
+
 async def test_pasted_files_and_folders_are_scanned_together(
     tmp_path: Path, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,8 +13,11 @@ from textual.widgets import Sparkline
 from textual_plotext import PlotextPlot
 
 from core.events import PreviewReady, RunState, StateChanged
+from sda_tui.look import Tone
 from sda_tui.screens.dashboard import DashboardScreen
+from sda_tui.screens.explain import ExplainScreen
 from sda_tui.widgets.charts import LossChart
+from sda_tui.widgets.line import Line
 from sda_tui.widgets.waveform import Waveform
 from tests.conftest import MakeRun
 from tests.sda_tui.driving import (
@@ -24,6 +27,7 @@ from tests.sda_tui.driving import (
     figures_of,
     open_dashboard,
     running,
+    text,
     until,
     write_run,
 )
@@ -143,3 +147,23 @@ async def test_waveform_marks_the_position_in_one_column_and_hides_nothing_else(
         if column is not None:
             expected[column] = "│"
         assert waveform.render().plain.splitlines() == ["".join(expected)] * 2
+
+
+async def test_the_judgement_has_the_colours_of_the_theme_and_is_explained_by_a_click(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    run = make_run()
+    write_run(run, a_step(1, 1.0), an_epoch(4, best_epoch=4, gap=0.5), StateChanged("finished", 100, 4, 100, 4))
+    async with running(tmp_path) as (app, pilot):
+        screen = await open_dashboard(app, pilot, run)
+        line = screen.query_one("#judgement", Line)
+        await until(pilot, lambda: "ended at its best" in str(line.render()), "the judgement")
+        for theme in ("light", "dark"):
+            app.action_choose_theme(theme)
+            good = app.theme_variables[Tone.GOOD]
+            await until(pilot, lambda good=good: line.content.style == good, theme)  # type: ignore[misc,union-attr]
+        for clicked in ("#judgement", "#quality"):
+            await pilot.click(clicked, offset=(5, 0))
+            await until(pilot, lambda: isinstance(app.screen, ExplainScreen), "the explanation")
+            assert "Quality" in text(app, "#explanation")
+            await pilot.press("escape")

@@ -1,5 +1,6 @@
 """Runs beside each other."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -61,6 +62,20 @@ def test_what_can_be_compared_is_said(make_run: MakeRun) -> None:
     assert not losses.are_losses_comparable
     assert losses.remarks == ("The losses cannot be compared, the RMSE can: kl_weight differs.",)
     assert "by ear: reference_gain differs" in scales.remarks[0]
+
+
+def test_the_sounds_that_not_all_runs_have_are_named(make_run: MakeRun) -> None:
+    runs = [make(make_run, name, 1.0) for name in ("a", "b")]
+    record = json.loads(runs[1].run_file.read_text())
+    last = record["files"].pop()
+    runs[1].run_file.write_text(json.dumps(record))
+    count = len(record["files"])
+    folder = runs[0].read_manifest().source_paths[0].name
+    differences = compare_runs([summarise(run) for run in runs]).differences
+    assert differences["sounds"] == (
+        f"{count + 1} in {folder}; not in all: {last['path']}",
+        f"{count} in {folder}",
+    )
 
 
 def test_a_run_that_is_gone_is_left_out_and_named(make_run: MakeRun) -> None:
