@@ -18,20 +18,29 @@ class ChangedSetting(NamedTuple):
 def changed_settings(manifest: RunManifest) -> Mapping[str, ChangedSetting]:
     """The settings that differ from those of the run's preset, by name.
 
-    What a preset leaves to the size of the dataset differs if another value than that one was chosen.
+    What a preset leaves to the dataset and the number of epochs differs if another value was chosen than the
+    one that follows from them, or from the preset's own number of epochs: it stays when a run gets more.
     """
     preset = PRESETS.get(manifest.preset)
     usual = (preset.config() if preset is not None else TrainingConfig()).values()
     values = manifest.config.values()
     left_open = {name: None for name, value in usual.items() if value is None}
     try:
-        chosen = TrainingConfig().with_settings({**values, **left_open})
-        resolved = chosen.resolved(manifest.split.training_chunks).values()
+        now, first = (
+            TrainingConfig()
+            .with_settings({**values, **left_open, "epochs": epochs})
+            .resolved(manifest.split.training_chunks)
+            .values()
+            for epochs in (values["epochs"], usual["epochs"])
+        )
     except SdaError:  # a dataset from elsewhere, that no configuration fits
         return {}
-    usual |= {name: resolved[name] for name in left_open}
+    usual |= {name: now[name] for name in left_open}
+    following = {name: (now[name], first[name]) for name in left_open}
     return {
-        name: ChangedSetting(value, usual[name]) for name, value in values.items() if value != usual[name]
+        name: ChangedSetting(value, usual[name])
+        for name, value in values.items()
+        if value not in following.get(name, (usual[name],))
     }
 
 

@@ -153,7 +153,9 @@ async def test_the_judgement_has_the_colours_of_the_theme_and_is_explained_by_a_
     tmp_path: Path, make_run: MakeRun
 ) -> None:
     run = make_run()
-    write_run(run, a_step(1, 1.0), an_epoch(4, best_epoch=4, gap=0.5), StateChanged("finished", 100, 4, 100, 4))
+    write_run(
+        run, a_step(1, 1.0), an_epoch(4, best_epoch=4, gap=0.5), StateChanged("finished", 100, 4, 100, 4)
+    )
     async with running(tmp_path) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
         line = screen.query_one("#judgement", Line)

@@ -20,6 +20,7 @@ from core.runs import (
     RunManifest,
     RunQueue,
     SummaryCache,
+    changed_settings,
     create_run,
     delete_run,
     differing_settings,
@@ -334,3 +335,14 @@ def test_settings_that_differ_between_runs_are_found(make_run: MakeRun) -> None:
     manifests = [make_run(f"run-{seed}", seed=seed).read_manifest() for seed in (3, 4)]
     assert differing_settings(manifests) == {"seed": ("3", "4")}
     assert differing_settings(manifests[:1]) == {}
+
+
+def test_what_follows_from_the_first_number_of_epochs_is_not_called_changed(make_run: MakeRun) -> None:
+    """A run that gets fewer epochs keeps the interval of its previews, which nobody chose."""
+    run = make_run(preview_interval=None, epochs=200)
+    manifest = run.read_manifest()
+    fewer = manifest.with_settings({"epochs": 4}, 0)
+    assert fewer.config.preview_interval == manifest.config.preview_interval
+    assert manifest.with_settings({"preview_interval": 3}, 0).config.preview_interval == 3
+    assert "preview_interval" not in changed_settings(fewer)
+    assert "preview_interval" in changed_settings(manifest.with_settings({"preview_interval": 3}, 0))
