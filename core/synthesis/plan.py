@@ -158,9 +158,10 @@ def _plan_variations(
 ) -> Sequence[Sound]:
     sounds = list[Sound]()
     seed = settings.seed or 0
-    for text, stem in zip(sources, _stems(sources), strict=True):
+    prefix = _prefix(bundle.provenance)
+    for text, stem in zip(sources, _stems(sources, prefix), strict=True):
         source = read_source(bundle, text, cancelled)
-        stem = f"{_prefix(bundle.provenance)}-{stem}-s{seed}"
+        stem = f"{prefix}-{stem}-s{seed}"
         for number in range(settings.first, settings.first + settings.count):
             draws = generator(seed, "vary", number)
             encode = partial(vary, bundle, source, settings.amount, draws)
@@ -215,9 +216,10 @@ def _plan_morph(
             change = latent if change is None else change + latent
     sounds = list[Sound]()
     digest = _digest(settings.values(), request.plus, request.minus)
-    for text, stem in zip(request.sources, _stems(request.sources), strict=True):
+    prefix = _prefix(bundle.provenance)
+    for text, stem in zip(request.sources, _stems(request.sources, prefix), strict=True):
         recording = Recording.measure(expand(Path(text)), bundle, cancelled, notify)
-        name = f"{_prefix(bundle.provenance)}-{stem}-morph-{round(100 * settings.amount):03}-{digest}"
+        name = f"{prefix}-{stem}-morph-{round(100 * settings.amount):03}-{digest}"
         pieces = partial(morph, bundle, recording, settings, change, cancelled)
         sounds.append(LongSound(name, 1, settings.seed, recording.samples, pieces, recording.gain))
     return sounds
@@ -256,12 +258,12 @@ def _digest(*what: object) -> str:
     return hashlib.blake2b(repr(what).encode("utf-8", "surrogateescape"), digest_size=3).hexdigest()
 
 
-def _stems(sources: Sequence[str]) -> list[str]:
-    """Names of sources as parts of the names of files, each once."""
+def _stems(sources: Sequence[str], prefix: str) -> list[str]:
+    """Names of sources as parts of the names of files that begin with this prefix, each once."""
     stems = list[str]()
     for source in sources:
         name = source.replace("#", "training-") if NUMBERED.fullmatch(source) else Path(source).stem
-        stem = wanted = _clean(name) or "sound"
+        stem = wanted = _clean(name.removeprefix(f"{prefix}-")) or "sound"
         number = 1
         while stem in stems:
             number += 1

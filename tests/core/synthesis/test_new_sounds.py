@@ -164,6 +164,16 @@ def test_sounds_are_written_into_the_run(trained: RunDirectory, tmp_path: Path) 
     assert made.path.name.startswith("travels-e0002-")
 
 
+def test_a_variation_of_a_made_sound_does_not_repeat_where_that_comes_from(
+    maker: Maker, tmp_path: Path
+) -> None:
+    (first,) = make(maker, tmp_path, GenerateSettings(count=1, seed=3)).values()
+    (second,) = make(maker, tmp_path, VarySettings(count=1, seed=4), first.path).values()
+    (third,) = make(maker, tmp_path, VarySettings(count=1, seed=5), second.path).values()
+    names = [each.path.stem.partition("-e0002-")[2] for each in (first, second, third)]
+    assert names == ["s3-001", "s3-001-s4-001", "s3-001-s4-001-s5-001"]
+
+
 @pytest.mark.parametrize("run", ["../../evil", "/evil", "a/b", "", "...", "x" * 300, "e\nvil"])
 def test_name_of_a_run_in_a_file_leads_nowhere(maker: Maker, tmp_path: Path, run: str) -> None:
     bundle = maker.bundle
