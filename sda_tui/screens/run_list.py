@@ -24,6 +24,7 @@ from sda_tui.widgets.run_table import RunTable
 DELIVERY_INTERVAL_S = 0.3  # rows are shown as they are read, not each by itself
 DELIVERY_GROWTH = 1.3  # and the more there are, the more must be new: each time all are looked at
 FILTER_DELAY_S = 0.1  # after the last key
+FOLLOW_INTERVAL_S = 5.0  # between two looks at runs that train, here or elsewhere
 
 
 class RunListScreen(LeftOnce, UntilLeft, Screen[None]):
@@ -35,14 +36,20 @@ class RunListScreen(LeftOnce, UntilLeft, Screen[None]):
         self._clock = clock  # seconds since 1970, which the age of a run is relative to
         self._reading = 0  # number of the newest reading: an earlier one is not shown any more
         self.has_read = False
+        self._is_following = False
         self._filter_timer: Timer | None = None
 
     def on_mount(self) -> None:
         self.table.focus()
+        self.set_interval(FOLLOW_INTERVAL_S, self._follow)
 
     @abstractmethod
     def show_chosen(self) -> None:
         """Show what there is to say of the run under the cursor."""
+
+    @abstractmethod
+    def show_progress(self) -> None:
+        """Show what may have changed of the run under the cursor, and leave alone what is being typed."""
 
     def refuse(self, problem: str) -> None:
         """Show why something cannot be done."""
@@ -67,6 +74,23 @@ class RunListScreen(LeftOnce, UntilLeft, Screen[None]):
         """Read the list again, on a thread: the size of a run is the sum over all of its files."""
         self._reading += 1
         read_beside(self, partial(self._read, self._reading), self._finish, self._show_problem)
+
+    def _follow(self) -> None:
+        """Read the list again while a run trains or waits; the cursor and what is being typed stay."""
+        may_change = any(each.state.is_active or each.queue_place for each in self.table.summaries)
+        if self.is_active and self.has_read and may_change and not self._is_following:
+            self._is_following = True
+            read_beside(self, partial(self._read, self._reading), self._show_followed, self._end_following)
+
+    def _show_followed(self, read: tuple[int, list[RunSummary]]) -> None:
+        self._is_following = False
+        if read[0] == self._reading:  # else it is being read anew
+            self._show(*read)
+            self.show_progress()
+
+    def _end_following(self, problem: str) -> None:
+        self._is_following = False
+        self._show_problem(problem)
 
     def _read(self, number: int) -> tuple[int, list[RunSummary]]:
         """On a thread: all runs; a first reading delivers those that it has now and then."""

@@ -96,14 +96,15 @@ class RunsScreen(RunListScreen):
     def on_mount(self) -> None:
         super().on_mount()
         self._look_timer = self.set_interval(LOOK_DELAY_S, self._look_for_sounds, pause=True)
-        self._looked_at: RunSummary | None = None  # the run whose sounds were looked for, and what was found
+        self._looked_at: Path | None = None  # the run whose sounds were looked for, and what was found
         self._troubles = Troubles()
+        self._is_looking = True
         self._lost_sounds_of: Path | None = None  # the run that could not continue without its sounds
 
     @property
     def is_ready(self) -> bool:
         """Whether all is shown of the list and of the chosen run."""
-        return super().is_ready and self._looked_at is self.table.chosen
+        return super().is_ready and not self._is_looking
 
     # -- the chosen run ---------------------------------------------------------------------------------
 
@@ -112,9 +113,21 @@ class RunsScreen(RunListScreen):
     def show_chosen(self) -> None:
         summary = self.table.chosen
         manifest = summary.manifest if summary is not None else None
-        is_idle = summary is not None and self._may_continue(summary)
         self.query_one("#run-epochs").display = manifest is not None
         self.query_one("#folder", Input).value = printable(manifest.folder) if manifest is not None else ""
+        if summary is None or summary.run.path != self._looked_at:
+            self._looked_at, self._troubles = None, Troubles()
+        self._is_looking = True
+        self.show_progress()
+        self._look_timer.reset()
+        self._look_timer.resume()
+        self.query_one("#run-detail").scroll_home(animate=False)
+        if summary is not None and summary.manifest is not None:
+            self.query_one("#epochs", Input).value = str(suggest_epochs(summary))
+
+    def show_progress(self) -> None:
+        summary = self.table.chosen
+        is_idle = summary is not None and self._may_continue(summary)
         self.query_one("#open", Button).disabled = summary is None
         self.query_one("#compare-runs", Button).disabled = summary is None
         self.query_one("#proceed", Button).disabled = not is_idle
@@ -122,30 +135,24 @@ class RunsScreen(RunListScreen):
         queue.disabled = not is_idle
         is_queued = summary is not None and bool(summary.queue_place)
         queue.label = f"{'Unqueue' if is_queued else 'Queue'}  {key_of('runs.queue')}"
-        if self._looked_at is None or summary is None or summary.run.path != self._looked_at.run.path:
-            self._looked_at, self._troubles = None, Troubles()
         if summary is not None or self.has_read:
             self._show_text(summary)
-        self._look_timer.reset()
-        self._look_timer.resume()
-        self.query_one("#run-detail").scroll_home(animate=False)
-        if summary is not None and summary.manifest is not None:
-            self.query_one("#epochs", Input).value = str(suggest_epochs(summary))
 
     def _look_for_sounds(self) -> None:
         """Look what became of the sounds of the chosen run, beside the screen: the disk may be slow."""
         self._look_timer.pause()
         summary = self.table.chosen
         if summary is None or summary.manifest is None:
-            self._looked_at = summary
+            self._is_looking = False
         else:
             look = partial(Troubles.of, summary.manifest)
             read_beside(self, look, partial(self._show_troubles, summary), self._show_problem)
 
     def _show_troubles(self, summary: RunSummary, troubles: Troubles) -> None:
-        if summary is self.table.chosen:
-            self._looked_at, self._troubles = summary, troubles
-            self._show_text(summary)
+        chosen = self.table.chosen
+        if chosen is not None and chosen.run.path == summary.run.path:
+            self._looked_at, self._troubles, self._is_looking = summary.run.path, troubles, False
+            self._show_text(chosen)
 
     def _show_text(self, summary: RunSummary | None) -> None:
         is_asked = summary is not None and summary.run.path == self._lost_sounds_of

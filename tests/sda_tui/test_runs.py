@@ -276,3 +276,22 @@ async def test_a_damaged_log_and_a_deleted_run_do_not_end_the_list(make_run: Mak
         await until(pilot, lambda: names(table) == ["damaged"], "one is left")
         await pilot.press("x")
         assert any("no other run on these sounds" in each for each in toasts(app))
+
+
+async def test_a_run_that_trains_elsewhere_is_followed(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row and its text, not the field that somebody types into."""
+    monkeypatch.setattr("sda_tui.screens.run_list.FOLLOW_INTERVAL_S", 0.2)
+    run = make_run("run", epochs=10)
+    write_run(run, StateChanged("training", 0, 0, 40, 10), a_step(1, 1.0))
+    run.lock.acquire()
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready, "runs")
+        app.screen.query_one("#epochs", Input).value = "77"
+        write_run(run, an_epoch(4, best_epoch=4, gap=0.5), StateChanged("finished", 40, 10, 40, 10))
+        run.lock.release()
+        await until(pilot, lambda: "✓ finished" in text(app, "#run-summary"), "the end")
+        assert not app.screen.query_one("#proceed", Button).disabled
+        assert app.screen.query_one("#epochs", Input).value == "77"
