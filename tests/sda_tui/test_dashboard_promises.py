@@ -161,11 +161,17 @@ async def test_the_judgement_has_the_colours_of_the_theme_and_is_explained_by_a_
         line = screen.query_one("#judgement", Line)
         await until(pilot, lambda: "ended at its best" in str(line.render()), "the judgement")
         for theme in ("light", "dark"):
+            before = colour(line)
             app.action_choose_theme(theme)
-            good = app.theme_variables[Tone.GOOD]
-            await until(pilot, lambda good=good: line.content.style == good, theme)  # type: ignore[misc,union-attr]
+            await until(pilot, lambda before=before: colour(line) != before, theme)  # type: ignore[misc]
+            assert colour(line) == app.theme_variables[Tone.GOOD]
         for clicked in ("#judgement", "#quality"):
             await pilot.click(clicked, offset=(5, 0))
             await until(pilot, lambda: isinstance(app.screen, ExplainScreen), "the explanation")
             assert "Quality" in text(app, "#explanation")
             await pilot.press("escape")
+
+
+def colour(line: Line) -> str:
+    assert isinstance(line.content, Text)
+    return str(line.content.style)

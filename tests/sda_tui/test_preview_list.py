@@ -183,5 +183,5 @@ async def test_any_size_is_drawn(size: tuple[int, int]) -> None:
     app = ListApp(epochs(*range(5)))
     async with app.run_test(size=size) as pilot:
         await pilot.press("down", "end", "home")
-        width = app.list.size.width
+        width = app.list.scrollable_content_region.width  # beside the scrollbar
         assert all(app.list.render_line(y).cell_length == width for y in range(app.list.size.height))
