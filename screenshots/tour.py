@@ -189,7 +189,8 @@ async def _training(tour: Tour, run: RunDirectory) -> None:
     await tour.press("escape", "c")
     await tour.picture("cancel")
     await tour.press("y")
-    await tour.until(lambda: dashboard.state is RunState.CANCELLED and not tour.app.session.is_training)
+    # On a fast machine it may have finished before it was stopped.
+    await tour.until(lambda: not dashboard.state.is_active and not tour.app.session.is_training)
     await tour.reach(RunsScreen, "escape")
 
 
