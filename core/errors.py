@@ -31,7 +31,7 @@ class SettingError(ConfigError):
     def __init__(self, setting: str, requirement: str) -> None:
         super().__init__(f"{setting} {requirement}")
         self.setting = setting
-        self.requirement = requirement
+        self.requirement = one_line(requirement)
 
 
 class AudioFileError(SdaError):

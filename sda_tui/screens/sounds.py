@@ -1,17 +1,17 @@
 """The sounds made from a model: make new ones, listen, name, mark and delete them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, DataTable, Input, Label, Select
+from textual.widgets import Button, DataTable, Input, Label
 
 from core.config import (
     AUTO,
@@ -20,9 +20,7 @@ from core.config import (
     MakingRequest,
     MakingSettings,
     OutputSettings,
-    Setting,
     VarySettings,
-    describe_settings,
 )
 from core.errors import FileTakenError, SettingError
 from core.runs import (
@@ -49,7 +47,14 @@ from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.audition import Audition
 from sda_tui.widgets.footer import KeyFooter
 from sda_tui.widgets.line import Line
-from sda_tui.widgets.making_field import MakingField
+from sda_tui.widgets.making_form import (
+    CHECKPOINT,
+    CHECKPOINTS,
+    GENERATE_FIELDS,
+    OUTPUT_FIELDS,
+    VARY_FIELDS,
+    MakingForm,
+)
 from sda_tui.widgets.progress_line import ProgressLine
 from sda_tui.widgets.spectrogram import Spectrogram
 from sda_tui.widgets.table import Table
@@ -58,17 +63,8 @@ from sda_tui.widgets.title_bar import TitleBar
 if TYPE_CHECKING:
     from core.engine import Made, Maker, MakingProgress
 
-FIELDS = ("count", "temperature", "detail", "seconds", "seed")  # of GenerateSettings
-VARY_FIELDS = ("amount",)  # of VarySettings
-OUTPUT_FIELDS = ("level", "format", "sample_rate", "quality")
-CHECKPOINTS = ("best", "newest")
 DRAWING_DELAY_S = 0.2  # after the last move of the cursor
 FINISH_TIMEOUT_S = 20.0
-FORM: Sequence[tuple[type[MakingSettings], Sequence[str]]] = (
-    (GenerateSettings, FIELDS),
-    (VarySettings, VARY_FIELDS),
-    (OutputSettings, OUTPUT_FIELDS),
-)
 
 
 class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
@@ -103,17 +99,7 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
                 yield Audition(self._session, self._listening, id="audition")
             with Vertical(id="making"):
                 yield Label("New sounds", classes="setting-group-title")
-                with VerticalScroll(id="making-fields", can_focus=False):
-                    yield from map(MakingField, self._form.values())
-                    with Horizontal(classes="making-line"):
-                        yield Label("Checkpoint")
-                        yield Select.from_values(
-                            CHECKPOINTS,
-                            value=CHECKPOINTS[0],
-                            allow_blank=False,
-                            compact=True,
-                            id="make-checkpoint",
-                        )
+                yield MakingForm(id="making-fields")
                 yield Button(f"Make sounds  {key_of('sounds.make')}", id="make", variant="primary")
                 yield ProgressLine(id="making-progress")
                 yield Line(id="making-note")
@@ -275,7 +261,7 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
     @on(Input.Submitted)
     def action_make(self) -> None:
         """Make new sounds with the values in the fields."""
-        self._make_of(GenerateSettings, FIELDS)
+        self._make_of(GenerateSettings, GENERATE_FIELDS)
 
     def action_vary(self) -> None:
         """Make variations of the chosen sound."""
@@ -288,7 +274,7 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
     def action_journey(self) -> None:
         """Make a journey between the marked sounds, or a drift among the run's own."""
         marked = tuple(str(sound.path) for sound in self._sounds.values() if sound.is_starred)
-        given = self._values(("seconds", "seed", "detail"))
+        given = self._form.values(("seconds", "seed", "detail"))
         if given["seconds"] == AUTO:
             del given["seconds"]
         self._make_of(JourneySettings, (), marked if len(marked) > 1 else (), given)
@@ -301,18 +287,9 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
         self.action_stop()
         self.post_message(self.Explored(self._model))
 
-    @cached_property
-    def _form(self) -> Mapping[str, Setting]:
-        """The settings in the form, by name."""
-        return {name: describe_settings(config)[name] for config, names in FORM for name in names}
-
-    def _values(self, names: Sequence[str]) -> dict[str, str]:
-        fields = (self.query_one(f"#make-{name}") for name in names)
-        return {
-            name: str(field.value)
-            for name, field in zip(names, fields, strict=True)
-            if isinstance(field, Input | Select)
-        }
+    @property
+    def _form(self) -> MakingForm:
+        return self.query_one(MakingForm)
 
     def _make_of(
         self,
@@ -326,14 +303,14 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
             self.notify(f"Sounds are being made; {key_of('sounds.cancel')} stops that.")
             return
         try:
-            settings = kind.parse(given if given is not None else self._values(fields))
-            output = OutputSettings.parse(self._values(OUTPUT_FIELDS))
+            settings = kind.parse(given if given is not None else self._form.values(fields))
+            output = OutputSettings.parse(self._form.values(OUTPUT_FIELDS))
         except SettingError as error:
-            self.query_one(f"#make-{error.setting}").focus()
-            self._refuse(f"{self._form[error.setting].title} {error.requirement}")
+            self._form.go_to(error.setting)
+            self._refuse(f"{self._form.settings[error.setting].title} {error.requirement}")
             return
         self.query_one(Table).focus()  # else the keys of the list would be typed into a field
-        self._studio.which = self._values(("checkpoint",))["checkpoint"]
+        self._studio.which = self._form.values((CHECKPOINT,))[CHECKPOINT]
         request = MakingRequest(settings, sources)
         self._is_making, self._made = True, 0
         bar = self.query_one(ProgressLine)
@@ -384,11 +361,7 @@ class SoundsScreen(LeftOnce, UntilLeft, Screen[None]):
 
     def on_descendant_focus(self) -> None:
         """Show what the field is for that has the focus."""
-        focused = self.focused
-        name = (focused.id or "").removeprefix("make-") if focused is not None else ""
-        setting = self._form.get(name)
-        text = f"{setting.help} {setting.range}." if setting is not None else ""
-        self.query_one("#field-help", Line).show(text)
+        self.query_one("#field-help", Line).show(self._form.explain(self.focused))
 
     def action_back(self) -> None:
         if self._is_making:
