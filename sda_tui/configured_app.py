@@ -72,9 +72,9 @@ class ConfiguredApp(App[ReturnType]):
             self.notify("\n".join(shown), title="Configuration", severity="warning", timeout=FAULTS_TIMEOUT_S)
 
     async def on_event(self, event: Event) -> None:
-        """Let Textual handle it, but for a click on something that is drawn still and was removed.
+        """Ignore a press of the mouse on a widget that is drawn still and was removed.
 
-        It would begin to select text in what that lies in, which is nothing any more.
+        Textual would begin to select text in its parent, which it no longer has.
         """
         if isinstance(event, MouseDown) and self._is_on_removed(event):
             return

@@ -186,10 +186,10 @@ def _describe_sounds(manifest: RunManifest, shared: frozenset[str]) -> str:
     text = f"{len(manifest.files)} in {printable(manifest.source_paths[0].name)}"
     if not others or len(others) == len(manifest.files):
         return text
-    named = ", ".join(map(printable, others[:MOST_NAMED]))
-    return f"{text}; not in all: {named}" + (
-        f" and {len(others) - MOST_NAMED} more" * (len(others) > MOST_NAMED)
-    )
+    names = [printable(path) for path in others[:MOST_NAMED]]
+    if len(others) > MOST_NAMED:
+        names.append(f"{len(others) - MOST_NAMED} more")
+    return f"{text}; not in all: {', '.join(names)}"
 
 
 def _held_out(manifest: RunManifest) -> frozenset[str]:

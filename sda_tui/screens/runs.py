@@ -279,7 +279,7 @@ class RunsScreen(RunListScreen):
         when = f"when {work} is pressed"
         if self.session.is_training:
             when = "when the others have ended"
-        elif any(each.state.is_active for each in self.table.summaries):  # whose app may go on with the queue
+        elif any(each.state.is_active for each in self.table.summaries):  # whose app may train the queue
             when = f"when the others have ended, or here after that when {work} is pressed"
         self.notify(f"{printable(summary.name)} is number {place} in the queue; it begins {when}.")
         self.action_reload()

@@ -118,7 +118,7 @@ def look(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def on_first_screen(ready: Ready) -> Ready:
-    """Wait for the app's first screen, then do as told."""
+    """Wait for the app's first screen, then for `ready`."""
 
     async def wait(app: SdaApp, pilot: Pilot[Leave]) -> None:
         await until(pilot, lambda: bool(app.screen.query("#scan-status")), "first screen")
