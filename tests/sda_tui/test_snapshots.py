@@ -121,8 +121,10 @@ async def test_runs_in_every_state(look: Look, home: Path) -> None:
 
 def on_runs_screen(words: str) -> Ready:
     async def ready(app: SdaApp, pilot: Pilot[Leave]) -> None:
-        await app.push_screen(RunsScreen(app.session, clock=lambda: NOW_S))
-        await until(pilot, lambda: words in str(app.screen.query_one("#run-summary", Static).render()), words)
+        screen = RunsScreen(app.session, clock=lambda: NOW_S)
+        await app.push_screen(screen)
+        await until(pilot, lambda: words in str(screen.query_one("#run-summary", Static).render()), words)
+        await until(pilot, lambda: screen.is_ready or not screen.table.summaries, "its sounds")
 
     return on_first_screen(ready)
 
