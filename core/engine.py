@@ -258,14 +258,14 @@ def export(request: ExportRequest) -> Iterator[Path]:
 
 
 class Runner:
-    """Runs one training at a time on a thread of its own, which lives as long as the process.
+    """Runs one training at a time on a thread of its own, until it is closed or the process ends.
 
     `listener` is called on that thread, in order, with every event; it must return quickly.
     """
 
     def __init__(self, listener: Listener = lambda _: None) -> None:
         self._listener = listener
-        self._queue: queue.SimpleQueue[QueuedRun] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[QueuedRun | None] = queue.SimpleQueue()
         self._run: QueuedRun | None = None
         self._thread: threading.Thread | None = None
         self._is_leaving = threading.Event()
@@ -277,7 +277,7 @@ class Runner:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
             self._thread.start()
-            atexit.register(self._leave)
+            atexit.register(self.close)
 
     def scan(
         self, chosen: Sequence[Path], chunk_duration_s: float, seed: int, cancelled: Callable[[], bool]
@@ -331,6 +331,17 @@ class Runner:
         """Wait until no run trains; False if one still does."""
         return self._run is None or self._run.ended.wait(timeout_s)
 
+    def close(self) -> None:
+        """End the thread: a follow-up now, a run when it is trained.  No other can be trained afterwards.
+
+        Happens before the interpreter ends, too: torch aborts when it goes amid its work.
+        """
+        atexit.unregister(self.close)
+        self._is_leaving.set()
+        self._queue.put(None)
+        if not self.is_training:
+            self._is_free.wait(FOLLOW_UP_PATIENCE_S)
+
     def _work(self) -> None:
         set_environment()
         try:
@@ -342,9 +353,10 @@ class Runner:
             problem = f"PyTorch cannot be loaded ({error}); README has how to install it."
             self._listener(EngineReady((), problem))
         # torch brings a quarter of a million objects; walking them on each full collection takes 150 ms.
-        gc.freeze()
-        while True:
-            queued = self._queue.get()
+        # Once: what a later engine would freeze holds garbage of the earlier ones, which would stay for good.
+        if not gc.get_freeze_count():
+            gc.freeze()
+        while (queued := self._queue.get()) is not None:
             self._is_free.clear()
             queued.execute(self._listener)
             if not self._is_leaving.is_set():
@@ -353,9 +365,3 @@ class Runner:
 
     def _is_needed(self) -> bool:
         return self._is_leaving.is_set() or not self._queue.empty()
-
-    def _leave(self) -> None:
-        """End a follow-up before the interpreter ends: torch aborts when it goes amid its work."""
-        self._is_leaving.set()
-        if not self.is_training:
-            self._is_free.wait(FOLLOW_UP_PATIENCE_S)

@@ -22,6 +22,7 @@ import soundfile
 from core.config import SettingValue, TrainingConfig
 from core.data.report import ScanReport
 from core.data.scan import scan
+from core.engine import Runner
 from core.runs import RunDirectory, RunManifest
 from tests.settings import TINY
 from tests.sounds import tone, write_tone
@@ -264,6 +265,22 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
         return subprocess.CompletedProcess(arguments, status, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def no_engine_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Its thread keeps what listens to it, such as an app of some megabytes."""
+    runners: list[Runner] = []
+    load = Runner.load
+
+    def remember(runner: Runner) -> None:
+        runners.append(runner)
+        load(runner)
+
+    monkeypatch.setattr(Runner, "load", remember)
+    yield
+    for runner in runners:
+        runner.close()
 
 
 @pytest.fixture(autouse=True)

@@ -87,6 +87,22 @@ def test_a_run_that_waits_for_the_engine_is_cancelled_at_once(make_run: MakeRun)
     assert summarise(run).state is RunState.FINISHED
 
 
+def test_the_thread_ends_after_the_run_when_the_engine_is_closed(make_run: MakeRun) -> None:
+    ears = Ears()
+    runner, run = Runner(ears), make_run(epochs=500)
+    runner.train(run, "cpu")
+    ears.wait_for(StepFinished)
+    threads = [each for each in threading.enumerate() if each.name == "engine"]
+    runner.close()
+    assert runner.is_training
+    runner.cancel()
+    assert runner.wait(60)
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert summarise(run).state is RunState.CANCELLED
+
+
 def test_run_that_cannot_be_opened_is_reported(make_run: MakeRun) -> None:
     runner, run = Runner(), make_run()
     run.run_file.write_text("{")
