@@ -15,6 +15,7 @@ from sda_tui.advice import explain
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
+FOLLOW_INTERVAL_S = 5.0  # between two looks at runs that train, here or elsewhere
 
 
 def read_beside(

@@ -1,6 +1,7 @@
 """What the user's configuration makes of the app: colours, keys, and a word on what is wrong in it."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import App, ReturnType
@@ -15,7 +16,7 @@ from sda_tui.advice import command
 from sda_tui.configuration.fields import Configuration
 from sda_tui.configuration.reading import Read
 from sda_tui.keymap import KEYMAP, USER_KEYS, Command
-from sda_tui.palette import KeyCommands
+from sda_tui.palette import KeyCommands, is_possible
 from sda_tui.remembered import recall, remember
 from sda_tui.themes import THEMES, TITLES, first_theme, next_theme
 from sda_tui.until_left import LeftOnce, is_left
@@ -124,7 +125,8 @@ class ConfiguredApp(App[ReturnType]):
         from sda_tui.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(getattr(self.screen, "SCOPE", "app")), self._run_command)
+            scope = getattr(self.screen, "SCOPE", "app")
+            self.push_screen(HelpScreen(scope, partial(is_possible, self.screen)), self._run_command)
 
     async def _run_command(self, command: Command | None) -> None:
         """Do what a command of the current screen does."""

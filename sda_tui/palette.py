@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from textual.actions import parse
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.screen import Screen
 
 from sda_tui.keymap import KEYMAP, show_keys
 from sda_tui.themes import TITLES
@@ -52,7 +54,7 @@ class KeyCommands(Provider):
             if name in KEYMAP:
                 scope = KEYMAP[name]
                 for command in scope.commands:
-                    if command.in_palette and self._is_possible(command.action):
+                    if command.in_palette and is_possible(self.screen, command.action):
                         title = f"{scope.title}: {command.label}"
                         yield Offer(title, show_keys(command), command.action, command.help)
         for name, title in TITLES.items():
@@ -60,14 +62,15 @@ class KeyCommands(Provider):
                 help = "Use these colours from now on."
                 yield Offer(f"Theme: {title}", "", f"app.choose_theme('{name}')", help)
 
-    def _is_possible(self, action: str) -> bool:
-        """Whether the screen, or the app, says that the action can be done now."""
-        namespace, name, parameters = parse(action)
-        node = self.app if namespace == "app" else self.screen
-        return node.check_action(name, parameters) is True
-
     async def _run(self, action: str) -> None:
         await self.screen.run_action(action)
+
+
+def is_possible(screen: Screen[Any], action: str) -> bool:
+    """Whether the screen, or the app, says that the action can be done now."""
+    namespace, name, parameters = parse(action)
+    node = screen.app if namespace == "app" else screen
+    return node.check_action(name, parameters) is True
 
 
 def _with_keys(title: Content, keys: str) -> Content:

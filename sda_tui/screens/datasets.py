@@ -17,7 +17,7 @@ from textual.widgets import Button, DataTable, Static
 from core.data.report import FileReport, ScanProgress, ScanReport
 from core.runs import KnownErrors, RunSummary, find_known_errors
 from core.text import join_remarks, printable
-from sda_tui.background import read_beside
+from sda_tui.background import FOLLOW_INTERVAL_S, read_beside
 from sda_tui.keymap import KEYMAP, key_of
 from sda_tui.listening import Listening
 from sda_tui.look import describe_known_error, describe_sources, show_path, summary_lines
@@ -98,6 +98,7 @@ class DatasetScreen(LeftOnce, UntilLeft, Screen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
+        self.set_interval(FOLLOW_INTERVAL_S, self._follow)
         self._set_scanning(False)
         if self._first_demo:
             self.action_demo()
@@ -207,6 +208,11 @@ class DatasetScreen(LeftOnce, UntilLeft, Screen[None]):
     def _read_runs(self) -> None:
         """Read the runs for recent datasets and for those in training; the Runs screen says what is wrong."""
         read_beside(self, self._find_runs, self._show_runs, lambda _: None)
+
+    def _follow(self) -> None:
+        """Read them again while one trains, as it may end."""
+        if self.is_active and any(each.state.is_active for each in self._summaries):
+            self._read_runs()
 
     def _find_runs(self) -> FoundRuns:
         summaries = list(self._session.summaries.read())

@@ -1,6 +1,6 @@
 """All keys, from the table that also dispatches them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.table import Table
 from rich.text import Text
@@ -23,14 +23,16 @@ KEYS_WIDTH = 14
 class HelpScreen(LeftOnce, ModalScreen[Command | None]):
     """Every key of every screen, those of the current screen first.
 
-    A command of the current screen can be chosen, by key or mouse: it is the result.
+    A command of the current screen can be chosen, by key or mouse, if `is_possible` says that it can be done
+    now: it is the result.
     """
 
     BINDINGS = [Binding("escape,q,question_mark", "dismiss(None)", "Close")]
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: str, is_possible: Callable[[str], bool] = lambda _: True) -> None:
         super().__init__()
         self._scope = scope
+        self._is_possible = is_possible  # of an action
 
     def compose(self) -> ComposeResult:
         with Vertical(id="help"):
@@ -46,23 +48,22 @@ class HelpScreen(LeftOnce, ModalScreen[Command | None]):
         here = (self._scope, "app")
         for name in sorted(KEYMAP, key=lambda name: name not in here):
             scope = KEYMAP[name]
-            yield from _scope_options(scope, name in here)
+            yield from self._scope_options(scope, name in here)
         yield Option(Text(f"\n{_about()}"), disabled=True)
+
+    def _scope_options(self, scope: Scope, is_here: bool) -> Iterator[Option]:
+        yield Option(Text(scope.title, style="bold underline"), disabled=True)
+        for each in scope.commands:
+            row = Table.grid(padding=(0, 2, 0, 0))
+            row.add_column(style="bold", width=KEYS_WIDTH)
+            row.add_column()
+            row.add_row(Text(show_keys(each)), Text(each.help))
+            yield Option(row, id=each.id, disabled=not (is_here and self._is_possible(each.action)))
 
     @on(OptionList.OptionSelected)
     def take(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.dismiss(commands_by_id()[str(event.option.id)])
-
-
-def _scope_options(scope: Scope, is_here: bool) -> Iterator[Option]:
-    yield Option(Text(scope.title, style="bold underline"), disabled=True)
-    for each in scope.commands:
-        row = Table.grid(padding=(0, 2, 0, 0))
-        row.add_column(style="bold", width=KEYS_WIDTH)
-        row.add_column()
-        row.add_row(Text(show_keys(each)), Text(each.help))
-        yield Option(row, id=each.id, disabled=not is_here)
 
 
 def _about() -> str:

@@ -16,7 +16,7 @@ from textual.widgets import Input, Label, Static
 from core.events import RunState
 from core.runs import RunSummary
 from sda_tui import format as fmt
-from sda_tui.background import read_beside
+from sda_tui.background import FOLLOW_INTERVAL_S, read_beside
 from sda_tui.session import Session
 from sda_tui.until_left import LeftOnce, UntilLeft
 from sda_tui.widgets.run_table import RunTable
@@ -24,7 +24,6 @@ from sda_tui.widgets.run_table import RunTable
 DELIVERY_INTERVAL_S = 0.3  # rows are shown as they are read, not each by itself
 DELIVERY_GROWTH = 1.3  # and the more there are, the more must be new: each time all are looked at
 FILTER_DELAY_S = 0.1  # after the last key
-FOLLOW_INTERVAL_S = 5.0  # between two looks at runs that train, here or elsewhere
 
 
 class RunListScreen(LeftOnce, UntilLeft, Screen[None]):

@@ -79,7 +79,8 @@ def look(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(Runner, "load", lambda _: None)
     monkeypatch.setattr(Outputs, "prepare", lambda _: None)  # as if a sound card were there
     monkeypatch.setattr(DeviceMonitor, "start", lambda _: None)
-    monkeypatch.setattr("sda_tui.screens.run_list.FOLLOW_INTERVAL_S", 3600.0)  # not amid a picture
+    for screen in ("run_list", "datasets"):  # they look at runs again, but not amid a picture
+        monkeypatch.setattr(f"sda_tui.screens.{screen}.FOLLOW_INTERVAL_S", 3600.0)
     monkeypatch.setattr(DeviceMonitor, "reading", READING)
     age = fmt.age
     monkeypatch.setattr(fmt, "age", lambda then_s, now_s: age(then_s, min(now_s, LATER_S)))

@@ -93,6 +93,23 @@ async def test_a_run_of_another_process_is_shown_and_takes_requests(
     elsewhere.lock.release()
 
 
+async def test_a_run_of_another_process_that_ends_leaves_the_title(
+    tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sda_tui.screens.datasets.FOLLOW_INTERVAL_S", 0.2)
+    run = make_run()
+    elsewhere = RunDirectory(run.path)
+    elsewhere.lock.acquire()
+    async with running(tmp_path) as (app, pilot):
+        await until(pilot, lambda: "training: run" in text(app, "TitleBar"), "the run in the title")
+        recent = app.screen.query_one("#recent", OptionList)
+        await pilot.press("down")
+        chosen = recent.highlighted
+        elsewhere.lock.release()
+        await until(pilot, lambda: "training" not in text(app, "TitleBar"), "its end")
+        assert recent.highlighted == chosen
+
+
 async def test_help_shows_every_key_of_the_table(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await pilot.press("question_mark")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from core.events import CheckpointSaved, PreviewReady, RunState, StepFinished, Warned, WarningKind
 from core.runs import FILE_ERRORS, EventFollower, EventLog, RunDirectory
@@ -86,6 +86,10 @@ async def test_a_run_that_ends_is_shown_as_finished(tmp_path: Path, sounds: Path
         )
         await pilot.press("c")
         assert "This run is not being trained." in toasts(app)[-1]
+        await pilot.press("question_mark")
+        keys = app.screen.query_one(OptionList)
+        assert keys.get_option("dashboard.cancel").disabled
+        assert not keys.get_option("dashboard.export").disabled
 
 
 async def test_previews_are_chosen_and_ordered_by_keys(tmp_path: Path, sounds: Path) -> None:
