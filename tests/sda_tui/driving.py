@@ -72,7 +72,9 @@ async def until(pilot: Pilot[Leave], condition: Callable[[], bool], what: str = 
             await pilot.pause()
             return
         await pilot.pause(0.05)
-    pytest.fail(f"this did not happen: {what or condition}")
+    screen = pilot.app.screen
+    lines = "\n".join(strip.text for strip in screen._compositor.render_strips())  # no public way to them
+    pytest.fail(f"this did not happen: {what or condition}; {screen!r} shows\n{lines}")
 
 
 async def to_settings(app: SdaApp, pilot: Pilot[Leave]) -> SettingsScreen:
