@@ -41,10 +41,9 @@ async def test_from_a_folder_to_a_cancelled_run_and_on_by_keys(tmp_path: Path, s
         await until(pilot, lambda: screen.history.training_losses.points(9)[1:] != [], "two epochs")
         seen = screen.history.step
         await until(pilot, lambda: screen.history.step > seen, "steps tick")
-        metrics = figures_of(screen)
-        for label in ("Loss", "Recon.", "KL", "KL weight", "Rate", "Valid.", "Best", "Memory", "Steps/s"):
-            assert metrics[label] != "–", label
-        assert metrics["Latents"].endswith("/4")
+        labels = ("Loss", "Recon.", "KL", "KL weight", "Rate", "Valid.", "Best", "Memory", "Steps/s")
+        await until(pilot, lambda: all(figures_of(screen)[label] != "–" for label in labels), "numbers")
+        assert figures_of(screen)["Latents"].endswith("/4")
         assert screen.query_one(QualityBar).reading is not None
         assert "train" in str(screen.query_one(LossChart).query_one(".legend", Static).render())
         assert screen.query_one(PreviewList).row_count >= 5
@@ -245,7 +244,7 @@ async def test_a_warning_stays_until_it_is_cleared(tmp_path: Path, make_run: Mak
             run, Warned(WarningKind.DISK, "", 2), CheckpointSaved(1, 2, "checkpoints/a.pt", "interval", 5)
         )
         await until(pilot, lambda: "disk" not in text(app, "#banner"))
-        assert figures_of(screen)["Saved"] == "2 interval"
+        await until(pilot, lambda: figures_of(screen)["Saved"] == "2 interval", "the checkpoint")
 
 
 async def test_only_the_detector_reports_overfitting_and_the_best_epoch_has_an_age(

@@ -48,7 +48,7 @@ async def test_numbers_of_the_dashboard_are_those_of_the_run(tmp_path: Path, mak
             await until(pilot, lambda: screen.history.last_epoch is not None)
             await until(pilot, lambda: screen.state is RunState.TRAINING)
             newest = screen.query_one("#newest-losses Sparkline", Sparkline)
-            await until(pilot, lambda: bool(newest.data))
+            await until(pilot, lambda: figures_of(screen).get("ETA", "–") != "–", "all is drawn")
             assert newest.data == pytest.approx([2.0 - 0.01 * number for number in range(1, 101)])
             metrics = figures_of(screen)
             assert (metrics["Step"], metrics["Epoch"]) == ("100/400", "10/100")
