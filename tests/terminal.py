@@ -107,6 +107,12 @@ class Terminal:
         with self._lock:
             return "\n".join(line.rstrip() for line in self._screen.display)
 
+    @property
+    def unwrapped(self) -> str:
+        """The same without breaks, so that a message is in it as it was written, however wide the screen."""
+        with self._lock:
+            return "".join(self._screen.display)
+
     def press(self, *keys: str) -> None:
         """Type, at the pace of a quick person."""
         for key in keys:

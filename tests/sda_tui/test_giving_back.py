@@ -48,11 +48,6 @@ def app_process(terminal: Terminal) -> psutil.Process:
     return app
 
 
-def words(text: str) -> str:
-    """Text as it was written, before the terminal wrapped it."""
-    return text.replace("\n", "")
-
-
 def test_noise_on_the_line_is_ignored(tmp_path: Path) -> None:
     """Bytes that are no text, half a letter, broken sequences; and a key among them still counts."""
     with Terminal(cwd=tmp_path, leader=SHELL) as terminal:
@@ -129,7 +124,7 @@ def test_an_error_of_the_screen_gives_the_terminal_back(tmp_path: Path, fault: s
         terminal.press("?")
         terminal.wait_for("status 1")
         check_given_back(terminal)
-        shown = words(terminal.text)
+        shown = terminal.unwrapped
         assert "Traceback" not in shown
         assert shown.count("The screen failed") == 1
         assert "ZeroDivisionError" in traceback_in_log(shown)
@@ -142,7 +137,7 @@ def test_an_error_of_the_screen_leaves_training_running(two_sounds: Path, tmp_pa
         terminal.press("?")
         terminal.wait_for("status 1")
         check_given_back(terminal)
-        shown = words(terminal.text)
+        shown = terminal.unwrapped
         assert "Traceback" not in shown
         assert f"sounds-001 continues training as process {run.lock.holder().pid}" in shown  # type: ignore[union-attr]
         assert f"`sda-tui attach {run.path}` shows it again" in shown
@@ -160,7 +155,7 @@ def test_a_killed_process_gives_the_terminal_back(two_sounds: Path, tmp_path: Pa
         app_process(terminal).send_signal(signal.SIGKILL)
         terminal.wait_for(f"status {128 + signal.SIGKILL}")
         check_given_back(terminal)
-        shown = words(terminal.text)
+        shown = terminal.unwrapped
         assert "ended by SIGKILL" in shown
         assert f"while sounds-001 trained. Continue with `sda-tui resume {run.path}`." in shown
 
