@@ -57,6 +57,12 @@ SLOW_PLACES = (
 )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait for programs and terminals a quarter of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put every test into its tier, so that whoever writes one need not think of it."""
     for item in items:
