@@ -81,6 +81,7 @@ class DatasetScreen(LeftOnce, UntilLeft, Screen[None]):
         self._whole_report: ScanReport | None = None  # with the files that are left out
         self._left_out: set[str] = set()
         self._summaries: Sequence[RunSummary] = ()
+        self._is_following = False
         self._known_errors = KnownErrors("", {})
 
     def compose(self) -> ComposeResult:
@@ -210,9 +211,19 @@ class DatasetScreen(LeftOnce, UntilLeft, Screen[None]):
         read_beside(self, self._find_runs, self._show_runs, lambda _: None)
 
     def _follow(self) -> None:
-        """Read them again while one trains, as it may end."""
-        if self.is_active and any(each.state.is_active for each in self._summaries):
-            self._read_runs()
+        """Read them again while one trains, as it may end.  The table stays as it is under the cursor."""
+        may_change = any(each.state.is_active for each in self._summaries)
+        if self.is_active and may_change and not self._is_following:
+            self._is_following = True
+            read_beside(self, self._find_runs, self._show_followed, self._end_following)
+
+    def _show_followed(self, found: FoundRuns) -> None:
+        self._end_following()
+        self._summaries = found.summaries
+        self._show_active(found.active)
+
+    def _end_following(self, _: str = "") -> None:
+        self._is_following = False
 
     def _find_runs(self) -> FoundRuns:
         summaries = list(self._session.summaries.read())
@@ -225,9 +236,13 @@ class DatasetScreen(LeftOnce, UntilLeft, Screen[None]):
         self._summaries = found.summaries
         self._show_known_errors()
         self.query_one(FolderPicker).show_recent(found.recent)
+        self._show_active(found.active)
+
+    def _show_active(self, active: Sequence[str]) -> None:
+        """Name the runs that are being trained, here or elsewhere."""
         training = ""
-        if found.active:
-            names = ", ".join(map(printable, found.active))
+        if active:
+            names = ", ".join(map(printable, active))
             training = f"▶ training: {names} ({key_of('datasets.runs')} shows it)"
         self.query_one(TitleBar).show_parts("choose a folder of sounds", training)
 

@@ -96,10 +96,8 @@ class FolderPicker(Vertical):
 
     def show_recent(self, datasets: Sequence[Sequence[Path]]) -> None:
         """Offer files and folders that earlier runs were trained on, newest first."""
-        recent = self.query_one("#recent", OptionList)
-        if recent.option_count and self._recent == list(datasets):
-            return  # and what is highlighted stays
         self._recent = list(datasets)
+        recent = self.query_one("#recent", OptionList)
         recent.set_options([Option("Demo sounds", id=DEMO)])
         for index, (first, *others) in enumerate(datasets):
             more = f" and {len(others)} more" if others else ""
