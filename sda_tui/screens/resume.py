@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
 from core.config import SETTINGS
-from core.errors import SdaError, SoundsNotFoundError
+from core.errors import DatasetError, SdaError, SoundsNotFoundError
 from core.runs import RunDirectory
 from core.text import printable
 from sda_tui.background import read_beside
@@ -147,7 +147,8 @@ class ResumeScreen(LeftOnce, UntilLeft, ModalScreen[RunDirectory | None]):
         self._show_note(f"✗ {explain_here(error)}", is_error=True)
         if isinstance(error, SoundsNotFoundError):
             self._ask_for_folder()
-            self.query_one("#resume-folder").focus()
+        if isinstance(error, DatasetError) and self.query_one("#resume-folder-line").display:
+            self.query_one("#resume-folder").focus()  # to be corrected
 
     def _let_answer(self, may: bool) -> None:
         self._is_starting = not may

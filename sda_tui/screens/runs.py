@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Button, DataTable, Input, Label, Static
 
 from core.config import SETTINGS, SettingValue
-from core.errors import ConfigError, SdaError, SoundsNotFoundError
+from core.errors import ConfigError, DatasetError, SdaError, SoundsNotFoundError
 from core.runs import RunDirectory, RunManifest, RunSummary, delete_run, find_rival, rename_run
 from core.text import printable
 from sda_tui import format as fmt
@@ -249,6 +249,8 @@ class RunsScreen(RunListScreen):
         if isinstance(error, SoundsNotFoundError):
             self._lost_sounds_of = error.path
             self.query_one("#run-folder").display = True
+        if isinstance(error, DatasetError) and self.query_one("#run-folder").display:
+            self.query_one("#folder").focus()  # to be corrected
 
     def _changes(self, summary: RunSummary) -> dict[str, SettingValue]:
         """Settings that the user changed here.  Raises ConfigError."""

@@ -9,7 +9,7 @@ from textual.widgets import Input
 class EpochInput(Input):
     """Takes digits alone."""
 
-    BINDINGS = [Binding("escape", "leave", "Leave", show=False)]
+    BINDINGS = [Binding("escape", "leave", "Leave")]
 
     class Answered(Message):
         """An epoch was asked for; None: none was."""

@@ -27,7 +27,7 @@ DEMO = "demo"
 class PathInput(Input):
     """Takes all lines that are pasted: terminals and file managers put a path on each.  Escape leaves it."""
 
-    BINDINGS = [Binding("escape", "leave", show=False)]
+    BINDINGS = [Binding("escape", "leave", "Leave")]
 
     def action_leave(self) -> None:
         self.clear()

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.events import Resize
-from textual.widgets import Footer, Label
+from textual.widgets import Footer, Input, Label
 from textual.widgets._footer import FooterKey
+
+from sda_tui.keymap.shown import CHARACTERS
 
 KEY_PADDING, PALETTE_PADDING = 3, 5  # cells around key and label
 MORE = " … "
-KEPT = ("back", "app.help")  # actions that are always shown: the way back, and what lists the others
+KEPT = ("back", "leave", "app.help")  # actions that are always shown: the way back, and what lists the others
 
 
 class MoreKeys(Label):
@@ -25,7 +27,10 @@ class KeyFooter(Footer):
     last keys, and an ellipsis says so; the keys for going back and for help stay."""
 
     def compose(self) -> ComposeResult:
-        keys = [each for each in super().compose() if isinstance(each, FooterKey)]
+        # A text field takes every character.  Textual leaves the keys of most of them out, but not all.
+        taken = CHARACTERS if isinstance(self.screen.focused, Input) else ()
+        shown = (each for each in super().compose() if isinstance(each, FooterKey))
+        keys = [each for each in shown if each.key not in taken]
         palette = [each for each in keys if each.has_class("-command-palette")]
         others = [each for each in keys if not each.has_class("-command-palette")]
         kept = [each for each in others if each.action in KEPT]
