@@ -237,19 +237,22 @@ def summarise(run: RunDirectory) -> RunSummary:
         problem = str(error)
     holder = run.lock.holder()
     state = RunState.TRAINING if holder else RunState.INTERRUPTED
-    message, step, epoch, elapsed_s = "", 0, 0, 0.0
+    message, step, epoch, elapsed_s, counted_to_s = "", 0, 0, 0.0, 0.0
     last_epoch: EpochFinished | None = None
     last_state: StateChanged | None = None
     step_times_s: list[float] = []
     for line in _tail(run.events):
         match from_json(line):
-            case (StateChanged() as event, _):
+            case (StateChanged() as event, counted_to_s):
                 last_state = event
                 step, epoch = event.step, event.epoch
-            case (EpochFinished() as event, _):
+            case (EpochFinished() as event, counted_to_s):
                 last_epoch = event
-                epoch, elapsed_s = event.epoch, event.elapsed_s
-            case (StepFinished() as event, _):
+                step, epoch, elapsed_s = event.step, event.epoch, event.elapsed_s
+            case (StepFinished() as event, time_s):
+                if event.step == step + 1:  # else what was between is not known; it may be a night
+                    elapsed_s += max(0.0, time_s - counted_to_s)
+                counted_to_s = time_s
                 step, epoch = event.step, event.epoch
                 step_times_s.append(event.step_time_s)
     if last_state is not None:

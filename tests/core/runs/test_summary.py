@@ -16,6 +16,7 @@ from core.paths import default_root
 from core.runs import (
     EventLog,
     RunDirectory,
+    RunHistory,
     RunLabels,
     RunManifest,
     RunQueue,
@@ -253,6 +254,28 @@ def test_the_last_epoch_is_found_however_long_ago(make_run: MakeRun) -> None:
     run.lock.release()
     assert (summary.step, summary.elapsed_s) == (5999, 77.0)
     assert summary.last_epoch == epoch
+
+
+def test_the_time_of_a_run_is_that_of_its_history(make_run: MakeRun) -> None:
+    """Also after its last epoch; the night between two processes is not of training."""
+    run, history = make_run(), RunHistory()
+    epoch = EpochFinished(1, 10, 2, *[0.0] * 6, 0, 4.0, None, *[0] * 3)
+    events = [
+        (state(RunState.TRAINING, 0), 100.0),
+        (step(1), 102.0),
+        (step(2), 104.0),
+        (epoch, 105.0),
+        (step(3), 106.5),
+        (state(RunState.CANCELLED, 3), 107.0),
+        (state(RunState.LOADING, 3), 30_000.0),
+        (state(RunState.TRAINING, 3), 30_002.0),
+        (step(4), 30_003.0),
+        (state(RunState.CANCELLED, 4), 30_005.0),
+    ]
+    run.events.write_text("".join(to_json(event, time_s) + "\n" for event, time_s in events))
+    for event, time_s in events:
+        history.apply(event, time_s)
+    assert summarise(run).elapsed_s == history.elapsed_s == pytest.approx(4.0 + 1.5 + 1.0)
 
 
 def test_one_bad_run_does_not_hide_the_others(
