@@ -304,7 +304,9 @@ class Runner:
         self._queue.put(self._run)
 
     def require_idle(self) -> None:
-        """Raise RunError while a run trains here."""
+        """Raise RunError while a run trains here, and after `close`."""
+        if self._is_leaving.is_set():
+            raise RunError("No run can be started any more: the program is being left.")
         if self.is_training:
             raise RunError("A run is being trained; wait for it or cancel it first.")
 
@@ -332,9 +334,10 @@ class Runner:
         return self._run is None or self._run.ended.wait(timeout_s)
 
     def close(self) -> None:
-        """End the thread: a follow-up now, a run when it is trained.  No other can be trained afterwards.
+        """End the thread.  A follow-up is broken off; a run is trained to its end first.
 
-        Happens before the interpreter ends, too: torch aborts when it goes amid its work.
+        No run can be started afterwards.  Also called when the interpreter exits: torch aborts the process if
+        it is torn down while it works.
         """
         atexit.unregister(self.close)
         self._is_leaving.set()
@@ -353,7 +356,7 @@ class Runner:
             problem = f"PyTorch cannot be loaded ({error}); README has how to install it."
             self._listener(EngineReady((), problem))
         # torch brings a quarter of a million objects; walking them on each full collection takes 150 ms.
-        # Once: what a later engine would freeze holds garbage of the earlier ones, which would stay for good.
+        # Only once: a later freeze would also keep the garbage of earlier engines for good.
         if not gc.get_freeze_count():
             gc.freeze()
         while (queued := self._queue.get()) is not None:

@@ -130,8 +130,12 @@ class ConfiguredApp(App[ReturnType]):
 
     async def _run_command(self, command: Command | None) -> None:
         """Do what a command of the current screen does."""
-        if command is not None:
+        if command is None:
+            return
+        if is_possible(self.screen, command.action):
             await self.screen.run_action(command.action)
+        else:
+            self.notify("This cannot be done any more.", severity="warning")
 
 
 def _has_no_lines(node: DOMNode | None) -> bool:

@@ -58,8 +58,10 @@ SLOW_PLACES = (
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
+def pytest_xdist_auto_num_workers() -> int | None:
     """One more than there are cores: tests wait for programs and terminals a quarter of their time."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # as it says there
     return (os.cpu_count() or 1) + 1
 
 
@@ -276,16 +278,18 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 @pytest.fixture(autouse=True)
 def no_engine_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Its thread keeps what listens to it, such as an app of some megabytes."""
-    runners: list[Runner] = []
+    runners: set[Runner] = set()
     load = Runner.load
 
     def remember(runner: Runner) -> None:
-        runners.append(runner)
+        runners.add(runner)
         load(runner)
 
     monkeypatch.setattr(Runner, "load", remember)
     yield
     for runner in runners:
+        if runner.is_training:
+            runner.cancel()
         runner.close()
 
 

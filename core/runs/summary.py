@@ -237,7 +237,8 @@ def summarise(run: RunDirectory) -> RunSummary:
         problem = str(error)
     holder = run.lock.holder()
     state = RunState.TRAINING if holder else RunState.INTERRUPTED
-    message, step, epoch, elapsed_s, counted_to_s = "", 0, 0, 0.0, 0.0
+    message, step, epoch, elapsed_s = "", 0, 0, 0.0
+    counted_to_s: float | None = None  # the time of the line before; None if that is not in what was read
     last_epoch: EpochFinished | None = None
     last_state: StateChanged | None = None
     step_times_s: list[float] = []
@@ -250,11 +251,15 @@ def summarise(run: RunDirectory) -> RunSummary:
                 last_epoch = event
                 step, epoch, elapsed_s = event.step, event.epoch, event.elapsed_s
             case (StepFinished() as event, time_s):
-                if event.step == step + 1:  # else what was between is not known; it may be a night
+                if counted_to_s is None:
+                    elapsed_s += max(0, event.step - step) * event.step_time_s
+                else:
                     elapsed_s += max(0.0, time_s - counted_to_s)
                 counted_to_s = time_s
                 step, epoch = event.step, event.epoch
                 step_times_s.append(event.step_time_s)
+            case None:
+                counted_to_s = None
     if last_state is not None:
         logged = RunState(last_state.state)
         message = last_state.message
@@ -291,7 +296,7 @@ def _continues_from(
 
 
 def _tail(path: Path) -> list[str]:
-    """The last whole lines of a log, and before them its last epoch's."""
+    """The last whole lines of a log, and before them its last epoch's and an empty one."""
     try:
         with open_log(path) as file:
             size = file.seek(0, os.SEEK_END)
@@ -300,7 +305,7 @@ def _tail(path: Path) -> list[str]:
             whole = tail.find(b"\n") + 1 if start else 0
             lines = tail[whole:].split(b"\n")
             if not any(line.startswith(EPOCH_LINE[1:]) for line in lines):
-                lines.insert(0, _last_epoch_line(file, start + whole))
+                lines[:0] = [_last_epoch_line(file, start + whole), b""]
     except OSError:  # the log is missing, or check_parts says what is wrong with it
         return []
     return [line.decode("utf-8", "replace") for line in lines]

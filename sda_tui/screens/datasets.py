@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import platformdirs
@@ -36,11 +37,10 @@ PHASES = {"finding": "finding files", "headers": "reading headers", "samples": "
 
 @dataclass(frozen=True)
 class FoundRuns:
-    """The runs, the datasets of the newest, and the names of those in training."""
+    """The runs, and the datasets of the newest."""
 
     summaries: Sequence[RunSummary]
     recent: Sequence[Sequence[Path]]
-    active: Sequence[str]
 
 
 class DatasetScreen(LeftOnce, UntilLeft, Screen[None]):
@@ -81,6 +81,7 @@ class DatasetScreen(LeftOnce, UntilLeft, Screen[None]):
         self._whole_report: ScanReport | None = None  # with the files that are left out
         self._left_out: set[str] = set()
         self._summaries: Sequence[RunSummary] = ()
+        self._reading = 0  # number of the newest reading of the runs: an earlier one is not shown any more
         self._is_following = False
         self._known_errors = KnownErrors("", {})
 
@@ -208,41 +209,44 @@ class DatasetScreen(LeftOnce, UntilLeft, Screen[None]):
 
     def _read_runs(self) -> None:
         """Read the runs for recent datasets and for those in training; the Runs screen says what is wrong."""
-        read_beside(self, self._find_runs, self._show_runs, lambda _: None)
-
-    def _follow(self) -> None:
-        """Read them again while one trains, as it may end.  The table stays as it is under the cursor."""
-        may_change = any(each.state.is_active for each in self._summaries)
-        if self.is_active and may_change and not self._is_following:
-            self._is_following = True
-            read_beside(self, self._find_runs, self._show_followed, self._end_following)
-
-    def _show_followed(self, found: FoundRuns) -> None:
-        self._end_following()
-        self._summaries = found.summaries
-        self._show_active(found.active)
-
-    def _end_following(self, _: str = "") -> None:
-        self._is_following = False
+        self._reading += 1
+        read_beside(self, self._find_runs, partial(self._show_runs, self._reading), lambda _: None)
 
     def _find_runs(self) -> FoundRuns:
         summaries = list(self._session.summaries.read())
         datasets = dict.fromkeys(each.manifest.source_paths for each in summaries if each.manifest)
         recent = [paths for paths in datasets if all(map(os.path.exists, paths))][:RECENT]
-        active = [each.name for each in summaries if each.state.is_active]
-        return FoundRuns(summaries, recent, active)
+        return FoundRuns(summaries, recent)
 
-    def _show_runs(self, found: FoundRuns) -> None:
-        self._summaries = found.summaries
-        self._show_known_errors()
-        self.query_one(FolderPicker).show_recent(found.recent)
-        self._show_active(found.active)
+    def _show_runs(self, number: int, found: FoundRuns) -> None:
+        if number == self._reading:
+            self._summaries = found.summaries
+            self._show_known_errors()
+            self.query_one(FolderPicker).show_recent(found.recent)
+            self._show_active()
 
-    def _show_active(self, active: Sequence[str]) -> None:
+    def _follow(self) -> None:
+        """Read the runs again while one trains or waits.  The list of files stays, and its cursor."""
+        may_change = any(each.state.is_active or each.queue_place for each in self._summaries)
+        may_change |= self._session.is_training  # which has no lock yet while the engine loads
+        if self.is_active and may_change and not self._is_following:
+            self._is_following = True
+            show = partial(self._show_followed, self._reading)
+            read_beside(self, lambda: list(self._session.summaries.read()), show, self._end_following)
+
+    def _show_followed(self, number: int, summaries: Sequence[RunSummary]) -> None:
+        self._end_following()
+        if number == self._reading:
+            self._summaries = summaries
+            self._show_active()
+
+    def _end_following(self, _: str = "") -> None:
+        self._is_following = False
+
+    def _show_active(self) -> None:
         """Name the runs that are being trained, here or elsewhere."""
         training = ""
-        if active:
-            names = ", ".join(map(printable, active))
+        if names := ", ".join(printable(each.name) for each in self._summaries if each.state.is_active):
             training = f"▶ training: {names} ({key_of('datasets.runs')} shows it)"
         self.query_one(TitleBar).show_parts("choose a folder of sounds", training)
 

@@ -147,7 +147,9 @@ class ResumeScreen(LeftOnce, UntilLeft, ModalScreen[RunDirectory | None]):
         self._show_note(f"✗ {explain_here(error)}", is_error=True)
         if isinstance(error, SoundsNotFoundError):
             self._ask_for_folder()
-        if isinstance(error, DatasetError) and self.query_one("#resume-folder-line").display:
+        is_asked = bool(self.query_one("#resume-folder-line").display)
+        is_elsewhere = self.query_one("#resume-epochs").has_focus
+        if isinstance(error, DatasetError) and is_asked and not is_elsewhere:
             self.query_one("#resume-folder").focus()  # to be corrected
 
     def _let_answer(self, may: bool) -> None:

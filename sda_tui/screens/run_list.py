@@ -51,8 +51,8 @@ class RunListScreen(LeftOnce, UntilLeft, Screen[None]):
         """Show what may have changed of the run under the cursor, and leave alone what is being typed."""
 
     def refuse(self, problem: str) -> None:
-        """Show why something cannot be done."""
-        self.show_chosen()
+        """Show why something cannot be done; what is being typed stays."""
+        self.show_progress()
         self.notify(problem, title="This cannot be done", severity="error", timeout=10)
 
     def on_screen_resume(self) -> None:

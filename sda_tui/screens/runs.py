@@ -231,7 +231,7 @@ class RunsScreen(RunListScreen):
         try:
             changes = self._changes(summary) | changes
         except SdaError as error:
-            self._refuse_to_continue(error)
+            self._refuse_to_continue(summary, error)
             return
         written, manifest = self.query_one("#folder", Input).value, summary.manifest
         is_gone = bool(self.query_one("#run-folder").display)
@@ -239,18 +239,23 @@ class RunsScreen(RunListScreen):
         paths = read_paths(written) if is_moved else []
         self.query_one("#run-summary", Static).update("Looking for its sounds…")
         about = (self, self.session, summary, changes, paths[0] if paths else None)
+        refuse = partial(self._refuse_to_continue, summary)
         if is_queued:
-            find_sounds_first(*about, partial(self._queue, summary), self._refuse_to_continue)
+            find_sounds_first(*about, partial(self._queue, summary), refuse)
         else:
-            continue_run(*about, self._open_run, self._refuse_to_continue)
+            continue_run(*about, self._open_run, refuse)
 
-    def _refuse_to_continue(self, error: SdaError | str) -> None:
-        self.refuse(explain_here(error))
+    def _refuse_to_continue(self, summary: RunSummary, error: SdaError | str) -> None:
         if isinstance(error, SoundsNotFoundError):
             self._lost_sounds_of = error.path
-            self.query_one("#run-folder").display = True
-        if isinstance(error, DatasetError) and self.query_one("#run-folder").display:
-            self.query_one("#folder").focus()  # to be corrected
+        self.refuse(explain_here(error))
+        # The path gets the focus, to be corrected, unless the user does something else meanwhile.
+        chosen = self.table.chosen
+        is_chosen = chosen is not None and chosen.run.path == summary.run.path
+        is_elsewhere = not self.is_active or self.query_one("#filter").has_focus
+        is_shown = bool(self.query_one("#run-folder").display)
+        if isinstance(error, DatasetError) and is_chosen and is_shown and not is_elsewhere:
+            self.query_one("#folder").focus()
 
     def _changes(self, summary: RunSummary) -> dict[str, SettingValue]:
         """Settings that the user changed here.  Raises ConfigError."""

@@ -344,10 +344,6 @@ class SettingsScreen(LeftOnce, UntilLeft, Screen[None]):
     def action_advanced(self) -> None:
         self._form.toggle_groups()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The footer does not offer the filter where its key would be typed into a field."""
-        return not (action == "filter" and isinstance(self.focused, Input))
-
     def action_filter(self) -> None:
         self.query_one("#filter", Input).focus()
 

@@ -25,12 +25,18 @@ DEMO = "demo"
 
 
 class PathInput(Input):
-    """Takes all lines that are pasted: terminals and file managers put a path on each.  Escape leaves it."""
+    """Takes all lines that are pasted: terminals and file managers put a path on each.
+
+    Escape leaves it, and takes back what was typed.
+    """
 
     BINDINGS = [Binding("escape", "leave", "Leave")]
 
+    def on_focus(self) -> None:
+        self._before = self.value
+
     def action_leave(self) -> None:
-        self.clear()
+        self.value = self._before
         self.screen.set_focus(None)
 
     def on_paste(self, event: Paste) -> None:

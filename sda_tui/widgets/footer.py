@@ -27,10 +27,9 @@ class KeyFooter(Footer):
     last keys, and an ellipsis says so; the keys for going back and for help stay."""
 
     def compose(self) -> ComposeResult:
-        # A text field takes every character.  Textual leaves the keys of most of them out, but not all.
-        taken = CHARACTERS if isinstance(self.screen.focused, Input) else ()
-        shown = (each for each in super().compose() if isinstance(each, FooterKey))
-        keys = [each for each in shown if each.key not in taken]
+        keys = [each for each in super().compose() if isinstance(each, FooterKey)]
+        if isinstance(self.screen.focused, Input):  # Textual leaves out most of what it takes, but not all
+            keys = [each for each in keys if not _is_character(each.key)]
         palette = [each for each in keys if each.has_class("-command-palette")]
         others = [each for each in keys if not each.has_class("-command-palette")]
         kept = [each for each in others if each.action in KEPT]
@@ -46,6 +45,10 @@ class KeyFooter(Footer):
 
     def on_resize(self, event: Resize) -> None:
         self.refresh(recompose=True)
+
+
+def _is_character(key: str) -> bool:
+    return len(key) == 1 or key == "space" or key in CHARACTERS
 
 
 def fitting(widths: Sequence[int], room: int, mark: int) -> int:

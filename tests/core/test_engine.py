@@ -95,6 +95,8 @@ def test_the_thread_ends_after_the_run_when_the_engine_is_closed(make_run: MakeR
     threads = [each for each in threading.enumerate() if each.name == "engine"]
     runner.close()
     assert runner.is_training
+    with pytest.raises(RunError, match="the program is being left"):
+        runner.train(make_run("second"), "cpu")
     runner.cancel()
     assert runner.wait(60)
     for thread in threads:

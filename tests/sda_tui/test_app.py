@@ -4,6 +4,7 @@ import asyncio
 import shlex
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.widgets import Button, Input, OptionList, Static
@@ -11,7 +12,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from core.engine import QueuedRun
 from core.errors import RunError
 from core.events import PreviewReady, RunState, StateChanged
-from core.runs import RunDirectory, summarise
+from core.runs import RunDirectory, RunManifest, summarise
 from sda_tui.app import Leave
 from sda_tui.keymap import KEYMAP
 from sda_tui.screens.choice import ChoiceScreen
@@ -300,9 +301,13 @@ async def test_a_run_whose_folder_is_gone_continues_where_its_sounds_are(
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)
         assert "The folder of its sounds is gone" in text(app, "#run-summary")
         field = app.screen.query_one("#folder", Input)
+        field.value = str(tmp_path / "on another dsik")
+        app.screen.query_one("#epochs", Input).value = "2"
         await pilot.press("n")
         await until(pilot, lambda: any("There is no file or folder" in toast for toast in toasts(app)))
         await until(pilot, lambda: field.has_focus, "the path to be corrected has the focus")
+        assert field.value.endswith("dsik")
+        assert app.screen.query_one("#epochs", Input).value == "2"
         field.value = str(tmp_path / "empty")
         await pilot.press("enter")
         await until(pilot, lambda: any("None of the 8 sounds of run is in" in toast for toast in toasts(app)))
@@ -312,3 +317,29 @@ async def test_a_run_whose_folder_is_gone_continues_where_its_sounds_are(
         await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
         await until(pilot, lambda: summarise(run).state is RunState.FINISHED)
     assert run.read_manifest().folder == str(moved)
+
+
+async def test_a_refusal_that_comes_late_leaves_the_focus_where_it_is(
+    tmp_path: Path, make_run: MakeRun, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(epochs=1)
+    sounds.rename(tmp_path / "on another disk")
+    disk_answers = threading.Event()
+    find_sounds = Session.find_sounds
+
+    def find_late(*request: Any) -> RunManifest:
+        assert disk_answers.wait(60)
+        return find_sounds(*request)
+
+    monkeypatch.setattr(Session, "find_sounds", find_late)
+    async with running(tmp_path) as (app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready, "runs")
+        await pilot.press("n", "slash", *"ru")
+        disk_answers.set()
+        await until(pilot, lambda: any("There is no file or folder" in each for each in toasts(app)), "it")
+        await pilot.press("n", "enter")
+        written = app.screen.query_one("#filter", Input)
+        assert written.value == "run"
+        assert isinstance(app.screen, RunsScreen)
+    assert summarise(run).state is RunState.INTERRUPTED

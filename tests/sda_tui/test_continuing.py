@@ -93,6 +93,7 @@ async def test_a_run_continues_where_its_sounds_are_now(tmp_path: Path, make_run
         await until(pilot, lambda: "✗" in text(app, "#resume-note"), "refusal")
         assert not results
         screen.query_one("#resume-folder", Input).value = str(moved)
+        assert screen.query_one("#resume-folder", Input).has_focus
         await pilot.press("enter")
         await until(pilot, lambda: bool(results), "start")
         await until(pilot, lambda: summarise(run).state is RunState.FINISHED, "end")

@@ -38,6 +38,8 @@ from core.training.run import train_run
 from core.training.setup import EVALUATION_CHUNKS
 from tests.conftest import MakeRun, scan_folder
 
+NIGHT_S = 30_000.0
+
 
 def state(state: RunState, step: int, message: str = "") -> StateChanged:
     return StateChanged(state.value, step, step // 10, 100, 10, message)
@@ -243,17 +245,32 @@ def test_a_run_cannot_get_fewer_epochs_than_are_begun(make_run: MakeRun) -> None
     assert summarise(run).continued({"epochs": 3}).total_steps == 24
 
 
-def test_the_last_epoch_is_found_however_long_ago(make_run: MakeRun) -> None:
+@pytest.mark.parametrize("has_epoch", [True, False])
+def test_the_last_epoch_is_found_however_long_ago(make_run: MakeRun, has_epoch: bool) -> None:
+    """And what was between it and the end of the log that is read is added to its time."""
     run = make_run()
-    epoch = EpochFinished(*[0] * 3, *[0.0] * 6, 0, 77.0, None, *[0] * 3)
+    epoch = EpochFinished(1, 10, 1, *[0.0] * 6, 0, 77.0, None, *[0] * 3)
     with run.events.open("w") as file:
-        file.write(to_json(step(1), 0.0) + "\n" + to_json(epoch, 0.0) + "\n")
-        file.writelines(to_json(step(number), 0.0) + "\n" for number in range(2, 6000))
+        file.write(to_json(step(1), NIGHT_S) + "\n" + (to_json(epoch, NIGHT_S) + "\n") * has_epoch)
+        file.writelines(
+            to_json(step(number), 2 * NIGHT_S + 0.01 * number) + "\n" for number in range(2, 6000)
+        )
     run.lock.acquire()
     summary = summarise(run)
     run.lock.release()
-    assert (summary.step, summary.elapsed_s) == (5999, 77.0)
-    assert summary.last_epoch == epoch
+    assert summary.step == 5999
+    assert summary.elapsed_s == pytest.approx(77.0 * has_epoch + 59.98, abs=0.1)
+    assert summary.last_epoch == (epoch if has_epoch else None)
+
+
+def test_no_time_is_counted_before_the_first_line_that_is_read(make_run: MakeRun) -> None:
+    """The end of the log begins with the very next step, and a night was between."""
+    run = make_run()
+    epoch = EpochFinished(1, 10, 1, *[0.0] * 6, 0, 77.0, None, *[0] * 3)
+    head = to_json(step(1), NIGHT_S) + "\n" + to_json(epoch, NIGHT_S) + "\n"
+    steps = "".join(to_json(step(number), 2 * NIGHT_S + 0.01 * number) + "\n" for number in range(2, 400))
+    run.events.write_text(head + "x" * (summary_module.TAIL_BYTES - len(steps) - 1) + "\n" + steps)
+    assert summarise(run).elapsed_s == pytest.approx(77.0 + 3.98, abs=0.1)
 
 
 def test_the_time_of_a_run_is_that_of_its_history(make_run: MakeRun) -> None:
