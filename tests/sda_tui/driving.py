@@ -101,6 +101,13 @@ def text(app: SdaApp, selector: str) -> str:
     return str(app.screen.query_one(selector, Static).render())
 
 
+async def shows(pilot: Pilot[Leave], selector: str, words: str) -> None:
+    """Wait until a text has these words: some are drawn a moment after what they are about."""
+    assert isinstance(pilot.app, SdaApp)
+    app = pilot.app
+    await until(pilot, lambda: words in text(app, selector), f"“{words}” in {selector}")
+
+
 def figures_of(screen: DashboardScreen) -> dict[str, str]:
     """The numbers of the dashboard by their labels."""
     return {each.label: each.value for table in screen.query(MetricTable) for each in table.metrics}

@@ -28,6 +28,7 @@ from tests.sda_tui.driving import (
     a_step,
     open_dashboard,
     running,
+    shows,
     text,
     to_dashboard,
     toasts,
@@ -58,7 +59,7 @@ async def test_a_run_lists_what_changed_and_takes_more_epochs(
     async with running(tmp_path) as (app, pilot):
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)
-        assert "! 1 sound moved, touched or gone" in text(app, "#run-summary")
+        await shows(pilot, "#run-summary", "! 1 sound moved, touched or gone")
         field = app.screen.query_one("#epochs", Input)
         assert field.value == "2"  # it has finished: twice as many are offered
         field.value = "1"
@@ -299,7 +300,7 @@ async def test_a_run_whose_folder_is_gone_continues_where_its_sounds_are(
     async with running(tmp_path) as (app, pilot):
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)
-        assert "The folder of its sounds is gone" in text(app, "#run-summary")
+        await shows(pilot, "#run-summary", "The folder of its sounds is gone")
         field = app.screen.query_one("#folder", Input)
         field.value = str(tmp_path / "on another dsik")
         app.screen.query_one("#epochs", Input).value = "2"

@@ -13,7 +13,7 @@ from sda_tui.run_detail import describe_run
 from sda_tui.screens.resume import ResumeScreen
 from sda_tui.session import Session
 from tests.conftest import MakeRun
-from tests.sda_tui.driving import running, text, until, write_run
+from tests.sda_tui.driving import running, shows, text, until, write_run
 
 
 def state(kind: RunState, step: int, message: str = "") -> StateChanged:
@@ -86,7 +86,7 @@ async def test_a_run_continues_where_its_sounds_are_now(tmp_path: Path, make_run
     results: list[object] = []
     async with running(tmp_path, size=(60, 18)) as (app, pilot):
         screen = await open_screen(app, pilot, run, results)
-        assert "folder of its sounds is gone" in text(app, "#resume-note")
+        await shows(pilot, "#resume-note", "folder of its sounds is gone")
         assert str(screen.query_one("#resume-start", Button).label) == "Start again n"
         assert screen.query_one("#resume-folder", Input).has_focus
         await pilot.press(*"nowhere", "enter")
@@ -110,12 +110,12 @@ async def test_a_finished_run_is_trained_longer_by_one_key(
     async with running(tmp_path) as (app, pilot):
         screen = await open_screen(app, pilot, run, results)
         assert screen.query_one("#resume-epochs", Input).value == "4"
-        assert "16 more steps, about" in text(app, "#resume-estimate")
+        await shows(pilot, "#resume-estimate", "16 more steps, about")
         screen.query_one("#resume-epochs", Input).value = "5000"
         await pilot.press("n")
         await until(pilot, lambda: bool(results) and app.session.is_training, "start")
         await open_screen(app, pilot, other, results)
-        assert "drums-001 is being trained here" in text(app, "#resume-note")
+        await shows(pilot, "#resume-note", "drums-001 is being trained here")
         await pilot.press("n", "escape")
         await until(pilot, lambda: results == [run, None], "left")
     assert run.read_manifest().config.epochs == 5000

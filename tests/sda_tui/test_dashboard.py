@@ -26,6 +26,7 @@ from tests.sda_tui.driving import (
     figures_of,
     open_dashboard,
     running,
+    shows,
     text,
     to_dashboard,
     toasts,
@@ -64,7 +65,7 @@ async def test_from_a_folder_to_a_cancelled_run_and_on_by_keys(tmp_path: Path, s
 
         await pilot.press("escape", "r")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_ready)
-        assert f"step {step} of" in text(app, "#run-summary")
+        await shows(pilot, "#run-summary", f"step {step} of")
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, DashboardScreen), "continued")
         resumed = app.screen
@@ -211,9 +212,9 @@ async def test_losses_that_are_not_finite_do_not_harm_the_screen(tmp_path: Path,
     async with running(tmp_path) as (app, pilot):
         screen = await open_dashboard(app, pilot, run)
         await until(pilot, lambda: screen.history.step == 7 and screen.has_drawn)
-        assert "! 3 steps skipped" in text(app, "#banner")
+        await shows(pilot, "#banner", "! 3 steps skipped")
         assert screen.state is RunState.INTERRUPTED
-        assert "Its process is gone" in text(app, "#banner")
+        await shows(pilot, "#banner", "Its process is gone")
         write_run(run, replace(an_epoch(1, 1, 0.1), train_loss=1e30, validation_loss=-1e30))
         await until(pilot, lambda: screen.history.last_epoch is not None)
         await pilot.pause(2 * POLL_INTERVAL_S)

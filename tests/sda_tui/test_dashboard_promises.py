@@ -27,7 +27,7 @@ from tests.sda_tui.driving import (
     figures_of,
     open_dashboard,
     running,
-    text,
+    shows,
     until,
     write_run,
 )
@@ -168,7 +168,7 @@ async def test_the_judgement_has_the_colours_of_the_theme_and_is_explained_by_a_
         for clicked in ("#judgement", "#quality"):
             await pilot.click(clicked, offset=(5, 0))
             await until(pilot, lambda: isinstance(app.screen, ExplainScreen), "the explanation")
-            assert "Quality" in text(app, "#explanation")
+            await shows(pilot, "#explanation", "Quality")
             await pilot.press("escape")
 
 

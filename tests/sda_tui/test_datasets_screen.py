@@ -25,6 +25,7 @@ from tests.sda_tui.driving import (
     RecordingPlayer,
     an_epoch,
     running,
+    shows,
     text,
     toasts,
     until,
@@ -34,8 +35,8 @@ from tests.sounds import write_tone
 
 
 async def test_without_a_folder_the_first_screen_names_the_next_step(tmp_path: Path) -> None:
-    async with running(tmp_path) as (app, _):
-        assert "Choose a folder of sounds" in text(app, "#scan-status")
+    async with running(tmp_path) as (app, pilot):
+        await shows(pilot, "#scan-status", "Choose a folder of sounds")
         assert not app.screen.query_one("#proceed").display
 
 
@@ -124,7 +125,7 @@ async def test_a_bad_folder_is_reported_and_blocks_the_next_step(
     folder.mkdir()
     async with running(tmp_path, make(folder)) as (app, pilot):
         await until(pilot, lambda: app.screen.query_one("#scan-status").has_class("-error"))
-        assert message in text(app, "#scan-status")
+        await shows(pilot, "#scan-status", message)
         assert app.screen.query_one("#proceed", Button).disabled
         await pilot.press("n")
         assert isinstance(app.screen, DatasetScreen)
@@ -142,7 +143,7 @@ async def test_a_path_is_typed_with_completion(
             await pilot.press("right")
         await pilot.press("enter")
         await until(pilot, lambda: app.screen.is_ready)
-        assert "8 files" in text(app, "#scan-status")
+        await shows(pilot, "#scan-status", "8 files")
 
 
 async def test_escape_leaves_the_path_and_takes_back_what_was_typed(tmp_path: Path) -> None:
@@ -171,8 +172,8 @@ async def test_pasted_files_and_folders_are_scanned_together(
         app.screen.query_one("#path").post_message(Paste(f"file://{quote(str(mine))}\r\nsounds\n"))
         await pilot.press("enter")
         await until(pilot, lambda: app.screen.is_ready)
-        assert "9 files" in text(app, "#scan-status")
-        assert "My Sounds and sounds in" in text(app, "#scan-status")
+        await shows(pilot, "#scan-status", "9 files")
+        await shows(pilot, "#scan-status", "My Sounds and sounds in")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
 
@@ -201,14 +202,14 @@ async def test_recent_folders_come_from_the_runs(tmp_path: Path, make_run: MakeR
         await until(pilot, lambda: recent.option_count == 2)
         await pilot.press("down", "enter")
         await until(pilot, lambda: app.screen.is_ready)
-        assert "8 files" in text(app, "#scan-status")
+        await shows(pilot, "#scan-status", "8 files")
 
 
 async def test_one_key_chooses_the_demo(tmp_path: Path) -> None:
     async with running(tmp_path) as (app, pilot):
         await pilot.press("d")
         await until(pilot, lambda: app.screen.is_ready)
-        assert "40 files" in text(app, "#scan-status")
+        await shows(pilot, "#scan-status", "40 files")
 
 
 async def test_a_file_is_played_before_training(tmp_path: Path, sounds: Path) -> None:
@@ -280,10 +281,10 @@ async def test_a_file_is_left_out_and_taken_in_again(tmp_path: Path, sounds: Pat
         table.focus()
         count = table.row_count
         await pilot.press("home", "x")
-        assert f"{count - 1} used, 1 left out" in text(app, "#scan-status")
-        assert f"Usable: {count - 1} files" in text(app, "#totals")
+        await shows(pilot, "#scan-status", f"{count - 1} used, 1 left out")
+        await shows(pilot, "#totals", f"Usable: {count - 1} files")
         await pilot.press("x")
-        assert f"({count} used)" in text(app, "#scan-status")
+        await shows(pilot, "#scan-status", f"({count} used)")
         await pilot.press("x", "n")
         await until(pilot, lambda: isinstance(app.screen, SettingsScreen), "settings")
         for name, value in {**TINY, "epochs": 5000}.items():
@@ -307,7 +308,7 @@ async def test_a_dataset_with_all_files_left_out_cannot_be_trained(tmp_path: Pat
         await pilot.press("home")
         for _ in range(table.row_count):
             await pilot.press("x", "down")
-        assert "take some in again (x)" in text(app, "#scan-status")
+        await shows(pilot, "#scan-status", "take some in again (x)")
         assert app.screen.query_one("#proceed", Button).disabled
         await pilot.press("n")
         assert app.screen is screen

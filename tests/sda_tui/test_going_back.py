@@ -11,7 +11,7 @@ from sda_tui.screens.dashboard import DashboardScreen
 from sda_tui.screens.go_back import GoBackScreen
 from sda_tui.screens.runs import RunsScreen
 from tests.conftest import MakeRun
-from tests.sda_tui.driving import open_dashboard, running, text, until
+from tests.sda_tui.driving import open_dashboard, running, shows, text, until
 from tests.training import logged, of, train
 
 
@@ -30,7 +30,7 @@ async def test_a_run_is_branched_from_the_best_by_one_key_and_enter(
     async with running(tmp_path) as (app, pilot):
         await open_dashboard(app, pilot, run)
         await until(pilot, lambda: f"Best epoch {best}" in text(app, "#end"), "best")
-        assert "g back to the best" in text(app, "#end")
+        await shows(pilot, "#end", "g back to the best")
         await pilot.press("g")
         await until(
             pilot, lambda: isinstance(app.screen, GoBackScreen) and app.screen.is_ready, "checkpoints"
@@ -95,7 +95,7 @@ async def test_a_run_continues_with_other_settings(tmp_path: Path, make_run: Mak
         await pilot.press("ctrl+n")
         await until(pilot, lambda: isinstance(app.screen, DashboardScreen), "dashboard")
         await until(pilot, lambda: "Since step 16" in text(app, "#best"), "change is shown")
-        assert "kl_weight=3 (before: epochs=2 kl_weight=1)" in text(app, "#best")
+        await shows(pilot, "#best", "kl_weight=3 (before: epochs=2 kl_weight=1)")
         await until(pilot, lambda: summarise(run).state is RunState.FINISHED, "end")
     (change,) = of(SettingsChanged, logged(run))
     assert (change.step, change.now) == (16, "epochs=3 kl_weight=3")

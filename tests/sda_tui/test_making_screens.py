@@ -19,7 +19,7 @@ from sda_tui.widgets.sliders import Sliders
 from sda_tui.widgets.space_map import SpaceMap
 from sda_tui.widgets.table import Table
 from tests.conftest import MakeRun
-from tests.sda_tui.driving import NARROW, WIDE, RecordingPlayer, running, text, toasts, until
+from tests.sda_tui.driving import NARROW, WIDE, RecordingPlayer, running, shows, text, toasts, until
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ async def test_sounds_are_made_played_named_marked_and_deleted_by_keys(
 ) -> None:
     async with running(tmp_path, size=size) as (app, pilot):
         screen = await to_sounds(app, pilot)
-        assert "n makes new sounds" in text(app, "#made-note")
+        await shows(pilot, "#made-note", "n makes new sounds")
         player = RecordingPlayer()
         app.listening.outputs.players = [player]
         screen.query_one("#make-count", Input).value = "3"
@@ -60,7 +60,7 @@ async def test_sounds_are_made_played_named_marked_and_deleted_by_keys(
         await pilot.press("n")
         names = await made(pilot, screen, 3)
         assert names == [f"e0002-s7-{number:03}.wav" for number in (1, 2, 3)]
-        assert "3 sounds made" in text(app, "#making-note")
+        await shows(pilot, "#making-note", "3 sounds made")
         await pilot.press("down", "space")
         await until(pilot, lambda: player.playing is not None, "playing")
         await pilot.press("left", "s")
@@ -103,7 +103,7 @@ async def test_making_can_be_stopped_and_keeps_what_is_complete(tmp_path: Path, 
         await until(pilot, lambda: len(list(run.generated.glob("*.wav"))) > 2, "some sounds")
         await pilot.press("c")
         await until(pilot, lambda: screen.is_ready, "stopped")
-        assert "stopped" in text(app, "#making-note")
+        await shows(pilot, "#making-note", "stopped")
         complete = {path.name for path in run.generated.glob("*.wav")}
         assert complete == {record["file"] for record in read_provenance(run.generated)}
         await made(pilot, screen, len(complete))
@@ -162,7 +162,7 @@ async def test_latent_space_is_walked_by_keys_and_sounds_at_each_step(
         assert len(player.calls) > 1
         await pilot.press("tab", "down", "down", "right", "right")
         await until(pilot, lambda: screen.is_ready and sliders.values[2] == 0.5, "a slider")
-        assert ".wav" in text(app, "#place")
+        await shows(pilot, "#place", ".wav")
         await pilot.press("k")
         await until(pilot, lambda: "kept as" in text(app, "#kept"), "kept")
         (record,) = read_provenance(run.generated)

@@ -16,7 +16,7 @@ from sda_tui.widgets.setting_help import SettingHelp
 from sda_tui.widgets.setting_row import SettingRow
 from sda_tui.widgets.settings_form import SettingsForm
 from tests.conftest import MakeRun
-from tests.sda_tui.driving import NARROW, WIDE, an_epoch, running, text, to_settings, until, write_run
+from tests.sda_tui.driving import NARROW, WIDE, an_epoch, running, shows, text, to_settings, until, write_run
 from tests.sda_tui.test_layout import SIZES, shown
 from tests.settings import TINY
 
@@ -48,7 +48,7 @@ async def test_a_filter_shows_hits_and_gives_back_what_was_folded(tmp_path: Path
         assert text(app, "#filter-count") == f"2 of {len(SETTINGS)}"
         await pilot.press(*"less")
         assert visible_rows(screen) == []
-        assert "No setting has “noiseless”" in text(app, "#filter-none")
+        await shows(pilot, "#filter-none", "No setting has “noiseless”")
         await pilot.press("escape")
         assert len(visible_rows(screen)) == 9, "the group that was open"
         assert not screen.query_one("#filter-none").display
