@@ -296,7 +296,10 @@ def _continues_from(
 
 
 def _tail(path: Path) -> list[str]:
-    """The last whole lines of a log, and before them its last epoch's and an empty one."""
+    """The last whole lines of a log.
+
+    If no epoch's is among them, the last one of all comes first, and then an empty one: lines are left out.
+    """
     try:
         with open_log(path) as file:
             size = file.seek(0, os.SEEK_END)

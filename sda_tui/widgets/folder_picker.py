@@ -32,6 +32,8 @@ class PathInput(Input):
 
     BINDINGS = [Binding("escape", "leave", "Leave")]
 
+    _before = ""  # what was in it when it got the focus
+
     def on_focus(self) -> None:
         self._before = self.value
 
